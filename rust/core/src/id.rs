@@ -1,0 +1,89 @@
+//! One newtype per identifier, so that none can stand in for another.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! identifier {
+    ($(#[$meta:meta])* $name:ident, $repr:ty) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub $repr);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+identifier!(
+    /// A symbol's place in `EngineConfig::instruments`.
+    SymbolId, u32
+);
+identifier!(
+    /// A rule's place in `EngineConfig::rules`.
+    RuleId, u32
+);
+identifier!(
+    /// TWS orderId: rises for ever, never serves two intents. FIX ClOrdID 11.
+    OrderId, i64
+);
+identifier!(
+    /// TWS permId: the broker's durable key, account-wide. FIX OrderID 37.
+    PermId, i64
+);
+identifier!(
+    /// A context's number, rising within a run.
+    ContextId, u64
+);
+identifier!(
+    /// A question to custom Python code, answered by an `Answer` event.
+    AskId, u64
+);
+
+impl SymbolId {
+    /// As an index into per-symbol tables.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Our durable name of one order intent: sent as `orderRef`, echoed by TWS in openOrder, execDetails
+/// and completedOrder, and unique over restarts because it starts with the run's name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OrderRef(pub Box<str>);
+
+/// TWS execId, one per fill. FIX ExecID 17.
+///
+/// A correction repeats the id with another number behind the last dot (`….01` becomes `….02`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ExecId(pub Box<str>);
+
+impl ExecId {
+    /// The part that a correction shares with what it corrects, and the revision behind it.
+    #[must_use]
+    pub fn fill_and_revision(&self) -> (&str, u32) {
+        match self.0.rsplit_once('.') {
+            Some((fill, revision)) => revision.parse().map_or((&*self.0, 0), |number| (fill, number)),
+            None => (&self.0, 0),
+        }
+    }
+}
+
+impl fmt::Display for OrderRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for ExecId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,82 @@
+//! Rules as they are declared: trigger, condition, actions and discipline.
+//!
+//! These are descriptions, handed over once at the start. `compile.rs` turns them into what runs.
+
+mod action;
+mod condition;
+
+pub use action::{Action, EnterSpec, ExitLevel, ExitSpec, Opposite, OrderSpec, Reprice, ScaleInSpec, Size};
+pub use condition::{Comparison, Condition, Field, IndicatorSpec, Operand, ValueType};
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Span;
+
+/// The kinds of event that rules can be triggered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Trigger {
+    /// A new prediction, after duplicates and expired ones were dropped.
+    PredictionSignal,
+    /// A complete bar.
+    Bar,
+    /// A quote.
+    Quote,
+    /// A trade of the tape.
+    Trade,
+    /// One of our fills.
+    Fill,
+    /// A position of ours changed.
+    Position,
+    /// A trade was concluded.
+    ContextConcluded,
+    /// A reading was pushed in.
+    Reading,
+    /// Time passed.
+    Clock,
+}
+
+/// A time-of-day window in the exchange's local time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// Seconds since local midnight, inclusive.
+    pub from_second: i64,
+    /// Seconds since local midnight, exclusive.
+    pub to_second: i64,
+}
+
+/// A rule as declared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleSpec {
+    /// Unique name.
+    pub name: Box<str>,
+    /// What it is judged on.
+    pub on: Vec<Trigger>,
+    /// Symbols it is for; empty means every symbol.
+    #[serde(default)]
+    pub symbols: Vec<Box<str>>,
+    /// When it fires.
+    pub when: Condition,
+    /// Higher first; then order of definition.
+    #[serde(default)]
+    pub priority: i32,
+    /// Pause per symbol after an action was emitted.
+    #[serde(default)]
+    pub cooldown: Span,
+    /// Most firings per exchange day, over all symbols.
+    #[serde(default)]
+    pub daily_cap: Option<u32>,
+    /// Time of day in which it may fire.
+    #[serde(default)]
+    pub window: Option<Window>,
+    /// Whether it is on at the start.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// What it does, in order.
+    pub actions: Vec<Action>,
+}
+
+fn yes() -> bool {
+    true
+}
