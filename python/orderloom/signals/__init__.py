@@ -1,11 +1,12 @@
 """Prediction signals: the API client, push transports, recorded files and an embedded server."""
 
+from orderloom.instant import iso_to_ns, ns_to_iso
 from orderloom.signals.book import PredictionBook, generate_records
 from orderloom.signals.client import PollLimits, PredictionClient
 from orderloom.signals.fields import FieldMapping
 from orderloom.signals.monitor import OptionsFlowMonitor
 from orderloom.signals.parse import decode, parse_answer, parse_message
-from orderloom.signals.prediction import Prediction, Signal, iso_to_ns, ns_to_iso
+from orderloom.signals.prediction import Prediction, Signal
 from orderloom.signals.push import PredictionPush
 from orderloom.signals.records import (
     PredictionRecord,

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from orderloom.instant import NS_PER_SECOND
 from orderloom.signals.pace import Pace
 from orderloom.signals.parse import decode, parse_answer
-from orderloom.signals.prediction import NS_PER_SECOND, Prediction
+from orderloom.signals.prediction import Prediction
 from orderloom.signals.refusal import MalformedPrediction, Reason, Refused, shown, status_reason
 from orderloom.signals.source import PredictionSource, open_http
 

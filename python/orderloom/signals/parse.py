@@ -17,8 +17,9 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
+from orderloom.instant import iso_to_ns
 from orderloom.signals.fields import MISSING, FieldMapping
-from orderloom.signals.prediction import Prediction, Signal, iso_to_ns
+from orderloom.signals.prediction import Prediction, Signal
 from orderloom.signals.refusal import (
     MalformedPrediction,
     Reason,

@@ -7,16 +7,13 @@ the engine, which journals its answer, decides that by `Prediction.key`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from orderloom.instant import NS_PER_MS, ns_to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-NS_PER_SECOND: Final = 1_000_000_000
-NS_PER_MS: Final = 1_000_000
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Signal(StrEnum):
@@ -79,25 +76,3 @@ class Prediction:
             "feature_values": dict(self.features) or None,
         }
         return {name: value for name, value in document.items() if value is not None}
-
-
-def iso_to_ns(text: str) -> int:
-    """UTC nanoseconds of an ISO 8601 time; finer than a microsecond is cut off.
-
-    Raises:
-        ValueError: not ISO 8601, or without an offset (a local time is a guess).
-    """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("no offset from UTC")
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
-
-
-def ns_to_iso(at: int) -> str:
-    """ISO 8601 in UTC with `Z`, with as many of 3, 6 or 9 fractional digits as `at` needs."""
-    seconds, rest = divmod(at, NS_PER_SECOND)
-    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
-    fraction = f"{rest:09d}"
-    while fraction.endswith("000"):
-        fraction = fraction[:-3]
-    return f"{text}.{fraction}Z" if fraction else f"{text}Z"

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from orderloom.instant import iso_to_ns, ns_to_iso
 from orderloom.signals.parse import DOCUMENTED, decode, parse_message
-from orderloom.signals.prediction import Prediction, iso_to_ns, ns_to_iso
 from orderloom.signals.refusal import Refused, shown
 
 if TYPE_CHECKING:
+    from orderloom.signals.prediction import Prediction
     from collections.abc import Iterable, Iterator
 
     from orderloom.signals.fields import FieldMapping

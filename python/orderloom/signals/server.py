@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
-from orderloom.signals.prediction import ns_to_iso
+from orderloom.instant import ns_to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,0 +1,102 @@
+"""Which kind of market data a file holds, told by its columns."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+from orderloom.feeds.items import FeedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_ALWAYS: Final = ("ts_utc", "symbol")
+_QUOTE_BAR: Final = tuple(
+    f"{side}_{what}" for side in ("bid", "ask") for what in ("open", "close", "size")
+)
+
+
+class Kind(Enum):
+    """The columns that make a file of each kind, besides `ts_utc` and `symbol`."""
+
+    BARS = ("open", "high", "low", "close")
+    QUOTE_BARS = _QUOTE_BAR
+    PRINTS = ("price", "size")
+    QUOTES = ("bid", "ask", "bid_size", "ask_size")
+    QUOTES_IN_LOTS = ("bid", "ask", "bid_size_lots", "ask_size_lots")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that must be there."""
+        own: tuple[str, ...] = self.value
+        return _ALWAYS + own
+
+
+# Columns that are read where a file has them.
+OPTIONAL: Final = ("volume", "suspicious", "correction")
+
+
+@dataclass(frozen=True, slots=True)
+class MarketFile:
+    """A market data file and the kind of its rows."""
+
+    path: Path
+    kind: Kind
+
+
+def detect(path: Path | str) -> MarketFile:
+    """Look at the columns of a `.parquet` or `.csv` file.
+
+    Raises:
+        FeedError: neither, no kind fits the columns, or Parquet without polars installed.
+        OSError: the file cannot be opened.
+    """
+    path = Path(path)
+    found = columns_of(path)
+    for kind in Kind:
+        if set(kind.columns) <= set(found):
+            return MarketFile(path, kind)
+    nearest = min(Kind, key=lambda kind: len(set(kind.columns) - set(found)))
+    missing = [name for name in nearest.columns if name not in found]
+    raise FeedError(
+        f"{path}: no kind of market data has the columns {', '.join(found)}\n"
+        f"hint: for {nearest.name.lower().replace('_', ' ')} it lacks {', '.join(missing)}"
+    )
+
+
+def columns_of(path: Path) -> list[str]:
+    """The column names of a file, in its order."""
+    if path.suffix == ".csv":
+        with path.open(newline="", encoding="utf-8") as file:
+            return next(csv.reader(without_comments(file)), [])
+    if path.suffix != ".parquet":
+        raise FeedError(f"{path}: expected a .parquet or .csv file, was `{path.suffix}`")
+    require_polars(path)
+    import polars as pl  # noqa: PLC0415
+
+    try:
+        return pl.scan_parquet(path).collect_schema().names()
+    except pl.exceptions.PolarsError as error:
+        raise FeedError(f"{path}: expected Parquet: {error}") from None
+
+
+def without_comments(file: TextIO) -> Iterable[str]:
+    """The lines of a CSV file after its leading `#` lines."""
+    for line in file:
+        if not line.startswith("#"):
+            yield line
+            break
+    yield from file
+
+
+def require_polars(path: Path) -> None:
+    """Raise `FeedError` with the remedy where polars is not installed."""
+    try:
+        import polars as pl  # noqa: F401, PLC0415
+    except ImportError:
+        raise FeedError(
+            f"{path}: reading Parquet needs polars\nhint: pip install 'orderloom[data]', or use CSV"
+        ) from None

@@ -1,0 +1,147 @@
+"""The columns of a file as plain lists, with the number of each row.
+
+Both formats end here, so that everything after is checked and read in one way.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from orderloom.feeds.items import FeedError
+from orderloom.feeds.kind import OPTIONAL, MarketFile, require_polars
+from orderloom.instant import iso_to_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+_TEXT: Final = frozenset({"symbol"})
+_WHOLE: Final = frozenset(
+    {"volume", "size", "bid_size", "ask_size", "bid_size_lots", "ask_size_lots", "correction"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows with `start <= ts_utc < end` of the wanted symbols, in the order of the file."""
+
+    file: MarketFile
+    rows: list[int]  # as a person counts: first data row 1 in Parquet, line number in CSV
+    columns: dict[str, list[Any]]
+    step: int | None  # the smallest distance of two rows of a symbol in the whole file, ns
+
+    def place(self, index: int) -> str:
+        """File and row, for a message."""
+        word = ":" if self.file.path.suffix == ".csv" else ": row "
+        return f"{self.file.path}{word}{self.rows[index]}"
+
+
+def read_table(
+    file: MarketFile, start: int | None, end: int | None, symbols: Collection[str] | None
+) -> Table:
+    """Read what is wanted of a file.
+
+    Raises:
+        FeedError: a value or a column of another type than expected.
+    """
+    read = _read_csv if file.path.suffix == ".csv" else _read_parquet
+    return read(file, start, end, symbols)
+
+
+def _read_csv(
+    file: MarketFile, start: int | None, end: int | None, symbols: Collection[str] | None
+) -> Table:
+    with file.path.open(newline="", encoding="utf-8") as text:
+        lines = text.readlines()
+    comments = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    reader = csv.DictReader(lines[comments:])
+    wanted = (*file.kind.columns, *OPTIONAL)
+    names = [name for name in wanted if name in (reader.fieldnames or ())]
+    rows: list[int] = []
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    last: dict[str, int] = {}
+    steps: set[int] = set()
+    for row in reader:
+        number = comments + reader.line_num
+        values = {
+            name: _cell(name, row[name], f"{file.path}:{number}", _parser(name)) for name in names
+        }
+        at, symbol = values["ts_utc"], values["symbol"]
+        if at is None or not symbol:
+            name = "ts_utc" if at is None else "symbol"
+            raise FeedError(f"{file.path}:{number}: `{name}`: expected a value, found: nothing")
+        steps.add(at - last.get(symbol, at))
+        last[symbol] = at
+        if (start is not None and at < start) or (end is not None and at >= end):
+            continue
+        if symbols is not None and symbol not in symbols:
+            continue
+        rows.append(number)
+        for name, value in values.items():
+            columns[name].append(value)
+    return Table(file, rows, columns, min((step for step in steps if step > 0), default=None))
+
+
+def _parser(name: str) -> Callable[[str], Any]:
+    if name == "ts_utc":
+        return iso_to_ns
+    if name in _TEXT:
+        return str
+    if name == "suspicious":
+        return {"true": True, "false": False}.__getitem__
+    return int if name in _WHOLE else float
+
+
+def _cell(name: str, text: str | None, place: str, parse: Callable[[str], Any]) -> Any:
+    if not text:
+        return None
+    try:
+        return parse(text)
+    except (ValueError, KeyError):
+        expected = {iso_to_ns: "ISO 8601 with an offset", int: "a whole number"}.get(
+            parse, "a number" if parse is float else "true or false"
+        )
+        raise FeedError(f"{place}: `{name}`: expected {expected}, found: {text[:60]}") from None
+
+
+def _read_parquet(
+    file: MarketFile, start: int | None, end: int | None, symbols: Collection[str] | None
+) -> Table:
+    require_polars(file.path)
+    import polars as pl  # noqa: PLC0415
+
+    frame = pl.scan_parquet(file.path)
+    schema = frame.collect_schema()
+    names = [name for name in (*file.kind.columns, *OPTIONAL) if name in schema]
+    for name in names:
+        _check_type(file, name, schema[name])
+    at = pl.col("ts_utc").dt.cast_time_unit("ns").dt.epoch("ns")
+    frame = frame.select(names).with_row_index("row", offset=1).with_columns(ts_utc=at)
+    steps = frame.select(step=pl.col("ts_utc").diff().over("symbol")).filter(pl.col("step") > 0)
+    step = steps.select(pl.col("step").min()).collect().item()
+    if start is not None:
+        frame = frame.filter(pl.col("ts_utc") >= start)
+    if end is not None:
+        frame = frame.filter(pl.col("ts_utc") < end)
+    if symbols is not None:
+        frame = frame.filter(pl.col("symbol").is_in(list(symbols)))
+    columns = frame.collect().to_dict(as_series=False)
+    return Table(file, columns.pop("row"), columns, step)
+
+
+def _check_type(file: MarketFile, name: str, found: Any) -> None:
+    import polars as pl  # noqa: PLC0415
+
+    if name == "ts_utc":
+        is_right, expected = getattr(found, "time_zone", None) is not None, "a time with a zone"
+    elif name in _TEXT:
+        is_right, expected = found in (pl.String, pl.Categorical), "text"
+    elif name == "suspicious":
+        is_right, expected = found == pl.Boolean, "true or false"
+    elif name in _WHOLE:
+        is_right, expected = found.is_integer(), "whole numbers"
+    else:
+        is_right, expected = found.is_numeric(), "numbers"
+    if not is_right:
+        raise FeedError(f"{file.path}: column `{name}`: expected {expected}, found: {found}")

@@ -1,0 +1,35 @@
+"""Moments as UTC nanoseconds, and their one written form: ISO 8601 in UTC.
+
+Knows no time zones: a text without an offset is refused, since a local time is a guess.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+NS_PER_SECOND: Final = 1_000_000_000
+NS_PER_MS: Final = 1_000_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def iso_to_ns(text: str) -> int:
+    """UTC nanoseconds of an ISO 8601 time; finer than a microsecond is cut off.
+
+    Raises:
+        ValueError: not ISO 8601, or without an offset (a local time is a guess).
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("no offset from UTC")
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
+
+
+def ns_to_iso(at: int) -> str:
+    """ISO 8601 in UTC with `Z`, with as many of 3, 6 or 9 fractional digits as `at` needs."""
+    seconds, rest = divmod(at, NS_PER_SECOND)
+    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    fraction = f"{rest:09d}"
+    while fraction.endswith("000"):
+        fraction = fraction[:-3]
+    return f"{text}.{fraction}Z" if fraction else f"{text}Z"
