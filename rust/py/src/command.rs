@@ -1,0 +1,286 @@
+//! `Command`, `Ticket` and `Notice`: what the engine asks for and tells, as Python reads it.
+
+use orderloom_core::command::{
+    Command as CoreCommand, Notice as CoreNotice, OcaKind, OrderType, Ticket as CoreTicket, TimeInForce,
+};
+use orderloom_core::id::OrderId;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use serde::Serialize;
+
+fn json<T: Serialize>(value: &T) -> PyResult<String> {
+    serde_json::to_string(value).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// The `kind` tag under which serde writes an enum variant.
+fn tag<T: Serialize>(value: &T) -> PyResult<String> {
+    let value = serde_json::to_value(value).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    match value {
+        serde_json::Value::String(word) => Ok(word),
+        serde_json::Value::Object(fields) => match fields.get("kind") {
+            Some(serde_json::Value::String(word)) => Ok(word.clone()),
+            _ => Err(PyValueError::new_err("no kind")),
+        },
+        _ => Err(PyValueError::new_err("no kind")),
+    }
+}
+
+/// An order as it is to be sent, in the words of TWS.
+#[pyclass(frozen, module = "orderloom._core")]
+pub(crate) struct Ticket {
+    pub(crate) ticket: CoreTicket,
+}
+
+#[pymethods]
+impl Ticket {
+    #[getter]
+    fn order_id(&self) -> i64 {
+        self.ticket.order_id.0
+    }
+
+    #[getter]
+    fn order_ref(&self) -> &str {
+        &self.ticket.order_ref.0
+    }
+
+    #[getter]
+    fn symbol(&self) -> u32 {
+        self.ticket.symbol.0
+    }
+
+    #[getter]
+    fn side(&self) -> &'static str {
+        self.ticket.side.as_str()
+    }
+
+    #[getter]
+    fn quantity(&self) -> f64 {
+        self.ticket.quantity.to_f64()
+    }
+
+    #[getter]
+    fn order_type(&self) -> &'static str {
+        match self.ticket.order_type {
+            OrderType::Market => "MKT",
+            OrderType::Limit { .. } => "LMT",
+            OrderType::Stop { .. } => "STP",
+            OrderType::StopLimit { .. } => "STP LMT",
+            OrderType::TrailAmount { .. } | OrderType::TrailPercent { .. } => "TRAIL",
+        }
+    }
+
+    #[getter]
+    fn limit_price(&self) -> Option<f64> {
+        self.ticket.order_type.limit_price().map(|price| price.to_f64())
+    }
+
+    #[getter]
+    fn stop_price(&self) -> Option<f64> {
+        self.ticket.order_type.stop_price().map(|price| price.to_f64())
+    }
+
+    #[getter]
+    fn trail_amount(&self) -> Option<f64> {
+        match self.ticket.order_type {
+            OrderType::TrailAmount { trail_amount, .. } => Some(trail_amount.to_f64()),
+            _ => None,
+        }
+    }
+
+    #[getter]
+    fn trail_percent(&self) -> Option<f64> {
+        match self.ticket.order_type {
+            OrderType::TrailPercent { basis_points, .. } => Some(basis_points as f64 / 100.0),
+            _ => None,
+        }
+    }
+
+    #[getter]
+    fn tif(&self) -> &'static str {
+        match self.ticket.tif {
+            TimeInForce::Day => "DAY",
+            TimeInForce::Gtc => "GTC",
+            TimeInForce::Ioc => "IOC",
+        }
+    }
+
+    #[getter]
+    fn parent_id(&self) -> i64 {
+        self.ticket.parent.map_or(0, |OrderId(id)| id)
+    }
+
+    #[getter]
+    fn oca_group(&self) -> &str {
+        self.ticket.oca.as_ref().map_or("", |oca| &oca.name)
+    }
+
+    #[getter]
+    fn oca_type(&self) -> u8 {
+        self.ticket.oca.as_ref().map_or(0, |oca| match oca.kind {
+            OcaKind::Cancel => 1,
+            OcaKind::ReduceWithBlock => 2,
+            OcaKind::Reduce => 3,
+        })
+    }
+
+    #[getter]
+    fn transmit(&self) -> bool {
+        self.ticket.transmit
+    }
+
+    #[getter]
+    fn outside_rth(&self) -> bool {
+        self.ticket.outside_rth
+    }
+
+    fn __repr__(&self) -> PyResult<String> {
+        Ok(format!("Ticket({})", json(&self.ticket)?))
+    }
+}
+
+/// Something that the shell must do before the next event.
+#[pyclass(frozen, module = "orderloom._core")]
+pub(crate) struct Command {
+    pub(crate) command: CoreCommand,
+}
+
+#[pymethods]
+impl Command {
+    #[getter]
+    fn kind(&self) -> &'static str {
+        match &self.command {
+            CoreCommand::Place(_) => "place",
+            CoreCommand::Modify(_) => "modify",
+            CoreCommand::Cancel(_) => "cancel",
+            CoreCommand::Reconcile(_) => "reconcile",
+            CoreCommand::Ask(_) => "ask",
+            CoreCommand::Alert(_) => "alert",
+            CoreCommand::Log(_) => "log",
+            CoreCommand::Notify(_) => "notify",
+        }
+    }
+
+    #[getter]
+    fn ticket(&self) -> Option<Ticket> {
+        match &self.command {
+            CoreCommand::Place(order) | CoreCommand::Modify(order) => {
+                Some(Ticket { ticket: order.ticket.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    #[getter]
+    fn role(&self) -> PyResult<Option<String>> {
+        match &self.command {
+            CoreCommand::Place(order) | CoreCommand::Modify(order) => tag(&order.role).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    #[getter]
+    fn context(&self) -> Option<u64> {
+        match &self.command {
+            CoreCommand::Place(order) | CoreCommand::Modify(order) => order.context.map(|context| context.0),
+            _ => None,
+        }
+    }
+
+    #[getter]
+    fn order_id(&self) -> Option<i64> {
+        match &self.command {
+            CoreCommand::Place(order) | CoreCommand::Modify(order) => Some(order.ticket.order_id.0),
+            CoreCommand::Cancel(order) => Some(order.order_id.0),
+            CoreCommand::Alert(incident) => incident.order_id.map(|id| id.0),
+            _ => None,
+        }
+    }
+
+    #[getter]
+    fn symbol(&self) -> Option<u32> {
+        match &self.command {
+            CoreCommand::Place(order) | CoreCommand::Modify(order) => Some(order.ticket.symbol.0),
+            CoreCommand::Cancel(order) => Some(order.symbol.0),
+            CoreCommand::Alert(incident) => incident.symbol.map(|symbol| symbol.0),
+            CoreCommand::Ask(ask) => ask.symbol.map(|symbol| symbol.0),
+            CoreCommand::Log(line) | CoreCommand::Notify(line) => line.symbol.map(|symbol| symbol.0),
+            CoreCommand::Reconcile(_) => None,
+        }
+    }
+
+    #[getter]
+    fn text(&self) -> Option<&str> {
+        match &self.command {
+            CoreCommand::Alert(incident) => Some(&incident.text),
+            CoreCommand::Log(line) | CoreCommand::Notify(line) => Some(&line.text),
+            CoreCommand::Reconcile(reconcile) => Some(&reconcile.reason),
+            CoreCommand::Ask(ask) => Some(&ask.condition),
+            CoreCommand::Place(_) | CoreCommand::Modify(_) | CoreCommand::Cancel(_) => None,
+        }
+    }
+
+    #[getter]
+    fn code(&self) -> PyResult<Option<String>> {
+        match &self.command {
+            CoreCommand::Alert(incident) => tag(&incident.code).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The number to name in the answer, and the time after which an answer counts as unknown.
+    #[getter]
+    fn ask(&self) -> Option<(u64, i64)> {
+        match &self.command {
+            CoreCommand::Ask(ask) => Some((ask.ask.0, ask.deadline.0)),
+            _ => None,
+        }
+    }
+
+    fn json(&self) -> PyResult<String> {
+        json(&self.command)
+    }
+
+    fn __repr__(&self) -> PyResult<String> {
+        Ok(format!("Command({})", self.json()?))
+    }
+}
+
+/// What the engine made of an event.
+#[pyclass(frozen, module = "orderloom._core")]
+pub(crate) struct Notice {
+    pub(crate) notice: CoreNotice,
+}
+
+#[pymethods]
+impl Notice {
+    #[getter]
+    fn kind(&self) -> &'static str {
+        match &self.notice {
+            CoreNotice::SignalJudged { .. } => "signal_judged",
+            CoreNotice::RuleFired { .. } => "rule_fired",
+            CoreNotice::RuleBlocked { .. } => "rule_blocked",
+            CoreNotice::Filled { .. } => "filled",
+            CoreNotice::CommissionPaid { .. } => "commission_paid",
+            CoreNotice::PositionChanged { .. } => "position_changed",
+            CoreNotice::ContextOpened { .. } => "context_opened",
+            CoreNotice::ContextScaled { .. } => "context_scaled",
+            CoreNotice::ContextConcluded(_) => "context_concluded",
+            CoreNotice::OrderChanged { .. } => "order_changed",
+            CoreNotice::ModeChanged { .. } => "mode_changed",
+        }
+    }
+
+    fn json(&self) -> PyResult<String> {
+        json(&self.notice)
+    }
+
+    fn __repr__(&self) -> PyResult<String> {
+        Ok(format!("Notice({})", self.json()?))
+    }
+}
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Ticket>()?;
+    module.add_class::<Command>()?;
+    module.add_class::<Notice>()
+}
