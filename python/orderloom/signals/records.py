@@ -19,10 +19,10 @@ from orderloom.signals.parse import DOCUMENTED, decode, parse_message
 from orderloom.signals.refusal import Refused, shown
 
 if TYPE_CHECKING:
-    from orderloom.signals.prediction import Prediction
     from collections.abc import Iterable, Iterator
 
     from orderloom.signals.fields import FieldMapping
+    from orderloom.signals.prediction import Prediction
 
 _NESTED: Final = ("probabilities", "feature_values")
 
