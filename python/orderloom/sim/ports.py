@@ -1,0 +1,67 @@
+"""What the wire server asks of the exchange behind it.
+
+JSON text crosses this border. Prices, quantities and money are decimal strings; times are UTC
+nanoseconds. Every act returns the events that it causes, in the order to be sent to clients.
+The native `orderloom._core.Venue` satisfies the protocol.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+VenueEvent = dict[str, Any]
+"""One decoded event: `kind` and the fields that go with it."""
+
+
+class VenuePort(Protocol):
+    """A matching venue with one account."""
+
+    def add_instrument(self, instrument: str) -> None:
+        """List an instrument."""
+
+    def place(self, at: int, order: str) -> str:
+        """Accept a new order, or a modification of a live one with the same client and id."""
+
+    def cancel(self, at: int, client_id: int, order_id: int) -> str:
+        """Ask for the end of one order."""
+
+    def global_cancel(self, at: int) -> str:
+        """Ask for the end of every order of the account."""
+
+    def session(self, at: int, con_id: int, is_open: bool) -> str:
+        """Open or close an instrument's regular session."""
+
+    def quote(
+        self,
+        at: int,
+        con_id: int,
+        bid: float | None,
+        ask: float | None,
+        bid_size: float,
+        ask_size: float,
+    ) -> str | None:
+        """Take a new best bid and ask."""
+
+    def trade(self, at: int, con_id: int, price: float, size: float) -> str | None:
+        """Take a print of the market."""
+
+    def advance(self, at: int) -> str | None:
+        """Let time pass."""
+
+    def what_if(self, at: int, order: str) -> str:
+        """Return margin and commission of an order that is not placed."""
+
+    def orders(self) -> str:
+        """Return the live orders, shaped as `open_order` events."""
+
+    def completed(self) -> str:
+        """Return the ended orders, with `completed_status` and `completed_at`."""
+
+    def executions(self) -> str:
+        """Return all executions, with `commission` where it is known."""
+
+    def positions(self) -> str:
+        """Return every position of the account."""
+
+    def account(self) -> str:
+        """Return the account's values by name."""

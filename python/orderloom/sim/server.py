@@ -1,0 +1,225 @@
+"""The simulated TWS: a server for unmodified clients, driven from outside.
+
+Neither a clock nor a market of its own: the driver publishes quotes and prints and lets time pass,
+the venue matches, and clients are told over the TWS socket protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+from .account import AccountDesk
+from .connection import VERSION_MIN, Connection
+from .contracts import Catalogue, SimInstrument
+from .market import MarketDesk, Permission
+from .orders import OrderDesk
+from .session import Desks, Session
+from .times import Zone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .bars import Bar
+    from .ports import VenuePort
+
+VERSION_MAX = 178
+"""Newest layout whose every client speaks plain text fields."""
+
+
+class SimulatedTws:
+    """Serves one account to any number of clients.
+
+    `clock` returns the simulated time in UTC nanoseconds. `max_server_version` (157 to 178) makes
+    newer clients speak an older layout. The master client is told of everybody's orders. With
+    `has_zoned_times` false, fills carry local time without a zone, as some TWS versions write.
+
+    Raises `ValueError` for a version out of range.
+    """
+
+    def __init__(
+        self,
+        venue: VenuePort,
+        instruments: Iterable[SimInstrument],
+        *,
+        clock: Callable[[], int],
+        account: str = "DU0000001",
+        currency: str = "USD",
+        time_zone: str = "US/Eastern",
+        max_server_version: int = VERSION_MAX,
+        is_read_only: bool = False,
+        master_client_id: int | None = None,
+        market_data: Permission = "live",
+        has_zoned_times: bool = True,
+    ) -> None:
+        if not VERSION_MIN <= max_server_version <= VERSION_MAX:
+            raise ValueError(
+                f"max_server_version: expected {VERSION_MIN} to {VERSION_MAX}, "
+                f"found {max_server_version}"
+            )
+        self.max_server_version = max_server_version
+        self._venue = venue
+        self._clock = clock
+        self._zone = Zone(time_zone)
+        self._master_client_id = master_client_id
+        self._server: asyncio.Server | None = None
+        self._connections: set[Connection] = set()
+        self._sessions: dict[int, Session] = {}
+        self._waiting: list[Connection] = []
+        self._past_frames_in = 0
+        self._past_frames_out = 0
+        catalogue = Catalogue(instruments)
+        for instrument in catalogue:
+            venue.add_instrument(json.dumps(instrument.venue_fields()))
+        self._market = MarketDesk(catalogue, market_data)
+        self._account = AccountDesk(venue, catalogue, account, currency, self._zone)
+        self._orders = OrderDesk(
+            venue,
+            catalogue,
+            self._account,
+            account=account,
+            currency=currency,
+            zone=self._zone,
+            listeners=self._listeners,
+            write_time=self._zone.stamp if has_zoned_times else self._zone.bare,
+        )
+        self._desks = Desks(
+            self._orders, self._market, self._account, catalogue, account, clock, is_read_only
+        )
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listen; port 0 takes a free one, to be read from `port`."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._accept, host, port)
+
+    async def stop(self) -> None:
+        """Disconnect everybody and stop listening. The venue keeps its state."""
+        if self._server is None:
+            return
+        self._server.close()
+        self.disconnect_clients()
+        await self._server.wait_closed()
+        self._server = None
+
+    @property
+    def port(self) -> int:
+        """The port listened on; raises `RuntimeError` while stopped."""
+        if self._server is None:
+            raise RuntimeError("port: the simulated TWS is not started")
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """The open connections, each with its counts of frames."""
+        return tuple(self._connections)
+
+    @property
+    def client_ids(self) -> tuple[int, ...]:
+        """The clients that have a session, in the order they came."""
+        return tuple(self._sessions)
+
+    @property
+    def frames_in(self) -> int:
+        """Frames served so far over all connections, closed ones included."""
+        return self._past_frames_in + sum(each.frames_in for each in self._connections)
+
+    @property
+    def frames_out(self) -> int:
+        """Frames written so far over all connections, closed ones included."""
+        return self._past_frames_out + sum(each.frames_out for each in self._connections)
+
+    def publish_quote(
+        self,
+        at: int,
+        con_id: int,
+        bid: float | None,
+        ask: float | None,
+        bid_size: float,
+        ask_size: float,
+    ) -> None:
+        """Publish a best bid and ask; a side that is `None` has no quote."""
+        self._market.tape(con_id).quote(at, bid, ask, bid_size, ask_size)
+        self._orders.deliver(self._venue.quote(at, con_id, bid, ask, bid_size, ask_size), at)
+        self.flush()
+
+    def publish_trade(self, at: int, con_id: int, price: float, size: float) -> None:
+        """Publish a print. Bars are told first, then ticks, then what it did to orders."""
+        self._market.tape(con_id).trade(at, price, size)
+        self._orders.deliver(self._venue.trade(at, con_id, price, size), at)
+        self.flush()
+
+    def advance(self, at: int) -> None:
+        """Let time pass: bars end, orders expire, the account is told at its intervals."""
+        self._orders.deliver(self._venue.advance(at), at)
+        self._market.advance(at)
+        self._account.advance(at)
+        self.flush()
+
+    def set_session(self, at: int, con_id: int, is_open: bool) -> None:
+        """Open or close an instrument's regular session."""
+        self._market.tape(con_id).is_open = is_open
+        self._orders.deliver(self._venue.session(at, con_id, is_open), at)
+        self.flush()
+
+    def load_history(
+        self, con_id: int, bars: Iterable[Bar], *, bar_seconds: int = 60, what: str = "TRADES"
+    ) -> None:
+        """Add past bars of one length; those after the simulated now are never served."""
+        self._market.load_history(con_id, bars, bar_seconds, what)
+
+    def notice(self, code: int, text: str) -> None:
+        """Tell every client a notice that concerns no request, such as 1100 or 2103."""
+        for session in self._sessions.values():
+            session.error(-1, code, text)
+        self.flush()
+
+    def disconnect_clients(self) -> None:
+        """Close every connection, as a restart of TWS does. Orders stay."""
+        for connection in tuple(self._connections):
+            connection.close()
+
+    def time_text(self) -> str:
+        """Return the time for the handshake, zoned."""
+        return self._zone.stamp(self._clock())
+
+    def open_session(self, connection: Connection, client_id: int) -> Session | None:
+        """Start a session, or `None` if the client id is in use."""
+        if client_id in self._sessions:
+            return None
+        session = Session(client_id, connection.version, self._desks, connection.send)
+        self._sessions[client_id] = session
+        return session
+
+    def wants_flush(self, connection: Connection) -> None:
+        """Note that a connection has frames to write."""
+        self._waiting.append(connection)
+
+    def flush(self) -> None:
+        """Write all queued frames, one write per connection."""
+        waiting, self._waiting = self._waiting, []
+        for connection in waiting:
+            connection.flush()
+
+    def closed(self, connection: Connection) -> None:
+        """Forget a connection and its subscriptions; keep its counts and orders."""
+        if connection not in self._connections:
+            return
+        self._connections.remove(connection)
+        self._past_frames_in += connection.frames_in
+        self._past_frames_out += connection.frames_out
+        session = connection.session
+        if session is not None:
+            del self._sessions[session.client_id]
+            session.close()
+
+    def _accept(self) -> Connection:
+        connection = Connection(self)
+        self._connections.add(connection)
+        return connection
+
+    def _listeners(self, client_id: int) -> list[Session]:
+        """Return the sessions told of a client's orders: its own and the master's."""
+        ids = dict.fromkeys((client_id, self._master_client_id))
+        return [self._sessions[each] for each in ids if each in self._sessions]
