@@ -148,7 +148,7 @@ class PredictionClient:
         wanted = len(tickers) * 60 / every_seconds
         if self.limits.per_minute is not None and wanted > self.limits.per_minute:
             self._alarm(
-                f"{self.source.name}: {len(tickers)} tickers every {every_seconds:g} s need "
+                f"{self.source.name}: {len(tickers)} ticker(s) every {every_seconds:g} s need "
                 f"{wanted:g} requests a minute, {self.limits.per_minute} are allowed; "
                 "answers will be older"
             )
@@ -157,9 +157,11 @@ class PredictionClient:
                 group.create_task(self._run(ticker, every_seconds, sleep or self._sleep))
 
     async def _run(self, ticker: str, every_seconds: float, sleep: Sleep) -> None:
-        while not self._is_stopped:
+        while True:
             started = self._monotonic_ns()
             await self._poll(ticker, self._deliver)
+            if self._is_stopped:
+                return
             spent = (self._monotonic_ns() - started) / NS_PER_SECOND
             await sleep(max(0.0, every_seconds - spent))
 

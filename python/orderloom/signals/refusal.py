@@ -83,6 +83,6 @@ def status_reason(status: int) -> Reason:
 
 def shown(value: object) -> str:
     """`value` for a message: escaped and cut, since it came from outside and may be hostile."""
-    text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) and value else repr(value)
     text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: _SHOWN_MAX + 1])
     return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…"
