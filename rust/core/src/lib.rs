@@ -2,8 +2,10 @@
 pub mod command;
 pub mod config;
 pub mod decimal;
+pub mod error;
 pub mod event;
 pub mod id;
+pub mod indicator;
 pub mod instrument;
 pub mod order;
 pub mod rule;

@@ -128,6 +128,23 @@ macro_rules! fields {
     };
 }
 
+impl Field {
+    /// The words that it can hold; none unless its type is `Text`.
+    #[must_use]
+    pub const fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::SignalSide => &["BUY", "SELL", "SHORT", "NEUTRAL"],
+            Self::PositionSide => &["LONG", "SHORT", "FLAT"],
+            Self::ContextPhase => &["NONE", "ENTERING", "OPEN", "CLOSING"],
+            Self::FillSide => &["BUY", "SELL"],
+            Self::ConclusionReason => {
+                &["TARGET", "STOP", "TRAIL", "CLOSE_ALL", "REVERSAL", "END_OF_DAY", "MANUAL", "RECOVERY"]
+            }
+            _ => &[],
+        }
+    }
+}
+
 /// The type of an operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

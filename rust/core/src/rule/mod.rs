@@ -1,9 +1,30 @@
 //! Rules as they are declared: trigger, condition, actions and discipline.
 //!
-//! These are descriptions, handed over once at the start. `compile.rs` turns them into what runs.
+//! These are descriptions, handed over once at the start. `compile` turns them into what runs: a
+//! `RuleSet` whose conditions are judged over a `View`, and whose actions the engine carries out.
+//!
+//! Reading order: `condition` and `action` (declared), `compile`, `tree` and `operand` (judged), `act`
+//! (compiled actions), `selection` (which rules an event concerns), `explain`.
 
+mod act;
 mod action;
+mod compile;
 mod condition;
+mod operand;
+mod selection;
+mod set;
+mod text;
+mod tree;
+mod truth;
+mod view;
+
+pub use act::{CompiledAction, CompiledEnter, CompiledLevel, CompiledOrder, Level};
+pub use compile::compile;
+pub use operand::{Arithmetic, CompiledOperand, CompiledValue, CompiledWord, Sign};
+pub use set::{CompiledRule, RuleSet};
+pub use tree::CompiledCondition;
+pub use truth::Truth;
+pub use view::View;
 
 pub use action::{Action, EnterSpec, ExitLevel, ExitSpec, Opposite, OrderSpec, Reprice, ScaleInSpec, Size};
 pub use condition::{Comparison, Condition, Field, IndicatorSpec, Operand, ValueType};
@@ -35,6 +56,21 @@ pub enum Trigger {
     Clock,
 }
 
+impl Trigger {
+    /// Every trigger, in the order of their discriminants.
+    pub const ALL: [Self; 9] = [
+        Self::PredictionSignal,
+        Self::Bar,
+        Self::Quote,
+        Self::Trade,
+        Self::Fill,
+        Self::Position,
+        Self::ContextConcluded,
+        Self::Reading,
+        Self::Clock,
+    ];
+}
+
 /// A time-of-day window in the exchange's local time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +79,18 @@ pub struct Window {
     pub from_second: i64,
     /// Seconds since local midnight, exclusive.
     pub to_second: i64,
+}
+
+impl Window {
+    /// Whether `second` of the day lies inside; a window that ends before it starts spans midnight.
+    #[must_use]
+    pub const fn contains(self, second: i64) -> bool {
+        if self.from_second <= self.to_second {
+            self.from_second <= second && second < self.to_second
+        } else {
+            self.from_second <= second || second < self.to_second
+        }
+    }
 }
 
 /// A rule as declared.

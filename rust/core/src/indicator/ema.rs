@@ -1,0 +1,84 @@
+//! Exponential moving averages: the usual one, and Wilder's.
+
+use super::{Candle, Lines, Period, Streaming, or_nan, single};
+
+/// Exponential moving average of values, in their units.
+///
+/// `None` until `period` values have been seen; the first value is their plain mean, each later one
+/// moves towards the new value by `2 / (period + 1)` of the difference, or by `1 / period` in Wilder's
+/// variant. Convention: as TA-Lib's `EMA` with its default compatibility. Source of the variant:
+/// J. Welles Wilder, *New Concepts in Technical Trading Systems* (1978).
+#[derive(Debug, Clone)]
+pub struct Ema {
+    period: Period,
+    weight: f64,
+    seen: usize,
+    /// Sum of the values until warm, the average from then on.
+    state: f64,
+}
+
+impl Ema {
+    /// Weight `2 / (period + 1)`.
+    #[must_use]
+    pub fn new(period: Period) -> Self {
+        Self::weighted(period, 2.0 / (period.divisor() + 1.0))
+    }
+
+    /// Weight `1 / period`: Wilder's smoothing, also called RMA or SMMA.
+    #[must_use]
+    pub fn wilder(period: Period) -> Self {
+        Self::weighted(period, 1.0 / period.divisor())
+    }
+
+    fn weighted(period: Period, weight: f64) -> Self {
+        Self { period, weight, seen: 0, state: 0.0 }
+    }
+
+    /// Takes the next value.
+    #[inline]
+    pub fn update(&mut self, value: f64) -> Option<f64> {
+        if self.seen == self.period.bars() {
+            // The two products do not wait for each other: one multiplication and one addition per
+            // value is all that the recursion costs.
+            self.state = self.state * (1.0 - self.weight) + value * self.weight;
+            return Some(self.state);
+        }
+        self.seen += 1;
+        self.state += value;
+        if self.seen < self.period.bars() {
+            return None;
+        }
+        self.state /= self.period.divisor();
+        Some(self.state)
+    }
+
+    /// The average so far, once warm.
+    #[must_use]
+    pub fn value(&self) -> Option<f64> {
+        (self.seen == self.period.bars()).then_some(self.state)
+    }
+
+    /// Over a whole series; NaN until warm.
+    #[must_use]
+    pub fn batch(values: &[f64], period: Period) -> Vec<f64> {
+        let mut ema = Self::new(period);
+        values.iter().map(|&value| or_nan(ema.update(value))).collect()
+    }
+
+    /// Wilder's variant over a whole series; NaN until warm.
+    #[must_use]
+    pub fn batch_wilder(values: &[f64], period: Period) -> Vec<f64> {
+        let mut ema = Self::wilder(period);
+        values.iter().map(|&value| or_nan(ema.update(value))).collect()
+    }
+}
+
+impl Streaming for Ema {
+    fn on_candle(&mut self, candle: &Candle) -> Lines {
+        single(self.update(candle.close))
+    }
+
+    fn warmup(&self) -> usize {
+        self.period.bars()
+    }
+}

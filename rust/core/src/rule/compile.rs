@@ -1,0 +1,563 @@
+//! From rules as declared to rules that run: names resolved, types checked, parameters in range.
+
+use super::act::{CompiledAction, CompiledEnter, CompiledLevel, CompiledOrder};
+use super::operand::{Arithmetic, CompiledOperand, CompiledValue, CompiledWord, Sign};
+use super::set::{CompiledRule, RuleSet};
+use super::tree::{CompiledCondition, Node};
+use super::{
+    Action, Comparison, Condition, EnterSpec, ExitLevel, Field, Operand, OrderSpec, RuleSpec, Size, ValueType,
+};
+use crate::decimal::{Money, Price, Quantity};
+use crate::error::ConfigError;
+use crate::event::Side;
+use crate::id::{RuleId, SymbolId};
+use crate::indicator::IndicatorTable;
+use crate::instrument::Instrument;
+use crate::time::Span;
+
+const DAY_SECONDS: i64 = 86_400;
+
+/// Trees deeper than this are refused, so that no declaration can exhaust the stack.
+const DEPTH_MAX: usize = 64;
+
+/// Compiles `specs` in their order of definition and declares their indicators in `indicators`.
+///
+/// # Errors
+/// The first declaration that cannot run, with its rule, its field's path, and what was expected.
+pub fn compile(
+    specs: &[RuleSpec],
+    instruments: &[Instrument],
+    indicators: &mut IndicatorTable,
+) -> Result<RuleSet, ConfigError> {
+    let mut rules = Vec::with_capacity(specs.len());
+    let mut names = std::collections::BTreeSet::new();
+    for (id, spec) in (0..).zip(specs) {
+        if !names.insert(&*spec.name) {
+            return Err(ConfigError::new("name", "be unique", &spec.name).in_rule(&spec.name));
+        }
+        let mut compiler = Compiler { rule: RuleId(id), instruments, indicators };
+        rules.push(compiler.rule(spec).map_err(|error| error.in_rule(&spec.name))?);
+    }
+    Ok(RuleSet::new(rules, instruments.len()))
+}
+
+struct Compiler<'a> {
+    rule: RuleId,
+    instruments: &'a [Instrument],
+    indicators: &'a mut IndicatorTable,
+}
+
+impl Compiler<'_> {
+    fn rule(&mut self, spec: &RuleSpec) -> Result<CompiledRule, ConfigError> {
+        if spec.name.trim().is_empty() {
+            return Err(ConfigError::new("name", "not be empty", &spec.name));
+        }
+        if spec.on.is_empty() {
+            return Err(ConfigError::new("on", "name at least one event", "[]"));
+        }
+        for (index, trigger) in spec.on.iter().enumerate() {
+            if spec.on[..index].contains(trigger) {
+                return Err(ConfigError::new("on", "name each event once", format!("{trigger:?}")));
+            }
+        }
+        if spec.cooldown < Span::ZERO {
+            return Err(ConfigError::new("cooldown", "not be negative", spec.cooldown));
+        }
+        if spec.daily_cap == Some(0) {
+            return Err(ConfigError::new("daily_cap", "be at least 1", 0));
+        }
+        if let Some(window) = spec.window {
+            let in_day = |second| (0..=DAY_SECONDS).contains(&second);
+            if !in_day(window.from_second)
+                || !in_day(window.to_second)
+                || window.from_second == window.to_second
+            {
+                let found = format!("{}..{}", window.from_second, window.to_second);
+                return Err(ConfigError::new("window", "span two different seconds of 0..=86400", found));
+            }
+        }
+        let symbols = self.symbols(&spec.symbols)?;
+        let condition = self.condition(&spec.when).map_err(|error| error.under("when"))?;
+        if spec.actions.is_empty() {
+            return Err(ConfigError::new("actions", "name at least one action", "[]"));
+        }
+        let actions = self.actions(&spec.actions, "actions", 0)?;
+        Ok(CompiledRule {
+            id: self.rule,
+            name: spec.name.clone(),
+            on: spec.on.clone().into_boxed_slice(),
+            symbols,
+            priority: spec.priority,
+            cooldown: spec.cooldown,
+            daily_cap: spec.daily_cap,
+            window: spec.window,
+            enabled: spec.enabled,
+            condition,
+            actions,
+        })
+    }
+
+    fn symbols(&self, names: &[Box<str>]) -> Result<Box<[SymbolId]>, ConfigError> {
+        let mut symbols = Vec::with_capacity(names.len());
+        for name in names {
+            let place = self.instruments.iter().position(|instrument| instrument.symbol == *name);
+            let place = place
+                .ok_or_else(|| ConfigError::new("symbols", "name symbols of `instruments` only", name))?;
+            let symbol = SymbolId(u32::try_from(place).expect("fewer instruments than memory has room for"));
+            if symbols.contains(&symbol) {
+                return Err(ConfigError::new("symbols", "name each symbol once", name));
+            }
+            symbols.push(symbol);
+        }
+        Ok(symbols.into_boxed_slice())
+    }
+
+    fn condition(&mut self, declared: &Condition) -> Result<CompiledCondition, ConfigError> {
+        let node = self.node(declared, 0)?;
+        let mut asks = Vec::new();
+        collect_asks(&node, &mut asks);
+        Ok(CompiledCondition {
+            rule: self.rule,
+            node,
+            declared: declared.clone(),
+            asks: asks.into_boxed_slice(),
+        })
+    }
+
+    fn node(&mut self, declared: &Condition, depth: usize) -> Result<Node, ConfigError> {
+        check_depth(depth)?;
+        match declared {
+            Condition::Constant(value) => Ok(Node::Constant(*value)),
+            Condition::All(parts) => Ok(Node::All(self.nodes(parts, "all", depth)?)),
+            Condition::Any(parts) => Ok(Node::Any(self.nodes(parts, "any", depth)?)),
+            Condition::Not(part) => {
+                let part = self.node(part, depth + 1).map_err(|error| error.under("not"))?;
+                Ok(Node::Not(Box::new(part)))
+            }
+            Condition::Compare { left, is, right } => {
+                self.comparison(left, *is, right).map_err(|error| error.under("compare"))
+            }
+            Condition::Holds(operand) => match operand {
+                Operand::Field(field) if field.value_type() == ValueType::Bool => Ok(Node::Holds(*field)),
+                other => Err(ConfigError::new("holds", "be a yes-or-no field", other)),
+            },
+            Condition::Crosses { left, up, right } => {
+                let mut side = |operand: &Operand, path: &str| {
+                    let compiled = self.number(operand, 0)?;
+                    check_has_before(operand).map(|()| compiled).map_err(|error| error.under(path))
+                };
+                let left = side(left, "left").map_err(|error| error.under("crosses"))?;
+                let right = side(right, "right").map_err(|error| error.under("crosses"))?;
+                Ok(Node::Crosses { left, up: *up, right })
+            }
+            Condition::Known(operand) => {
+                Ok(Node::Known(self.value(operand, 0).map_err(|error| error.under("known"))?))
+            }
+            Condition::Ask(name) => {
+                check_text("ask", name)?;
+                Ok(Node::Ask(name.clone()))
+            }
+        }
+    }
+
+    fn nodes(&mut self, parts: &[Condition], path: &str, depth: usize) -> Result<Box<[Node]>, ConfigError> {
+        (0..)
+            .zip(parts)
+            .map(|(index, part): (usize, _)| {
+                self.node(part, depth + 1).map_err(|error| error.under(&format!("{path}[{index}]")))
+            })
+            .collect()
+    }
+
+    fn comparison(&mut self, left: &Operand, is: Comparison, right: &Operand) -> Result<Node, ConfigError> {
+        let compiled_left = self.value(left, 0).map_err(|error| error.under("left"))?;
+        let compiled_right = self.value(right, 0).map_err(|error| error.under("right"))?;
+        match (compiled_left, compiled_right) {
+            (CompiledValue::Number(left), CompiledValue::Number(right)) => {
+                Ok(Node::Compare { left, is, right })
+            }
+            (CompiledValue::Word(left_word), CompiledValue::Word(right_word)) => {
+                let is_equal = match is {
+                    Comparison::Equal => true,
+                    Comparison::NotEqual => false,
+                    Comparison::Less
+                    | Comparison::LessOrEqual
+                    | Comparison::GreaterOrEqual
+                    | Comparison::Greater => {
+                        return Err(ConfigError::new("is", "be == or != between words", is.as_str()));
+                    }
+                };
+                check_word(&left_word, &right_word).map_err(|error| error.under("right"))?;
+                check_word(&right_word, &left_word).map_err(|error| error.under("left"))?;
+                Ok(Node::Words { left: left_word, is_equal, right: right_word })
+            }
+            (CompiledValue::Flag(_), _) => {
+                Err(ConfigError::new("left", "be a number or a word; use a yes-or-no field alone", left))
+            }
+            (_, CompiledValue::Flag(_)) => {
+                Err(ConfigError::new("right", "be a number or a word; use a yes-or-no field alone", right))
+            }
+            (CompiledValue::Number(_), CompiledValue::Word(_)) => {
+                Err(ConfigError::new("right", format!("be a number like `{left}`"), right))
+            }
+            (CompiledValue::Word(_), CompiledValue::Number(_)) => {
+                Err(ConfigError::new("right", format!("be a word like `{left}`"), right))
+            }
+        }
+    }
+
+    fn value(&mut self, declared: &Operand, depth: usize) -> Result<CompiledValue, ConfigError> {
+        check_depth(depth)?;
+        let number = match declared {
+            Operand::Number(number) if number.is_finite() => CompiledOperand::Number(*number),
+            Operand::Number(number) => return Err(ConfigError::new("number", "be a finite number", number)),
+            Operand::Text(word) => return Ok(CompiledValue::Word(CompiledWord::Fixed(word.clone()))),
+            Operand::Field(field) => match field.value_type() {
+                ValueType::Number => CompiledOperand::Field(*field),
+                ValueType::Text => return Ok(CompiledValue::Word(CompiledWord::Field(*field))),
+                ValueType::Bool => return Ok(CompiledValue::Flag(*field)),
+            },
+            Operand::Feature(name) => {
+                check_text("feature", name)?;
+                CompiledOperand::Feature(name.clone())
+            }
+            Operand::Reading(name) => {
+                check_text("reading", name)?;
+                CompiledOperand::Reading(name.clone())
+            }
+            Operand::Indicator(spec) => CompiledOperand::Indicator(
+                self.indicators.slot(spec).map_err(|error| error.under("indicator"))?,
+            ),
+            Operand::Add(left, right) => self.arithmetic(left, Sign::Add, right, depth)?,
+            Operand::Subtract(left, right) => self.arithmetic(left, Sign::Subtract, right, depth)?,
+            Operand::Multiply(left, right) => self.arithmetic(left, Sign::Multiply, right, depth)?,
+            Operand::Divide(left, right) => self.arithmetic(left, Sign::Divide, right, depth)?,
+            Operand::Negate(part) => CompiledOperand::Negate(Box::new(self.number(part, depth + 1)?)),
+        };
+        Ok(CompiledValue::Number(number))
+    }
+
+    fn arithmetic(
+        &mut self,
+        left: &Operand,
+        sign: Sign,
+        right: &Operand,
+        depth: usize,
+    ) -> Result<CompiledOperand, ConfigError> {
+        let left = self.number(left, depth + 1)?;
+        let right = self.number(right, depth + 1)?;
+        Ok(CompiledOperand::Arithmetic(Box::new(Arithmetic { left, sign, right })))
+    }
+
+    fn number(&mut self, declared: &Operand, depth: usize) -> Result<CompiledOperand, ConfigError> {
+        match self.value(declared, depth)? {
+            CompiledValue::Number(number) => Ok(number),
+            CompiledValue::Word(_) | CompiledValue::Flag(_) => {
+                Err(ConfigError::new("", "be a number", declared))
+            }
+        }
+    }
+
+    fn actions(
+        &mut self,
+        declared: &[Action],
+        path: &str,
+        depth: usize,
+    ) -> Result<Box<[CompiledAction]>, ConfigError> {
+        check_depth(depth)?;
+        (0..)
+            .zip(declared)
+            .map(|(index, action): (usize, _)| {
+                self.action(action, depth).map_err(|error| error.under(&format!("{path}[{index}]")))
+            })
+            .collect()
+    }
+
+    fn action(&mut self, declared: &Action, depth: usize) -> Result<CompiledAction, ConfigError> {
+        match declared {
+            Action::Enter(spec) => {
+                let enter = self.enter(spec).map_err(|error| error.under("enter"))?;
+                Ok(CompiledAction::Enter(Box::new(enter)))
+            }
+            Action::ScaleIn(spec) => {
+                check_size(spec.size).map_err(|error| error.under("scale_in"))?;
+                Ok(CompiledAction::ScaleIn(spec.clone()))
+            }
+            Action::DoubleDown { fraction_bp, size_bp } => {
+                if !(1..10_000).contains(fraction_bp) {
+                    let expected = "lie between the average price and the stop: 1..10000";
+                    return Err(ConfigError::new("double_down.fraction_bp", expected, fraction_bp));
+                }
+                check_above_zero("double_down.size_bp", *size_bp > 0, size_bp)?;
+                Ok(CompiledAction::DoubleDown { fraction_bp: *fraction_bp, size_bp: *size_bp })
+            }
+            Action::CloseAll {} => Ok(CompiledAction::CloseAll),
+            Action::CloseEverything {} => Ok(CompiledAction::CloseEverything),
+            Action::AdjustStop(levels) => {
+                check_not_empty("adjust_stop", levels)?;
+                Ok(CompiledAction::AdjustStop(self.levels(levels, "adjust_stop", Exit::Stop(None))?))
+            }
+            Action::AdjustTarget(levels) => {
+                check_not_empty("adjust_target", levels)?;
+                Ok(CompiledAction::AdjustTarget(self.levels(levels, "adjust_target", Exit::Target(None))?))
+            }
+            Action::Order(spec) => {
+                Ok(CompiledAction::Order(self.order(spec).map_err(|error| error.under("order"))?))
+            }
+            Action::OcoGroup { orders, kind } => {
+                if orders.len() < 2 {
+                    return Err(ConfigError::new(
+                        "oco_group.orders",
+                        "name at least two orders",
+                        orders.len(),
+                    ));
+                }
+                let orders = (0..)
+                    .zip(orders)
+                    .map(|(index, spec): (usize, _)| {
+                        self.oco_member(spec)
+                            .map_err(|error| error.under(&format!("oco_group.orders[{index}]")))
+                    })
+                    .collect::<Result<_, _>>()?;
+                Ok(CompiledAction::OcoGroup { orders, kind: *kind })
+            }
+            Action::Cancel {} => Ok(CompiledAction::Cancel),
+            Action::Log { text } => Ok(CompiledAction::Log { text: text.clone() }),
+            Action::Notify { text } => Ok(CompiledAction::Notify { text: text.clone() }),
+            Action::Sequence(actions) => {
+                check_not_empty("sequence", actions)?;
+                Ok(CompiledAction::Sequence(self.actions(actions, "sequence", depth + 1)?))
+            }
+            Action::When { condition, then, otherwise } => {
+                check_not_empty("when.then", then)?;
+                let condition = self.condition(condition).map_err(|error| error.under("when.condition"))?;
+                if let Some(name) = condition.asks().first() {
+                    let expected = "ask no Python: custom conditions belong into the rule's own `when`";
+                    return Err(ConfigError::new("when.condition", expected, name));
+                }
+                let then = self.actions(then, "when.then", depth + 1)?;
+                let otherwise = self.actions(otherwise, "when.otherwise", depth + 1)?;
+                Ok(CompiledAction::When { condition, then, otherwise })
+            }
+            Action::Custom { name } => {
+                check_text("custom.name", name)?;
+                Ok(CompiledAction::Custom { name: name.clone() })
+            }
+        }
+    }
+
+    fn enter(&mut self, spec: &EnterSpec) -> Result<CompiledEnter, ConfigError> {
+        check_size(spec.size)?;
+        if spec.stop.is_empty() && !spec.unprotected {
+            return Err(ConfigError::new("stop", "be given, or `unprotected` set to true", "[]"));
+        }
+        if spec.stop.is_empty() && matches!(spec.size, Size::RiskBp(_) | Size::RiskMoney(_)) {
+            return Err(ConfigError::new("stop", "be given: the size is a risk over its distance", "[]"));
+        }
+        if let (Some(offset), Some(limit)) = (spec.limit_offset, &spec.limit) {
+            let found = format!("limit_offset {offset} and limit {limit}");
+            return Err(ConfigError::new("limit", "not be given together with `limit_offset`", found));
+        }
+        if let Some(span) = spec.expires_after {
+            check_above_zero("expires_after", span > Span::ZERO, span)?;
+        }
+        Ok(CompiledEnter {
+            side: spec.side,
+            size: spec.size,
+            stop: self.levels(&spec.stop, "stop", Exit::Stop(Some(spec.side)))?,
+            target: self.levels(&spec.target, "target", Exit::Target(Some(spec.side)))?,
+            limit_offset: spec.limit_offset,
+            limit: self.price("limit", spec.limit.as_ref())?,
+            expires_after: spec.expires_after,
+            exit_tif: spec.exit_tif,
+            opposite: spec.opposite,
+            reprice: spec.reprice,
+            outside_rth: spec.outside_rth,
+            unprotected: spec.unprotected,
+        })
+    }
+
+    fn levels(
+        &mut self,
+        levels: &[ExitLevel],
+        path: &str,
+        exit: Exit,
+    ) -> Result<Box<[CompiledLevel]>, ConfigError> {
+        (0..)
+            .zip(levels)
+            .map(|(index, level): (usize, _)| {
+                self.level(level, exit).map_err(|error| error.under(&format!("{path}[{index}]")))
+            })
+            .collect()
+    }
+
+    fn level(&mut self, level: &ExitLevel, exit: Exit) -> Result<CompiledLevel, ConfigError> {
+        let compiled = match level {
+            ExitLevel::Percent(percent) => {
+                check_above_zero("percent", *percent > 0.0, percent)?;
+                if exit.is_below_entry() && *percent >= 100.0 {
+                    let expected = "be less than 100: a price below zero is never reached";
+                    return Err(ConfigError::new("percent", expected, percent));
+                }
+                CompiledLevel::Percent(*percent)
+            }
+            ExitLevel::Distance { multiple, of } => {
+                check_above_zero("distance.multiple", *multiple > 0.0, multiple)?;
+                let of = self.number(of, 0).map_err(|error| error.under("distance.of"))?;
+                CompiledLevel::Distance { multiple: *multiple, of }
+            }
+            ExitLevel::Amount(amount) => {
+                check_above_zero("amount", *amount > Price::ZERO, amount)?;
+                CompiledLevel::Amount(*amount)
+            }
+            ExitLevel::Price(price) => {
+                check_above_zero("price", *price > Price::ZERO, price)?;
+                CompiledLevel::Price(*price)
+            }
+            ExitLevel::TrailPercent(percent) => {
+                check_above_zero("trail_percent", *percent > 0.0, percent)?;
+                if *percent >= 100.0 {
+                    return Err(ConfigError::new("trail_percent", "be less than 100", percent));
+                }
+                CompiledLevel::TrailPercent(*percent)
+            }
+            ExitLevel::TrailAmount(amount) => {
+                check_above_zero("trail_amount", *amount > Price::ZERO, amount)?;
+                CompiledLevel::TrailAmount(*amount)
+            }
+        };
+        if matches!(exit, Exit::Target(_)) && compiled.is_trailing() {
+            return Err(ConfigError::new("", "not trail: only a stop can", format!("{level:?}")));
+        }
+        if let CompiledLevel::Percent(value) | CompiledLevel::Distance { multiple: value, .. } = compiled
+            && value.is_infinite()
+        {
+            return Err(ConfigError::new("", "be a finite number", value));
+        }
+        Ok(compiled)
+    }
+
+    fn order(&mut self, spec: &OrderSpec) -> Result<CompiledOrder, ConfigError> {
+        check_size(spec.size)?;
+        if matches!(spec.size, Size::RiskBp(_) | Size::RiskMoney(_)) {
+            let expected = "be shares or notional: a single order has no stop distance";
+            return Err(ConfigError::new("size", expected, format!("{:?}", spec.size)));
+        }
+        Ok(CompiledOrder {
+            side: spec.side,
+            size: spec.size,
+            limit: self.price("limit", spec.limit.as_ref())?,
+            stop: self.price("stop", spec.stop.as_ref())?,
+            tif: spec.tif,
+        })
+    }
+
+    fn oco_member(&mut self, spec: &OrderSpec) -> Result<CompiledOrder, ConfigError> {
+        if spec.limit.is_none() && spec.stop.is_none() {
+            return Err(ConfigError::new(
+                "limit",
+                "be given, or `stop`: a market order waits for none",
+                "nothing",
+            ));
+        }
+        self.order(spec)
+    }
+
+    fn price(
+        &mut self,
+        path: &str,
+        declared: Option<&Operand>,
+    ) -> Result<Option<CompiledOperand>, ConfigError> {
+        let Some(operand) = declared else { return Ok(None) };
+        if let Operand::Number(number) = operand {
+            check_above_zero(path, *number > 0.0, number)?;
+        }
+        self.number(operand, 0).map(Some).map_err(|error| error.under(path))
+    }
+}
+
+/// Which exit a level is for, and the side of the entry where one is known.
+#[derive(Debug, Clone, Copy)]
+enum Exit {
+    Stop(Option<Side>),
+    Target(Option<Side>),
+}
+
+impl Exit {
+    const fn is_below_entry(self) -> bool {
+        matches!(self, Self::Stop(Some(Side::Buy)) | Self::Target(Some(Side::Sell)))
+    }
+}
+
+fn collect_asks(node: &Node, asks: &mut Vec<Box<str>>) {
+    match node {
+        Node::Ask(name) if !asks.contains(name) => asks.push(name.clone()),
+        Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| collect_asks(part, asks)),
+        Node::Not(part) => collect_asks(part, asks),
+        Node::Ask(_)
+        | Node::Constant(_)
+        | Node::Compare { .. }
+        | Node::Words { .. }
+        | Node::Holds(_)
+        | Node::Crosses { .. }
+        | Node::Known(_) => {}
+    }
+}
+
+fn check_depth(depth: usize) -> Result<(), ConfigError> {
+    if depth < DEPTH_MAX {
+        return Ok(());
+    }
+    Err(ConfigError::new("", format!("be nested less than {DEPTH_MAX} deep"), depth))
+}
+
+fn check_above_zero(path: &str, is_above: bool, found: impl std::fmt::Display) -> Result<(), ConfigError> {
+    is_above.then_some(()).ok_or_else(|| ConfigError::new(path, "be greater than 0", found))
+}
+
+fn check_not_empty<T>(path: &str, items: &[T]) -> Result<(), ConfigError> {
+    if items.is_empty() { Err(ConfigError::new(path, "not be empty", "[]")) } else { Ok(()) }
+}
+
+fn check_text(path: &str, text: &str) -> Result<(), ConfigError> {
+    if text.trim().is_empty() { Err(ConfigError::new(path, "not be empty", text)) } else { Ok(()) }
+}
+
+fn check_size(size: Size) -> Result<(), ConfigError> {
+    match size {
+        Size::Shares(shares) => check_above_zero("size.shares", shares > Quantity::ZERO, shares),
+        Size::Notional(money) => check_above_zero("size.notional", money > Money::ZERO, money),
+        Size::RiskBp(risk) => check_above_zero("size.risk_bp", risk > 0, risk),
+        Size::RiskMoney(money) => check_above_zero("size.risk_money", money > Money::ZERO, money),
+    }
+}
+
+/// A fixed word compared with a field must be one that the field can hold.
+fn check_word(field: &CompiledWord, word: &CompiledWord) -> Result<(), ConfigError> {
+    if let (CompiledWord::Field(field), CompiledWord::Fixed(word)) = (field, word)
+        && !field.words().contains(&&**word)
+    {
+        let expected = format!("be one of {}", field.words().join(", "));
+        return Err(ConfigError::new("text", expected, word));
+    }
+    Ok(())
+}
+
+/// `Crosses` needs to know a value one bar ago.
+fn check_has_before(operand: &Operand) -> Result<(), ConfigError> {
+    match operand {
+        Operand::Number(_) | Operand::Indicator(_) => Ok(()),
+        Operand::Field(
+            Field::BarOpen | Field::BarHigh | Field::BarLow | Field::BarClose | Field::BarVolume,
+        ) => Ok(()),
+        Operand::Add(left, right)
+        | Operand::Subtract(left, right)
+        | Operand::Multiply(left, right)
+        | Operand::Divide(left, right) => check_has_before(left).and_then(|()| check_has_before(right)),
+        Operand::Negate(part) => check_has_before(part),
+        Operand::Text(_) | Operand::Field(_) | Operand::Feature(_) | Operand::Reading(_) => {
+            let expected = "be computed from bars: a `bar` field, an indicator or a number";
+            Err(ConfigError::new("", expected, operand))
+        }
+    }
+}

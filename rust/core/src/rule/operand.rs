@@ -1,0 +1,130 @@
+//! Compiled operands: names resolved, types settled, ready to be read from a `View`.
+
+use super::{Field, View};
+use crate::indicator::IndicatorSlot;
+
+/// A number to be computed; `value` is never NaN.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CompiledOperand {
+    /// A fixed, finite number.
+    Number(f64),
+    /// A field whose type is `Number`.
+    Field(Field),
+    /// One of the signal's model inputs.
+    Feature(Box<str>),
+    /// A value pushed in by a script.
+    Reading(Box<str>),
+    /// An indicator of the event's symbol.
+    Indicator(IndicatorSlot),
+    /// Two numbers joined.
+    Arithmetic(Box<Arithmetic>),
+    /// Opposite sign.
+    Negate(Box<CompiledOperand>),
+}
+
+/// Two numbers joined by a sign.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arithmetic {
+    /// Left of the sign.
+    pub left: CompiledOperand,
+    /// The sign.
+    pub sign: Sign,
+    /// Right of the sign.
+    pub right: CompiledOperand,
+}
+
+/// The signs of arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// Sum.
+    Add,
+    /// Difference.
+    Subtract,
+    /// Product.
+    Multiply,
+    /// Quotient; unknown when the divisor is zero.
+    Divide,
+}
+
+/// A word to be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CompiledWord {
+    /// A fixed word.
+    Fixed(Box<str>),
+    /// A field whose type is `Text`.
+    Field(Field),
+}
+
+/// Something that may be known or not.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CompiledValue {
+    /// A number.
+    Number(CompiledOperand),
+    /// A word.
+    Word(CompiledWord),
+    /// A yes-or-no field.
+    Flag(Field),
+}
+
+impl CompiledOperand {
+    /// What it is now; `None` when a part is unknown or the result is no number.
+    #[inline]
+    pub fn value(&self, view: &impl View) -> Option<f64> {
+        let value = match self {
+            Self::Number(number) => return Some(*number),
+            Self::Field(field) => view.number(*field),
+            Self::Feature(name) => view.feature(name),
+            Self::Reading(name) => view.reading(name),
+            Self::Indicator(slot) => view.indicator(*slot),
+            Self::Arithmetic(parts) => parts.sign.join(parts.left.value(view)?, parts.right.value(view)?),
+            Self::Negate(part) => part.value(view).map(|value| -value),
+        };
+        value.filter(|value| !value.is_nan())
+    }
+
+    /// What it was one bar earlier; `None` also for what has no earlier value.
+    pub fn before(&self, view: &impl View) -> Option<f64> {
+        let value = match self {
+            Self::Number(number) => return Some(*number),
+            Self::Field(field) => view.field_before(*field),
+            Self::Indicator(slot) => view.indicator_before(*slot),
+            Self::Arithmetic(parts) => parts.sign.join(parts.left.before(view)?, parts.right.before(view)?),
+            Self::Negate(part) => part.before(view).map(|value| -value),
+            Self::Feature(_) | Self::Reading(_) => None,
+        };
+        value.filter(|value| !value.is_nan())
+    }
+}
+
+impl Sign {
+    fn join(self, left: f64, right: f64) -> Option<f64> {
+        match self {
+            Self::Add => Some(left + right),
+            Self::Subtract => Some(left - right),
+            Self::Multiply => Some(left * right),
+            Self::Divide => (right != 0.0).then(|| left / right),
+        }
+    }
+}
+
+impl CompiledWord {
+    /// What it is now.
+    #[inline]
+    pub fn value<'a>(&'a self, view: &'a impl View) -> Option<&'a str> {
+        match self {
+            Self::Fixed(word) => Some(word),
+            Self::Field(field) => view.text(*field),
+        }
+    }
+}
+
+impl CompiledValue {
+    /// Whether it has a value now.
+    pub fn is_known(&self, view: &impl View) -> bool {
+        match self {
+            Self::Number(number) => number.value(view).is_some(),
+            Self::Word(word) => word.value(view).is_some(),
+            Self::Flag(field) => view.flag(*field).is_some(),
+        }
+    }
+}
