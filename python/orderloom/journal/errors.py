@@ -1,0 +1,32 @@
+"""What can go wrong with a journal, by who must act."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orderloom.errors import OrderloomError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class JournalFailed(OrderloomError):  # noqa: N818 - says what happened
+    """Entries could not be made durable: disk full, I/O error, or a disk too slow for the run.
+
+    The operator must act. Nothing more is acknowledged until the journal is resumed; the runner
+    sends exits only.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path.name}: expected entries to be durable, found: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class JournalBroken(OrderloomError):  # noqa: N818 - says what it is
+    """A journal cannot be trusted: damaged, changed by hand, or written by a newer orderloom."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path.name}: {reason}")
+        self.path = path
+        self.reason = reason

@@ -1,0 +1,220 @@
+"""Writing a journal: buffered for what happens, durable before anything leaves.
+
+Knows nothing of what the entries mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Self
+
+from orderloom.journal import schema
+from orderloom.journal.chain import Link, genesis
+from orderloom.journal.errors import JournalBroken, JournalFailed
+from orderloom.journal.recording import Recording, symbols_json
+from orderloom.journal.writer import End, Item, Recordable, Writer
+from orderloom.redaction import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from orderloom.journal.header import Header
+
+PENDING_MAX = 500_000
+"""Items that may wait for the disk; a disk that is further behind counts as failed."""
+LINGER_S = 0.1
+"""How long entries that nobody waits for are collected."""
+
+
+class Journal:
+    """The open journal of a run. One thread appends; a thread of its own writes.
+
+    `append_event` and `append_outcome` never wait and never raise for the disk's sake. `commit`
+    does both: call it before a command leaves.
+
+    Example:
+        >>> with Journal.create(directory / "journal.db", header) as journal:
+        ...     journal.append_event(seq, at, event)
+        ...     outcome = engine.on_event(seq, at, event)
+        ...     journal.append_outcome(seq, outcome.commands, outcome.notices)
+        ...     journal.commit()  # then send the commands
+    """
+
+    def __init__(self, path: Path, writer: Writer, last: Link) -> None:
+        self.path = path
+        self._writer = writer
+        self._last_seq = last.seq
+        self._last_at = last.at
+        self._is_closed = False
+        self._is_failure_told = False
+        writer.start()
+
+    @classmethod
+    def create(
+        cls, path: Path, header: Header, *, secrets: Iterable[str] = (), linger: float = LINGER_S
+    ) -> Self:
+        """Start a new journal, readable by its owner alone.
+
+        Args:
+            path: the file; a missing directory is made with mode 0700, the file has mode 0600.
+            header: what the run is.
+            secrets: texts that must never be written.
+            linger: seconds for which entries are collected while nobody waits.
+
+        Raises:
+            FileExistsError: there is a journal already; it is left as it was.
+            ValueError: a secret is too short to be redacted.
+        """
+        redactor = Redactor(secrets)
+        header = header.redacted(redactor)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # SQLite gives its -wal and -shm files the mode of this one.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        connection = _connect(path)
+        schema.upgrade(connection)
+        symbols = symbols_json(header.symbols)
+        connection.execute(
+            "insert into run (orderloom, config, symbols, account, started_at)"
+            " values (?, ?, ?, ?, ?)",
+            (header.orderloom, header.config, symbols, header.account, header.started_at),
+        )
+        last = genesis(header, symbols)
+        return cls(path, Writer(connection, path, last, redactor, linger), last)
+
+    @classmethod
+    def resume(cls, path: Path, *, secrets: Iterable[str] = (), linger: float = LINGER_S) -> Self:
+        """Continue a journal after its last durable row, upgraded to the newest schema.
+
+        Raises:
+            JournalBroken: it is damaged, or newer than this orderloom; it is left as it was.
+        """
+        redactor = Redactor(secrets)
+        with Recording(path) as recording:
+            broken = recording.verify()
+            if broken is not None:
+                raise JournalBroken(path, broken.text)
+            last = recording.last
+        connection = _connect(path)
+        schema.upgrade(connection)
+        return cls(path, Writer(connection, path, last, redactor, linger), last)
+
+    @staticmethod
+    def open(path: Path) -> Recording:
+        """Open a journal for reading; a run may be writing it meanwhile.
+
+        Raises:
+            JournalBroken: it is no journal, too damaged to be opened, or newer than this orderloom.
+        """
+        return Recording(path)
+
+    @property
+    def pending(self) -> int:
+        """Items that wait for the disk; a replay at full speed commits when this grows."""
+        return self._writer.pending
+
+    @property
+    def failure(self) -> JournalFailed | None:
+        """Why nothing is acknowledged any more."""
+        return self._writer.failure
+
+    @property
+    def lost(self) -> int:
+        """Entries that were given to the journal after it failed, or with which it failed."""
+        return self._writer.lost
+
+    def append_event(self, seq: int, at: int, event: Recordable) -> None:
+        """Add an event, before the engine judges it. `at` is in UTC nanoseconds.
+
+        Raises:
+            ValueError: `seq` does not rise.
+        """
+        if seq <= self._last_seq:
+            raise ValueError(f"event {seq}: expected a number above {self._last_seq}")
+        self._last_seq, self._last_at = seq, at
+        self._put("event", (event,))
+
+    def append_outcome(
+        self, seq: int, commands: Sequence[Recordable], notices: Sequence[Recordable]
+    ) -> None:
+        """Add what the engine made of the last event.
+
+        Raises:
+            ValueError: `seq` is not the last event.
+        """
+        if seq != self._last_seq:
+            raise ValueError(f"outcome of event {seq}: expected the last event, {self._last_seq}")
+        if commands:
+            self._put("command", tuple(commands))
+        if notices:
+            self._put("notice", tuple(notices))
+
+    def commit(self) -> int:
+        """Wait until everything appended so far is durable; return the nanoseconds it took.
+
+        Raises:
+            JournalFailed: it is not, and no later entry will be.
+        """
+        start = time.perf_counter_ns()
+        try:
+            self._writer.durable().result()
+        except JournalFailed:
+            self._is_failure_told = True
+            raise
+        return time.perf_counter_ns() - start
+
+    async def commit_async(self) -> int:
+        """Do as `commit` does, while the event loop runs on."""
+        start = time.perf_counter_ns()
+        try:
+            await asyncio.wrap_future(self._writer.durable())
+        except JournalFailed:
+            self._is_failure_told = True
+            raise
+        return time.perf_counter_ns() - start
+
+    def close(self) -> None:
+        """Write the closing row, make all durable and give up the file; again: nothing.
+
+        Raises:
+            JournalFailed: entries are lost, and no `commit` has told so before.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._put("end", (End(),))
+        self._writer.stop()
+        if self.failure is not None and not self._is_failure_told:
+            raise self.failure
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _put(self, type_: str, records: Sequence[Recordable]) -> None:
+        if self._writer.failure is None and self._writer.pending >= PENDING_MAX:
+            self._writer.fail(f"{PENDING_MAX} entries wait for the disk")
+        self._writer.put(Item(self._last_seq, self._last_at, type_, records))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # The writer thread is the only user once it runs. Its statements differ in length and some are
+    # long: keeping many would cost more memory than compiling them costs time.
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=8
+    )
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = full")
+    connection.execute("pragma wal_autocheckpoint = 0")
+    return connection

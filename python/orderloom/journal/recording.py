@@ -1,0 +1,151 @@
+"""Reading a journal: what happened, in order, and whether it can be trusted."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from orderloom.journal import schema
+from orderloom.journal.chain import Link, genesis, row_hash
+from orderloom.journal.errors import JournalBroken
+from orderloom.journal.header import Header
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The first row that cannot be trusted; 0 is the run's own row."""
+
+    id: int
+    text: str
+
+
+class Entry(NamedTuple):
+    """One command or notice of an event."""
+
+    seq: int
+    n: int
+    at: int
+    kind: str
+    body: str
+    """JSON."""
+
+
+class Recording:
+    """A journal open for reading. Changes nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.is_file():
+            raise JournalBroken(path, "expected a journal, found no such file")
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            self.schema = schema.version(connection)
+            if not 1 <= self.schema <= len(schema.UPGRADES):
+                raise JournalBroken(
+                    path, f"expected schema 1 to {len(schema.UPGRADES)}, found {self.schema}"
+                )
+            rows = connection.execute(
+                "select orderloom, config, symbols, account, started_at from run"
+            ).fetchall()
+            if len(rows) != 1:
+                raise JournalBroken(path, f"expected one row in `run`, found {len(rows)}")
+            orderloom, config, symbols, account, started_at = rows[0]
+            self.header = Header(orderloom, config, tuple(json.loads(symbols)), account, started_at)
+        except (sqlite3.DatabaseError, ValueError, TypeError) as error:
+            connection.close()
+            raise JournalBroken(path, str(error)) from None
+        except JournalBroken:
+            connection.close()
+            raise
+        self._symbols = symbols
+        self._connection = connection
+
+    @property
+    def last(self) -> Link:
+        """Where the chain stands."""
+        row = self._connection.execute(
+            "select id, seq, at, hash from entry order by id desc limit 1"
+        ).fetchone()
+        return Link(*row) if row else genesis(self.header, self._symbols)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the run ended in order.
+
+        If not, its last entries may be missing: only the broker knows what was in them.
+        """
+        row = self._connection.execute("select type from entry order by id desc limit 1").fetchone()
+        return bool(row == ("end",))
+
+    def events(self) -> Iterator[tuple[int, int, str]]:
+        """Yield each event's number, time in UTC nanoseconds, and JSON."""
+        yield from self._connection.execute(
+            "select seq, at, body from entry where type = 'event' order by id"
+        )
+
+    def commands(self) -> Iterator[Entry]:
+        """Yield what the engine asked for, in order."""
+        return self._entries("command")
+
+    def notices(self) -> Iterator[Entry]:
+        """Yield what the engine told, in order."""
+        return self._entries("notice")
+
+    def verify(self) -> Broken | None:
+        """Follow the chain from the start; return the first row that breaks it.
+
+        Rows missing at the end cannot be seen here: compare `is_closed`.
+        """
+        link = genesis(self.header, self._symbols)
+        expected = link.id
+        hash_ = link.hash
+        try:
+            for id_, seq, n, at, type_, kind, body, found in self._connection.execute(
+                "select id, seq, n, at, type, kind, body, hash from entry order by id"
+            ):
+                expected += 1
+                if id_ != expected:
+                    return Broken(expected, f"row {expected}: expected it, found row {id_}")
+                hash_ = row_hash(hash_, id_, seq, n, at, type_, kind, body)
+                if hash_ != found:
+                    return Broken(
+                        id_,
+                        f"row {id_} (event {seq}): expected hash {hash_[:12]}…, "
+                        f"found {str(found)[:12]}…: it or a row before it was changed",
+                    )
+        except sqlite3.DatabaseError as error:
+            return Broken(expected + 1, f"row {expected + 1}: {error}")
+        return None
+
+    def close(self) -> None:
+        """Give up the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _entries(self, type_: str) -> Iterator[Entry]:
+        for row in self._connection.execute(
+            "select seq, n, at, kind, body from entry where type = ? order by id", (type_,)
+        ):
+            yield Entry(*row)
+
+
+def symbols_json(symbols: tuple[str, ...]) -> str:
+    """Return the names as the `run` row holds them."""
+    return json.dumps(symbols, ensure_ascii=False)
