@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+
 from orderloom.sim.times import SECOND, Zone
 from orderloom.sim.wire import (
     FRAME_BYTES_MAX,

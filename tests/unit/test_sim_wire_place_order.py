@@ -19,7 +19,7 @@ from ib_async import (
     TagValue,
 )
 from ib_async.client import Client
-from ib_async.contract import ComboLeg, DeltaNeutralContract
+from ib_async.contract import ComboLeg
 from ib_async.decoder import Decoder
 from ib_async.order import (
     ExecutionCondition,
@@ -31,6 +31,7 @@ from ib_async.order import (
     VolumeCondition,
 )
 from ib_async.util import UNSET_DOUBLE, UNSET_INTEGER
+
 from orderloom.sim.contracts import SimInstrument
 from orderloom.sim.order_reply import (
     OrderRecord,
@@ -63,9 +64,13 @@ IB_ASYNC_178 = (
     "0|||"
 )
 IBAPI_157 = (
-    "3|4|0|AAPL|STK||0.0|||SMART||USD|||||BUY|100|LMT|200.5||||||0|ref1|1|0|0|0|0|0|0|0||0||||||||0"
-    "||-1|0|||0|||1|1||0||||||0|||||0|||||||||||0|||0|0|||0||0|0|0|0||U|U|U|U|U|0||||U|||||0|0|0||"
-).replace("|U", "|1.7976931348623157e+308").replace("|1.7976931348623157e+308SD", "|USD")
+    (
+        "3|4|0|AAPL|STK||0.0|||SMART||USD|||||BUY|100|LMT|200.5||||||0|ref1|1|0|0|0|0|0|0|0||0||||||||0"
+        "||-1|0|||0|||1|1||0||||||0|||||0|||||||||||0|||0|0|||0||0|0|0|0||U|U|U|U|U|0||||U|||||0|0|0||"
+    )
+    .replace("|U", "|1.7976931348623157e+308")
+    .replace("|1.7976931348623157e+308SD", "|USD")
+)
 
 CASES: dict[str, tuple[Contract, Order]] = {
     "plain": (STOCK, LimitOrder("BUY", 100, 200.5, orderRef="ref1", tif="GTC")),
@@ -144,7 +149,8 @@ FILLED_IN = {
 def sent(contract: Contract, order: Order, version: int) -> bytes:
     """Return the payload with which ib_async places an order."""
     messages: list[str] = []
-    client: Any = Client(None)
+    make: Any = Client  # untyped there
+    client = make(None)
     client.connState = Client.CONNECTED
     client._serverVersion = version
     client.sendMsg = messages.append

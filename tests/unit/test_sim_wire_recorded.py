@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from orderloom.sim import replies
 from orderloom.sim.bars import Bar
 from orderloom.sim.contracts import ContractQuery, SimInstrument
 from orderloom.sim.order_reply import OrderRecord, open_overlay
 from orderloom.sim.place_order import PlaceOrder
-from orderloom.sim.requests import PlaceOrder as PlacedRequest
 from orderloom.sim.requests import decode
 from orderloom.sim.ticks import TickStream, price_tick, size_tick
 
@@ -46,7 +46,7 @@ def fields(frame: bytes) -> list[str]:
 
 def market_order() -> OrderRecord:
     empty = dict.fromkeys(("lmtPrice", "auxPrice", "duration", "postToAts"), "")
-    query = ContractQuery(265598, *[""] * 6, "SMART", *[""] * 4)
+    query = ContractQuery(265598, "AAPL", "STK", "", "", "", "", "SMART", "", "USD", "", "")
     return OrderRecord(PlaceOrder(5, query, empty), AAPL)
 
 
@@ -55,8 +55,9 @@ def test_open_order_is_the_recorded_one_field_by_field(recorded: list[dict[str, 
         event = {
             "client_id": 100, "order_id": 5, "perm_id": 600745656, "con_id": 265598,
             "action": "BUY", "quantity": "100", "order_type": "MKT", "limit_price": None,
-            "stop_price": None, "trail_stop_price": None, "tif": "DAY", "parent_id": 0,
-            "oca_group": "", "oca_type": 0, "order_ref": "", "filled": "0", "commission": None,
+            "stop_price": None, "trail_percent": None, "trail_stop_price": None,
+            "limit_offset": None, "tif": "DAY", "parent_id": 0, "oca_group": "", "oca_type": 0,
+            "order_ref": "", "filled": "0", "commission": None,
             "status": "PreSubmitted" if "PreSubmitted" in told else "Filled",
         }  # fmt: skip
         ours = fields(market_order().open_order(173, open_overlay(event, "DU1234567", "USD")))
@@ -119,9 +120,7 @@ def test_historical_bars_have_the_recorded_layout(recorded: list[dict[str, Any]]
 
 
 @pytest.mark.parametrize("version", [164, 173])
-def test_contract_details_have_as_many_fields(
-    recorded: list[dict[str, Any]], version: int
-) -> None:
+def test_contract_details_have_as_many_fields(recorded: list[dict[str, Any]], version: int) -> None:
     told = next(
         each for each in named(recorded, "contractDetails") if each[1:3] == ["9000", "AAPL"]
     )
@@ -143,5 +142,5 @@ def test_recorded_and_third_party_requests_are_read(recorded: list[dict[str, Any
         # Written for the layout of versions 162 to 165 where no version is stated.
         payload = "".join(f"{field}\0" for field in each["fields"]).encode()
         request = decode(payload, each["server_version"] or 165)
-        orders += isinstance(request, PlacedRequest)
+        orders += isinstance(request, PlaceOrder)
     assert orders == 3

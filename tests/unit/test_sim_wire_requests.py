@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from ib_async import ExecutionFilter, Stock
 from ib_async.client import Client
+
 from orderloom.sim.contracts import ContractQuery
 from orderloom.sim.requests import (
     Cancel,
@@ -65,9 +66,7 @@ REQUESTS: list[tuple[Callable[[Any], object], Request]] = [
     (lambda c: c.reqContractDetails(7, AAPL), ReqContractDetails(7, QUERY)),
     (lambda c: c.reqManagedAccts(), ReqManagedAccts()),
     (
-        lambda c: c.reqHistoricalData(
-            8, AAPL, "", "2 D", "1 min", "TRADES", True, 2, True, []
-        ),
+        lambda c: c.reqHistoricalData(8, AAPL, "", "2 D", "1 min", "TRADES", True, 2, True, []),
         ReqHistoricalData(8, QUERY, "", "1 min", "2 D", True, "TRADES", True, True),
     ),
     (lambda c: c.cancelHistoricalData(8), Cancel(Feed.HISTORICAL_BARS, 8)),
@@ -109,7 +108,8 @@ REQUESTS: list[tuple[Callable[[Any], object], Request]] = [
 def encoded(version: int, act: Callable[[Any], object]) -> bytes:
     """Return the payload that ib_async sends for an act at a server version."""
     sent: list[str] = []
-    client: Any = Client(None)
+    make: Any = Client  # untyped there
+    client = make(None)
     client.clientId = 17
     client.connState = Client.CONNECTED
     client._serverVersion = version

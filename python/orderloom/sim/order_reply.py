@@ -174,8 +174,8 @@ _COMPLETED_TRAIL = _Names(
 _COMPLETED_CLEARING = _Names("clearingAccount clearingIntent notHeld")
 _COMPLETED_STATE = _Names("solicited status randomizeSize randomizePrice")
 _COMPLETED_TAIL = _Names(
-    "effectiveTrailStop lmtPriceOffset cashQty dontUseAutoPriceForHedge isOmsContainer autoCancelDate "
-    "filledQuantity refFuturesConId autoCancelParent shareholder imbalanceOnly "
+    "effectiveTrailStop lmtPriceOffset cashQty dontUseAutoPriceForHedge isOmsContainer "
+    "autoCancelDate filledQuantity refFuturesConId autoCancelParent shareholder imbalanceOnly "
     "routeMarketableToBbo parentPermId completedTime completedStatus"
 )
 _SCALE_LEVELS = _Names("scaleInitLevelSize scaleSubsLevelSize scalePriceIncrement")
@@ -387,6 +387,8 @@ def _overlay(event: dict[str, Any], account: str) -> Values:
         ("lmtPrice", "limit_price"),
         ("auxPrice", "stop_price"),
         ("trailStopPrice", "trail_stop_price"),
+        ("trailingPercent", "trail_percent"),
+        ("lmtPriceOffset", "limit_offset"),
     ):
         if event[key] is not None:
             overlay[name] = plain(event[key])

@@ -7,7 +7,6 @@ venue decides everything else.
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import replies
@@ -68,7 +67,6 @@ class OrderDesk:
         self._write_time = write_time
         self._records: dict[_Key, OrderRecord] = {}
         self._asked: dict[_Key, OrderRecord] = {}
-        self._statuses: dict[_Key, VenueEvent] = {}
         known = [*json.loads(venue.orders()), *json.loads(venue.completed())]
         self.next_order_id = max((event["order_id"] for event in known), default=0) + 1
 
@@ -124,7 +122,6 @@ class OrderDesk:
                 case "open_order":
                     self._open_order(event)
                 case "status":
-                    self._statuses[event["client_id"], event["order_id"]] = event
                     self._send_all(event["client_id"], replies.order_status(event))
                 case "execution":
                     is_filled = True
@@ -147,7 +144,7 @@ class OrderDesk:
             if is_all or event["client_id"] == client.client_id:
                 record, overlay = self._told(event)
                 client.send(record.open_order(client.version, overlay))
-                client.send(replies.order_status(self._status(event)))
+                client.send(replies.order_status(event))
         client.send(replies.open_order_end())
 
     def list_completed(self, client: OrderClient) -> None:
@@ -200,20 +197,6 @@ class OrderDesk:
             query = ContractQuery(instrument.con_id, *[""] * 11)
             record = OrderRecord(PlaceOrder(event["order_id"], query, {}), instrument)
         return record
-
-    def _status(self, event: VenueEvent) -> VenueEvent:
-        """Return the last status told of an order, or the one that its state implies."""
-        told = self._statuses.get((event["client_id"], event["order_id"]))
-        if told is not None and told["status"] == event["status"]:
-            return told
-        remaining = Decimal(event["quantity"]) - Decimal(event["filled"])
-        return {
-            **event,
-            "remaining": str(remaining),
-            "avg_fill_price": event.get("avg_fill_price") or "0",
-            "last_fill_price": event.get("last_fill_price") or "0",
-            "why_held": event.get("why_held") or "",
-        }
 
     def _execution(self, client: OrderClient, request_id: int, event: VenueEvent) -> bytes:
         instrument = self._catalogue[event["con_id"]]

@@ -1,0 +1,501 @@
+"""An unmodified ib_async program against the simulated TWS, over a real socket."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import pytest
+from ib_async import (
+    IB,
+    Contract,
+    ExecutionFilter,
+    LimitOrder,
+    MarketOrder,
+    Order,
+    RequestError,
+    Stock,
+    StopOrder,
+    Trade,
+)
+
+from orderloom.sim import Bar, SimInstrument, SimulatedTws
+from orderloom.sim.times import SECOND, Zone
+from orderloom.sim.wire import message
+
+core = pytest.importorskip("orderloom._core", reason="the native module is not built")
+pytestmark = pytest.mark.skipif(
+    not hasattr(core, "Venue"), reason="the native module has no simulated venue"
+)
+
+ZONE = Zone("US/Eastern")
+OPEN = ZONE.parse("20250922 09:30:00")
+AAPL = SimInstrument(
+    265598,
+    "AAPL",
+    long_name="APPLE INC",
+    trading_hours="20250922:0400-20250922:2000",
+    liquid_hours="20250922:0930-20250922:1600;20250923:CLOSED",
+)
+MSFT = SimInstrument(272093, "MSFT", long_name="MICROSOFT CORP")
+STOCK = Stock("AAPL", "SMART", "USD")
+PATIENCE = 5.0
+T = TypeVar("T")
+
+
+class Exchange:
+    """The simulated TWS with a hand on its clock and its market."""
+
+    def __init__(self, **options: Any) -> None:
+        self.now = OPEN
+        self.tws = SimulatedTws(core.Venue("{}"), [AAPL, MSFT], clock=lambda: self.now, **options)
+
+    def quote(self, bid: float, ask: float, con_id: int = AAPL.con_id) -> None:
+        self.now += SECOND
+        self.tws.publish_quote(self.now, con_id, bid, ask, 10_000.0, 10_000.0)
+
+    def trade(self, price: float, size: float = 10_000.0) -> None:
+        self.now += SECOND
+        self.tws.publish_trade(self.now, AAPL.con_id, price, size)
+
+    async def connect(self, client_id: int = 1, **options: Any) -> IB:
+        ib = IB()
+        await ib.connectAsync(
+            "127.0.0.1", self.tws.port, clientId=client_id, raiseSyncErrors=True, **options
+        )
+        return ib
+
+
+@asynccontextmanager
+async def opened(**options: Any) -> AsyncIterator[Exchange]:
+    exchange = Exchange(**options)
+    await exchange.tws.start()
+    exchange.quote(99.99, 100.01)
+    try:
+        yield exchange
+    finally:
+        await exchange.tws.stop()
+        await asyncio.sleep(0)
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Let the loop run until something holds; fail after a while."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+async def answered(request: Awaitable[T]) -> T:
+    return await asyncio.wait_for(request, PATIENCE)
+
+
+def errors_of(ib: IB) -> list[tuple[int, int]]:
+    """Collect request id and code of every error from now on."""
+    seen: list[tuple[int, int]] = []
+    ib.errorEvent += lambda request_id, code, *_: seen.append((request_id, code))
+    return seen
+
+
+def bracket(ib: IB, quantity: float, limit: float, target: float, stop: float) -> list[Order]:
+    orders = ib.bracketOrder("BUY", quantity, limit, target, stop)
+    for order in orders:
+        order.tif = "GTC"
+        order.orderRef = f"trade-1/{order.orderType}"
+    return list(orders)
+
+
+async def test_connecting_synchronises_account_positions_and_orders() -> None:
+    async with opened() as exchange:
+        ib = await exchange.connect()
+        assert ib.client.serverVersion() == 178
+        assert ib.managedAccounts() == ["DU0000001"]
+        assert ib.positions() == []
+        assert ib.openTrades() == []
+        values = {value.tag: value.value for value in ib.accountValues()}
+        assert float(values["NetLiquidation"]) == 1_000_000
+        assert ib.client.getReqId() >= 1
+        ib.disconnect()
+
+
+async def test_a_bracket_enters_exits_at_its_target_and_cancels_its_stop() -> None:
+    async with opened() as exchange:
+        ib = await exchange.connect()
+        errors = errors_of(ib)
+        entry, target, stop = (
+            ib.placeOrder(STOCK, order) for order in bracket(ib, 100, 100.0, 105.0, 98.0)
+        )
+        await until(lambda: entry.orderStatus.status == "Submitted")
+        assert target.orderStatus.status == stop.orderStatus.status == "PreSubmitted"
+        assert ib.positions() == []
+
+        exchange.quote(99.9, 100.0)
+        await until(entry.isDone)
+        await until(lambda: target.orderStatus.status == "Submitted")
+        assert entry.filled() == 100
+        assert [(each.contract.symbol, each.position) for each in ib.positions()] == [("AAPL", 100)]
+        assert not stop.isDone()
+
+        exchange.quote(105.0, 105.02)
+        await until(lambda: target.isDone() and stop.isDone())
+        assert (target.orderStatus.status, target.filled()) == ("Filled", 100)
+        assert (stop.orderStatus.status, stop.filled()) == ("Cancelled", 0)
+        await until(lambda: all(fill.commissionReport.execId for fill in ib.fills()))
+        assert [fill.execution.side for fill in ib.fills()] == ["BOT", "SLD"]
+        assert ib.fills()[0].commissionReport.realizedPNL == 0.0
+        assert ib.fills()[1].commissionReport.realizedPNL > 490
+        assert {fill.execution.orderRef for fill in ib.fills()} == {"trade-1/LMT"}
+        assert ib.fills()[0].execution.time.timestamp() * SECOND <= exchange.now
+        await until(lambda: ib.positions() == [])
+        assert ib.openTrades() == []
+        assert {code for _, code in errors} <= {202}
+
+        completed = await answered(ib.reqCompletedOrdersAsync(False))
+        assert sorted(trade.orderStatus.status for trade in completed) == [
+            "Cancelled",
+            "Filled",
+            "Filled",
+        ]
+        ib.disconnect()
+
+
+async def test_a_resting_order_is_modified_then_cancelled() -> None:
+    async with opened() as exchange:
+        ib = await exchange.connect()
+        trade = ib.placeOrder(STOCK, LimitOrder("BUY", 100, 90.0, tif="GTC", outsideRth=True))
+        await until(lambda: trade.orderStatus.status == "Submitted")
+        perm_id = trade.order.permId
+        assert perm_id > 0
+
+        trade.order.lmtPrice = 91.0
+        trade.order.totalQuantity = 50
+        ib.placeOrder(STOCK, trade.order)
+        await until(lambda: trade.orderStatus.remaining == 50)
+        (listed,) = await answered(ib.reqAllOpenOrdersAsync())
+        assert (listed.order.lmtPrice, listed.order.totalQuantity) == (91.0, 50)
+        assert (listed.order.permId, listed.order.outsideRth) == (perm_id, True)
+
+        ib.cancelOrder(trade.order)
+        await until(lambda: trade.orderStatus.status == "Cancelled")
+        assert trade.filled() == 0
+        assert await answered(ib.reqAllOpenOrdersAsync()) == []
+        ib.disconnect()
+
+
+async def test_a_refused_order_leaves_nothing_alive() -> None:
+    async with opened() as exchange:
+        ib = await exchange.connect()
+        errors = errors_of(ib)
+        off_tick = ib.placeOrder(STOCK, LimitOrder("BUY", 100, 90.001, tif="DAY"))
+        unknown = ib.placeOrder(Stock("NOPE", "SMART", "USD"), MarketOrder("BUY", 1))
+        homeless = ib.placeOrder(Stock("AAPL", "", "USD"), MarketOrder("BUY", 1))
+        await until(lambda: len(errors) >= 3)
+        assert (off_tick.order.orderId, 110) in errors
+        assert (unknown.order.orderId, 200) in errors
+        assert (homeless.order.orderId, 321) in errors
+        assert await answered(ib.reqAllOpenOrdersAsync()) == []
+        ib.disconnect()
+
+
+@pytest.mark.parametrize("version", range(157, 179))
+async def test_every_layout_carries_an_order_to_its_fill(version: int) -> None:
+    async with opened(max_server_version=version) as exchange:
+        ib = await exchange.connect()
+        assert ib.client.serverVersion() == version
+        trade = ib.placeOrder(STOCK, MarketOrder("BUY", 10, orderRef="v", tif="DAY"))
+        await until(lambda: trade.orderStatus.status == "Filled")
+        await until(lambda: trade.filled() == 10)
+        (details,) = await answered(ib.reqContractDetailsAsync(STOCK))
+        assert (details.longName, details.minTick) == ("APPLE INC", 0.01)
+        assert details.timeZoneId == "US/Eastern"
+        assert details.liquidHours == AAPL.liquid_hours
+        (completed,) = await answered(ib.reqCompletedOrdersAsync(False))
+        assert completed.order.orderRef == "v"
+        ib.disconnect()
+
+
+async def test_what_if_tells_numbers_and_places_nothing() -> None:
+    async with opened() as exchange:
+        ib = await exchange.connect()
+        state = await answered(ib.whatIfOrderAsync(STOCK, LimitOrder("BUY", 100, 100.0)))
+        assert 0 < float(state.initMarginChange) <= 10_000
+        assert float(state.initMarginAfter) >= float(state.initMarginChange)
+        assert 0 < state.commission < 10
+        assert await answered(ib.reqAllOpenOrdersAsync()) == []
+        ib.disconnect()
+
+
+async def test_a_client_id_in_use_is_refused_and_its_owner_stays() -> None:
+    async with opened() as exchange:
+        ib = await exchange.connect(client_id=5)
+        second = IB()
+        errors = errors_of(second)
+        with pytest.raises((TimeoutError, ConnectionError)):
+            await second.connectAsync("127.0.0.1", exchange.tws.port, clientId=5, timeout=0.3)
+        assert (-1, 326) in errors
+        assert exchange.tws.client_ids == (5,)
+        assert ib.isConnected()
+        assert await answered(ib.reqCurrentTimeAsync())
+        ib.disconnect()
+
+
+async def test_clients_see_their_own_orders_and_may_list_everybody_s() -> None:
+    async with opened() as exchange:
+        first, second = await exchange.connect(1), await exchange.connect(2)
+        trade = first.placeOrder(STOCK, LimitOrder("BUY", 10, 90.0, tif="GTC"))
+        await until(lambda: trade.orderStatus.status == "Submitted")
+        assert await answered(second.reqOpenOrdersAsync()) == []
+        (seen,) = await answered(second.reqAllOpenOrdersAsync())
+        assert (seen.order.clientId, seen.order.permId) == (1, trade.order.permId)
+
+        # Cancelling names no client: the number means the sender's own order.
+        errors = errors_of(second)
+        client: Any = second.client
+        client.cancelOrder(trade.order.orderId)
+        await until(lambda: errors)
+        assert trade.orderStatus.status == "Submitted"
+        client.reqGlobalCancel()
+        await until(lambda: trade.orderStatus.status == "Cancelled")
+        for ib in (first, second):
+            ib.disconnect()
+
+
+async def test_orders_outlive_their_connection() -> None:
+    async with opened() as exchange:
+        ib = await exchange.connect()
+        trade = ib.placeOrder(STOCK, LimitOrder("BUY", 10, 99.5, orderRef="kept", tif="GTC"))
+        await until(lambda: trade.orderStatus.status == "Submitted")
+        used = trade.order.orderId
+        ib.disconnect()
+        await until(lambda: exchange.tws.client_ids == ())
+        exchange.quote(99.0, 99.2)
+
+        again = await exchange.connect()
+        (fill,) = again.fills()
+        assert (fill.execution.orderRef, fill.execution.shares) == ("kept", 10)
+        assert fill.commissionReport.commission > 0
+        assert again.client.getReqId() > used
+        assert [each.position for each in again.positions()] == [10]
+        again.disconnect()
+
+
+async def test_executions_are_filtered_by_symbol_side_and_time() -> None:
+    async with opened() as exchange:
+        exchange.quote(499.0, 500.0, MSFT.con_id)
+        ib = await exchange.connect()
+        bought = ib.placeOrder(STOCK, MarketOrder("BUY", 10, tif="DAY"))
+        other = ib.placeOrder(Stock("MSFT", "SMART", "USD"), MarketOrder("BUY", 1, tif="DAY"))
+        await until(lambda: bought.isDone() and other.isDone())
+        await until(lambda: len(ib.fills()) == 2)
+        fills = await answered(ib.reqExecutionsAsync(ExecutionFilter(symbol="AAPL", side="BUY")))
+        assert [fill.contract.symbol for fill in fills] == ["AAPL"]
+        assert await answered(ib.reqExecutionsAsync(ExecutionFilter(side="SELL"))) == []
+        later = ExecutionFilter(time=ZONE.stamp(exchange.now + 60 * SECOND))
+        assert await answered(ib.reqExecutionsAsync(later)) == []
+        ib.disconnect()
+
+
+async def test_account_portfolio_and_profit_follow_a_position() -> None:
+    async with opened() as exchange:
+        ib = await exchange.connect()
+        pnl = ib.reqPnL("DU0000001")
+        single = ib.reqPnLSingle("DU0000001", "", AAPL.con_id)
+        trade = ib.placeOrder(STOCK, MarketOrder("BUY", 100, tif="DAY"))
+        await until(lambda: trade.isDone() and ib.portfolio())
+        (item,) = ib.portfolio()
+        assert (item.contract.symbol, item.position) == ("AAPL", 100)
+        assert item.averageCost == pytest.approx(100.01, abs=0.05)
+
+        exchange.quote(101.0, 101.02)
+        exchange.trade(101.01)
+        exchange.now += 200 * SECOND
+        exchange.tws.advance(exchange.now)
+        await until(lambda: pnl.unrealizedPnL > 90)
+        await until(lambda: single.position == 100 and single.value > 10_000)
+        await until(lambda: ib.portfolio()[0].unrealizedPNL > 90)
+        summary = {each.tag: each.value for each in await answered(ib.accountSummaryAsync())}
+        assert float(summary["NetLiquidation"]) > 1_000_000
+        ib.disconnect()
+
+
+async def test_ticks_and_bars_reach_the_client_as_the_market_moves() -> None:
+    async with opened() as exchange:
+        minute = 60 * SECOND
+        exchange.tws.load_history(
+            AAPL.con_id,
+            [Bar(OPEN - n * minute, 100.0, 101.0, 99.0, 100.5, 500.0) for n in range(1, 11)],
+        )
+        exchange.trade(100.0, 200.0)
+        ib = await exchange.connect()
+        stock = Stock("AAPL", "SMART", "USD")
+        await answered(ib.qualifyContractsAsync(stock))
+        assert stock.conId == AAPL.con_id
+        ticker = ib.reqMktData(stock, "233")
+        ticks = ib.reqTickByTickData(stock, "AllLast")
+        live = ib.reqRealTimeBars(stock, 5, "TRADES", False)
+        bars = await answered(
+            ib.reqHistoricalDataAsync(
+                stock, "", "600 S", "1 min", "TRADES", False, keepUpToDate=True
+            )
+        )
+        assert len(bars) == 10
+        assert bars[-1].close == 100.0
+        await until(lambda: ticker.bid == 99.99 and ticker.last == 100.0)
+
+        exchange.now = OPEN + minute
+        exchange.trade(102.0, 50.0)
+        await until(lambda: ticker.last == 102.0 and ticker.rtVolume == 250)
+        await until(lambda: ticks.tickByTicks)
+        await until(lambda: len(bars) == 11)
+        assert (bars[-1].open, bars[-1].volume) == (102.0, 50.0)
+        exchange.tws.advance(OPEN + 2 * minute)
+        await until(lambda: len(bars) == 12 and live)
+        assert (bars[-1].close, bars[-1].volume) == (102.0, 0.0)
+
+        errors = errors_of(ib)
+        ib.cancelHistoricalData(bars)
+        ib.cancelMktData(stock)
+        ib.cancelRealTimeBars(live)
+        ib.cancelTickByTickData(stock, "AllLast")
+        assert await answered(ib.reqCurrentTimeAsync())
+        exchange.now = OPEN + 3 * minute
+        exchange.trade(103.0)
+        assert await answered(ib.reqCurrentTimeAsync())
+        assert ticker.last == 102.0
+        assert errors == []
+        ib.disconnect()
+
+
+async def test_unknown_contracts_and_rules_end_their_requests_with_an_error() -> None:
+    async with opened() as exchange:
+        ib = await exchange.connect()
+        errors = errors_of(ib)
+        assert await answered(ib.reqContractDetailsAsync(Stock("NOPE", "SMART", "USD"))) == []
+        assert [code for _, code in errors] == [200]
+        by_id = await answered(ib.reqContractDetailsAsync(Contract(conId=MSFT.con_id)))
+        assert [each.longName for each in by_id] == ["MICROSOFT CORP"]
+        rule = await answered(ib.reqMarketRuleAsync(26))
+        assert rule is not None
+        assert [(each.lowEdge, each.increment) for each in rule] == [(0.0, 0.01)]
+        ib.disconnect()
+
+
+async def test_a_read_only_api_trades_nothing_and_shows_the_account() -> None:
+    async with opened(is_read_only=True) as exchange:
+        ib = await exchange.connect(readonly=True)
+        errors = errors_of(ib)
+        trade = ib.placeOrder(STOCK, MarketOrder("BUY", 1))
+        await until(lambda: errors)
+        assert errors == [(trade.order.orderId, 321)]
+        assert ib.accountValues()
+        assert ib.positions() == []
+        ib.disconnect()
+
+
+class Raw:
+    """A client that writes its own bytes."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setblocking(False)
+        self._bytes = b""
+
+    async def write(self, *chunks: bytes) -> None:
+        for chunk in chunks:
+            await asyncio.get_running_loop().sock_sendall(self._socket, chunk)
+            await asyncio.sleep(0)
+
+    async def read(self) -> list[str] | None:
+        """Return the fields of the next frame, or `None` at the end of the stream."""
+        async with asyncio.timeout(PATIENCE):
+            while len(self._bytes) < 4 or len(self._bytes) < 4 + self._length():
+                chunk = await asyncio.get_running_loop().sock_recv(self._socket, 65536)
+                if not chunk:
+                    return None
+                self._bytes += chunk
+        end = 4 + self._length()
+        frame, self._bytes = self._bytes[4:end], self._bytes[end:]
+        return frame.decode().split("\0")[:-1]
+
+    def _length(self) -> int:
+        return int.from_bytes(self._bytes[:4], "big")
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def hello(text: bytes) -> bytes:
+    return b"API\0" + len(text).to_bytes(4, "big") + text
+
+
+async def test_a_greeting_that_arrives_byte_by_byte_is_answered_once() -> None:
+    async with opened() as exchange:
+        raw = Raw(exchange.tws.port)
+        await raw.write(*(bytes([each]) for each in hello(b"v157..178 +PACEAPI")))
+        assert await raw.read() == ["178", ZONE.stamp(exchange.now)]
+        assert exchange.tws.frames_out == 1  # nothing else before startApi
+        await raw.write(message("71", "2", "9", ""))
+        assert await raw.read() == ["15", "1", "DU0000001"]
+        assert await raw.read() == ["9", "1", "1"]
+        await until(lambda: exchange.tws.frames_in == 2)
+        raw.close()
+
+
+@pytest.mark.parametrize("greeting", [b"v100..156", b"157..178", b"v178..x"])
+async def test_a_client_that_is_too_old_or_speaks_otherwise_is_cut_off(greeting: bytes) -> None:
+    async with opened() as exchange:
+        raw = Raw(exchange.tws.port)
+        await raw.write(hello(greeting))
+        assert await raw.read() is None
+        raw.close()
+
+
+async def test_broken_and_unknown_messages_are_answered_and_the_connection_lives() -> None:
+    async with opened() as exchange:
+        raw = Raw(exchange.tws.port)
+        await raw.write(hello(b"v157..178"))
+        await raw.read()
+        await raw.write(message("71", "2", "9", ""))
+        for _ in range(5):
+            await raw.read()
+        for broken, request_id, code in (
+            (message("82"), "-1", "505"),
+            (message("3", "77", "0", "AAPL"), "77", "320"),
+            (message("1", "11", "12", "no"), "12", "320"),
+            (message("61", "1", "2"), "-1", "320"),
+            (b"\0\0\0\x02\xff\xfe", "-1", "320"),
+            (b"\0\0\0\0", "-1", "320"),
+        ):
+            await raw.write(broken)
+            answer = await raw.read()
+            assert answer is not None
+            assert (answer[0], answer[2], answer[3]) == ("4", request_id, code)
+        await raw.write(message("49", "1"))
+        assert await raw.read() == ["49", "1", str(exchange.now // SECOND)]
+        raw.close()
+
+
+async def test_counts_tell_a_driver_when_every_request_is_served() -> None:
+    async with opened() as exchange:
+        ib = await exchange.connect()
+        before = exchange.tws.frames_in
+        trades: list[Trade] = [
+            ib.placeOrder(STOCK, StopOrder("SELL", 1, 50.0 + n, tif="GTC")) for n in range(20)
+        ]
+        await until(lambda: exchange.tws.frames_in == before + 20)
+        await until(lambda: all(trade.orderStatus.permId for trade in trades))
+        (connection,) = exchange.tws.connections
+        assert connection.frames_out == exchange.tws.frames_out
+        ib.disconnect()
+
+
+async def test_notices_and_a_restart_reach_every_client() -> None:
+    async with opened() as exchange:
+        clients = [await exchange.connect(number) for number in (1, 2)]
+        seen = [errors_of(ib) for ib in clients]
+        exchange.tws.notice(1100, "Connectivity between IB and TWS has been lost.")
+        await until(lambda: all((-1, 1100) in errors for errors in seen))
+        exchange.tws.disconnect_clients()
+        await until(lambda: not any(ib.isConnected() for ib in clients))
+        with pytest.raises((ConnectionError, RequestError)):
+            await answered(clients[0].reqCurrentTimeAsync())
