@@ -10,6 +10,7 @@ mod act;
 mod action;
 mod compile;
 mod condition;
+mod explain;
 mod operand;
 mod selection;
 mod set;
@@ -20,6 +21,7 @@ mod view;
 
 pub use act::{CompiledAction, CompiledEnter, CompiledLevel, CompiledOrder, Level};
 pub use compile::compile;
+pub use explain::{ComparedValue, Explanation, Shown, explain};
 pub use operand::{Arithmetic, CompiledOperand, CompiledValue, CompiledWord, Sign};
 pub use set::{CompiledRule, RuleSet};
 pub use tree::CompiledCondition;
