@@ -13,6 +13,7 @@ from orderloom.sim.wire import (
     decimal_text,
     escaped,
     message,
+    number_text,
     parse_hello,
     parse_integer,
     parse_number,
@@ -77,6 +78,11 @@ def test_numbers_keep_every_digit_and_are_written_plainly() -> None:
     assert decimal_text(Decimal("100.0")) == "100"
     assert decimal_text(Decimal("1E+3")) == "1000"
     assert decimal_text(Decimal("0.00000100")) == "0.000001"
+    assert [number_text(value) for value in (100.0, 100, 0.1, 1e-05, -1.0)] == [
+        "100", "100", "0.1", "1e-05", "-1",
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="NaN"):
+        number_text(float("nan"))
 
 
 @pytest.mark.parametrize("text", ["abc", "nan", "Infinity", "1,5", "0x10"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .account import AccountDesk
@@ -19,7 +20,7 @@ from .session import Desks, Session
 from .times import Zone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from .bars import Bar
     from .ports import VenuePort
@@ -67,6 +68,7 @@ class SimulatedTws:
         self._connections: set[Connection] = set()
         self._sessions: dict[int, Session] = {}
         self._waiting: list[Connection] = []
+        self._bursts = 0
         self._past_frames_in = 0
         self._past_frames_out = 0
         catalogue = Catalogue(instruments)
@@ -169,6 +171,19 @@ class SimulatedTws:
         """Add past bars of one length; those after the simulated now are never served."""
         self._market.load_history(con_id, bars, bar_seconds, what)
 
+    @contextmanager
+    def burst(self) -> Iterator[None]:
+        """Hold frames back until the block ends, then write one piece per connection.
+
+        The block must not await: requests that come meanwhile would wait for their answers.
+        """
+        self._bursts += 1
+        try:
+            yield
+        finally:
+            self._bursts -= 1
+            self.flush()
+
     def notice(self, code: int, text: str) -> None:
         """Tell every client a notice that concerns no request, such as 1100 or 2103."""
         for session in self._sessions.values():
@@ -197,7 +212,9 @@ class SimulatedTws:
         self._waiting.append(connection)
 
     def flush(self) -> None:
-        """Write all queued frames, one write per connection."""
+        """Write all queued frames, one write per connection; inside a burst, do nothing."""
+        if self._bursts:
+            return
         waiting, self._waiting = self._waiting, []
         for connection in waiting:
             connection.flush()

@@ -201,8 +201,13 @@ def plain(text: str) -> str:
 
 
 def number_text(value: float) -> str:
-    """Write a float in its shortest exact form, integral values without ``.0``."""
-    return str(int(value)) if value.is_integer() else repr(value)
+    """Write a float in its shortest exact form, integral values without ``.0``.
+
+    Raises `ValueError` or `OverflowError` for what is not finite.
+    """
+    whole = int(value)
+    # A subclass of float, such as NumPy's, may have a repr of its own.
+    return str(whole) if whole == value else float.__repr__(value)
 
 
 def escaped(text: str) -> str:
