@@ -169,7 +169,10 @@ class AccountDesk:
         return told
 
     def _holdings(self) -> list[dict[str, Any]]:
+        """Return every position; one without a known price is worth nothing yet."""
         holdings: list[dict[str, Any]] = json.loads(self._venue.positions())
+        for holding in holdings:
+            holding["market_price"] = holding["market_price"] or "0"
         return holdings
 
     def _values(self) -> Iterator[Value]:

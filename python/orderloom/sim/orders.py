@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _Key = tuple[int, int]
 
-# Codes that leave an order as it was asked for; any other one refuses the latest request.
+# Codes that refuse nothing.
 _NOTICES = frozenset((202, 399, 404, 10349, *range(2100, 2200)))
 _SIDE_WORDS = {"BUY": "BUY", "BOT": "BUY", "SELL": "SELL", "SLD": "SELL", "SSHORT": "SELL"}
 
@@ -94,15 +94,20 @@ class OrderDesk:
             client.error(order_id, 391, f"The time or time-zone entered is invalid: {error}")
             return
         record = OrderRecord(request, instrument)
-        if request.is_what_if:
-            impact = json.loads(self._venue.what_if(at, json.dumps(order)))
-            overlay = what_if_overlay(
-                request, client.client_id, self._account, self._currency, impact
-            )
-            client.send(record.open_order(client.version, overlay))
+        try:
+            if request.is_what_if:
+                impact = json.loads(self._venue.what_if(at, json.dumps(order)))
+                overlay = what_if_overlay(
+                    request, client.client_id, self._account, self._currency, impact
+                )
+                client.send(record.open_order(client.version, overlay))
+                return
+            events = self._venue.place(at, json.dumps(order))
+        except ValueError as error:
+            client.error(order_id, 321, f"Error validating request: cause - {error}")
             return
         self._asked[client.client_id, order_id] = record
-        self.deliver(self._venue.place(at, json.dumps(order)), at)
+        self.deliver(events, at)
 
     def cancel(self, client: OrderClient, order_id: int, at: int) -> None:
         """Ask for the end of one of the client's own orders."""
@@ -181,8 +186,9 @@ class OrderDesk:
             client.send(record.open_order(client.version, overlay))
 
     def _error(self, event: VenueEvent) -> None:
-        if event["code"] not in _NOTICES:
-            self._asked.pop((event["client_id"], event["order_id"]), None)
+        key = event["client_id"], event["order_id"]
+        if event["code"] not in _NOTICES and key in self._records:
+            self._asked.pop(key, None)  # a refused modification leaves the order as it was
         for client in self._listeners(event["client_id"]):
             client.error(event["order_id"], event["code"], event["text"])
 
