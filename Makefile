@@ -1,0 +1,108 @@
+# Each target is described by the comment beside its name; `make` alone lists them.
+# All of them need python3 (3.11 or newer), cargo and make, and install the rest into .venv.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+BIN := .venv/bin
+BUILD := .build
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+RUST := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name '*.toml')
+# Bindings are tested from Python: a test binary of theirs would need an interpreter to link to.
+CARGO_TESTED := --workspace --exclude orderloom-py
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+# What everything else stands on ------------------------------------------------------------------
+
+$(BUILD)/tools:
+	@command -v $(PYTHON) >/dev/null || { echo "expected $(PYTHON), found none; hint: install Python 3.11 or newer, or say make PYTHON=..."; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "expected Python 3.11 or newer, found $$($(PYTHON) -V); hint: make PYTHON=/path/to/python3.11"; exit 2; }
+	@command -v cargo >/dev/null || { echo "expected cargo, found none; hint: install Rust from https://rustup.rs"; exit 2; }
+	@mkdir -p $(BUILD) && touch $@
+
+.venv/installed: constraints.txt | $(BUILD)/tools
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement constraints.txt
+	@touch $@
+
+# In release, as it is shipped. `maturin` installs the package in place: Python changes need no build.
+$(BUILD)/extension: $(RUST) pyproject.toml .venv/installed
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release --quiet
+	@mkdir -p $(BUILD) && touch $@
+
+.PHONY: develop
+develop: $(BUILD)/extension ## Build the extension and install the package into .venv
+
+# What a user wants -------------------------------------------------------------------------------
+
+.PHONY: run
+run: develop ## Trade the sample day in the simulated TWS
+	$(BIN)/orderloom run examples/quickstart/strategy.yaml --speed max
+
+.PHONY: wheel
+wheel: .venv/installed ## Build an installable wheel into dist/
+	$(BIN)/maturin build --release --out dist
+
+# What a change must pass -------------------------------------------------------------------------
+
+.PHONY: test
+test: lint test-rust types test-python ## Run every check that CI runs
+
+.PHONY: lint
+lint: .venv/installed ## Formatting and lints of both languages
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+.PHONY: format
+format: .venv/installed ## Rewrite both languages as `lint` wants them
+	cargo fmt --all
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: test-rust
+test-rust: ## Tests of the core and the venue
+	if cargo nextest --version >/dev/null 2>&1; then \
+	  cargo nextest run $(CARGO_TESTED) --locked --no-fail-fast --status-level fail; \
+	else \
+	  cargo test $(CARGO_TESTED) --locked --no-fail-fast --lib --tests; \
+	fi
+	cargo test $(CARGO_TESTED) --locked --doc
+
+.PHONY: types
+types: develop ## Static types, and the extension's stub against the built module
+	$(BIN)/mypy
+	MYPYPATH=python $(BIN)/python -m mypy.stubtest orderloom._core --mypy-config-file pyproject.toml
+
+.PHONY: test-python
+test-python: develop ## Tests of the package, the guards, and each bench once
+	$(BIN)/pytest
+
+.PHONY: conformance
+conformance: develop ## A bare TWS client against the simulated TWS
+	$(BIN)/pytest tests/conformance
+
+.PHONY: bench
+bench: develop ## Measure; each bench states its question
+	$(BIN)/pytest benches --benchmark-enable --benchmark-columns=min,median,max,ops
+
+# Housekeeping ------------------------------------------------------------------------------------
+
+.PHONY: lock
+lock: develop ## Write constraints.txt from what is installed
+	{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude orderloom | grep ==; } > $(BUILD)/constraints.txt
+	mv $(BUILD)/constraints.txt constraints.txt
+
+.PHONY: clean
+clean: ## Remove what was built, but not runs/
+	cargo clean
+	rm -rf .venv $(BUILD) dist python/orderloom/_core*.so .mypy_cache .pytest_cache .ruff_cache

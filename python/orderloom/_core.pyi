@@ -1,0 +1,211 @@
+# ruff: noqa: A002 - the field names of market data
+"""The native engine as Python sees it; `mypy.stubtest` holds this file to the built module.
+
+Times are UTC nanoseconds. A `symbol` is the index of an instrument in the engine's configuration.
+"""
+
+from typing import Literal, final
+
+Side = Literal["BUY", "SELL"]
+
+@final
+class Event:
+    """Something that happened. Constructors raise `ValueError` naming the field that is wrong."""
+
+    @staticmethod
+    def quote(
+        symbol: int, bid: float | None, ask: float | None, bid_size: float, ask_size: float
+    ) -> Event: ...
+    @staticmethod
+    def trade(symbol: int, price: float, size: float) -> Event: ...
+    @staticmethod
+    def bar(
+        symbol: int,
+        start: int,
+        span: int,
+        open: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        is_history: bool = False,
+    ) -> Event: ...
+    @staticmethod
+    def session(symbol: int, date: int, utc_offset: int, open: int, close: int) -> Event: ...
+    @staticmethod
+    def signal(
+        key: str,
+        ticker: str,
+        symbol: int | None,
+        side: str,
+        confidence: float | None,
+        numeric: int | None,
+        probabilities: list[float],
+        predicted_at: int,
+        price: float | None,
+        features: list[tuple[str, float]],
+    ) -> Event: ...
+    @staticmethod
+    def signal_rejected(source: str, reason: str, detail: str) -> Event: ...
+    @staticmethod
+    def order_opened(
+        order_id: int,
+        perm_id: int,
+        order_ref: str,
+        symbol: int | None,
+        side: str,
+        quantity: float,
+        limit_price: float | None,
+        stop_price: float | None,
+        status: str,
+    ) -> Event: ...
+    @staticmethod
+    def order_status(
+        order_id: int,
+        perm_id: int,
+        status: str,
+        filled: float,
+        remaining: float,
+        why_held: str = "",
+    ) -> Event: ...
+    @staticmethod
+    def order_completed(perm_id: int, order_ref: str, status: str, filled: float) -> Event: ...
+    @staticmethod
+    def execution(
+        exec_id: str,
+        order_id: int,
+        perm_id: int,
+        order_ref: str,
+        symbol: int,
+        side: str,
+        quantity: float,
+        price: float,
+        executed_at: int,
+    ) -> Event: ...
+    @staticmethod
+    def commission(exec_id: str, amount: float, currency: str) -> Event: ...
+    @staticmethod
+    def order_error(order_id: int, code: int, text: str) -> Event: ...
+    @staticmethod
+    def position_report(symbol: int, quantity: float, average_cost: float | None) -> Event: ...
+    @staticmethod
+    def account_value(tag: str, value: float) -> Event: ...
+    @staticmethod
+    def snapshot(mark: str) -> Event: ...
+    @staticmethod
+    def next_order_id(order_id: int) -> Event: ...
+    @staticmethod
+    def connection(state: str) -> Event: ...
+    @staticmethod
+    def clock() -> Event: ...
+    @staticmethod
+    def operator(
+        word: str,
+        *,
+        reason: str = "",
+        symbol: int | None = None,
+        rule: str = "",
+        enabled: bool = True,
+    ) -> Event: ...
+    @staticmethod
+    def reading(name: str, symbol: int | None, value: float | None) -> Event: ...
+    @staticmethod
+    def answer(ask: int, value: bool | None) -> Event: ...
+    @staticmethod
+    def from_json(text: str) -> Event: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def symbol(self) -> int | None: ...
+    def json(self) -> str: ...
+
+@final
+class Ticket:
+    """An order as it is to be sent, in the words of TWS."""
+
+    @property
+    def order_id(self) -> int: ...
+    @property
+    def order_ref(self) -> str: ...
+    @property
+    def symbol(self) -> int: ...
+    @property
+    def side(self) -> Side: ...
+    @property
+    def quantity(self) -> float: ...
+    @property
+    def order_type(self) -> Literal["MKT", "LMT", "STP", "STP LMT", "TRAIL"]: ...
+    @property
+    def limit_price(self) -> float | None: ...
+    @property
+    def stop_price(self) -> float | None: ...
+    @property
+    def trail_amount(self) -> float | None: ...
+    @property
+    def trail_percent(self) -> float | None: ...
+    @property
+    def tif(self) -> Literal["DAY", "GTC", "IOC"]: ...
+    @property
+    def parent_id(self) -> int: ...
+    @property
+    def oca_group(self) -> str: ...
+    @property
+    def oca_type(self) -> int: ...
+    @property
+    def transmit(self) -> bool: ...
+    @property
+    def outside_rth(self) -> bool: ...
+
+@final
+class Command:
+    """Something that the shell must do before the next event."""
+
+    @property
+    def kind(
+        self,
+    ) -> Literal["place", "modify", "cancel", "reconcile", "ask", "alert", "log", "notify"]: ...
+    @property
+    def ticket(self) -> Ticket | None: ...
+    @property
+    def role(self) -> str | None: ...
+    @property
+    def context(self) -> int | None: ...
+    @property
+    def order_id(self) -> int | None: ...
+    @property
+    def symbol(self) -> int | None: ...
+    @property
+    def text(self) -> str | None: ...
+    @property
+    def code(self) -> str | None: ...
+    @property
+    def ask(self) -> tuple[int, int] | None: ...
+    def json(self) -> str: ...
+
+@final
+class Notice:
+    """What the engine made of an event."""
+
+    @property
+    def kind(self) -> str: ...
+    def json(self) -> str: ...
+
+@final
+class Outcome:
+    """All that follows from one event."""
+
+    @property
+    def commands(self) -> list[Command]: ...
+    @property
+    def notices(self) -> list[Notice]: ...
+
+@final
+class Engine:
+    """One event in, all commands out.
+
+    The configuration is JSON; what is wrong in it raises `ValueError`, naming the rule and field.
+    """
+
+    def __new__(cls, config_json: str) -> Engine: ...
+    def on_event(self, seq: int, at: int, event: Event) -> Outcome: ...
+    def next_deadline(self) -> int | None: ...
