@@ -11,7 +11,7 @@ use crate::id::{AskId, ContextId, ExecId, OrderId, OrderRef, RuleId, SymbolId};
 use crate::time::{Span, Timestamp};
 
 /// How an order executes, with the prices that its type needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum OrderType {
     /// TWS `MKT`.
@@ -71,6 +71,27 @@ impl OrderType {
         }
     }
 
+    /// The same type with other prices, where it has them and they are given.
+    #[must_use]
+    pub fn with_prices(self, limit: Option<Price>, stop: Option<Price>) -> Self {
+        let limit_or = |asked: Price| limit.unwrap_or(asked);
+        let stop_or = |asked: Price| stop.unwrap_or(asked);
+        match self {
+            Self::Market => Self::Market,
+            Self::Limit { limit_price } => Self::Limit { limit_price: limit_or(limit_price) },
+            Self::Stop { stop_price } => Self::Stop { stop_price: stop_or(stop_price) },
+            Self::StopLimit { stop_price, limit_price } => {
+                Self::StopLimit { stop_price: stop_or(stop_price), limit_price: limit_or(limit_price) }
+            }
+            Self::TrailAmount { trail_amount, stop_price } => {
+                Self::TrailAmount { trail_amount, stop_price: stop_or(stop_price) }
+            }
+            Self::TrailPercent { basis_points, stop_price } => {
+                Self::TrailPercent { basis_points, stop_price: stop_or(stop_price) }
+            }
+        }
+    }
+
     /// Whether the broker moves the stop by itself.
     #[must_use]
     pub const fn is_trailing(self) -> bool {
@@ -79,7 +100,7 @@ impl OrderType {
 }
 
 /// How long an order lives. FIX TimeInForce 59.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum TimeInForce {
     /// Until the end of the session.
@@ -91,7 +112,7 @@ pub enum TimeInForce {
 }
 
 /// What the members of a one-cancels-all group do to each other. TWS ocaType.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OcaKind {
     /// 1: a fill cancels the rest, one member at the exchange at a time.
@@ -103,7 +124,7 @@ pub enum OcaKind {
 }
 
 /// A one-cancels-all group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Oca {
     /// TWS ocaGroup.
     pub name: Box<str>,
@@ -112,7 +133,7 @@ pub struct Oca {
 }
 
 /// An order as we ask for it: everything that `placeOrder` needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ticket {
     /// TWS orderId.
     pub order_id: OrderId,
@@ -177,7 +198,7 @@ pub enum Command {
 }
 
 /// An order to be sent, and why it exists.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PlaceOrder {
     /// What to send.
     pub ticket: Ticket,
@@ -188,7 +209,7 @@ pub struct PlaceOrder {
 }
 
 /// An order to be cancelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CancelOrder {
     /// Which order.
     pub order_id: OrderId,
@@ -197,14 +218,14 @@ pub struct CancelOrder {
 }
 
 /// Why a full snapshot is wanted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reconcile {
     /// For the log.
     pub reason: Box<str>,
 }
 
 /// A question to custom Python code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ask {
     /// To be named in the answer.
     pub ask: AskId,
@@ -219,7 +240,7 @@ pub struct Ask {
 }
 
 /// A line for the log or a notification.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LogLine {
     /// The rule that wrote it.
     pub rule: RuleId,
@@ -230,7 +251,7 @@ pub struct LogLine {
 }
 
 /// Something that an operator must know. The symbol, if any, is reduce-only from here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Incident {
     /// Stable code.
     pub code: IncidentCode,
@@ -376,6 +397,23 @@ pub enum ExitReason {
     Recovery,
 }
 
+impl ExitReason {
+    /// The word of reports and conditions.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Target => "TARGET",
+            Self::Stop => "STOP",
+            Self::Trail => "TRAIL",
+            Self::CloseAll => "CLOSE_ALL",
+            Self::Reversal => "REVERSAL",
+            Self::EndOfDay => "END_OF_DAY",
+            Self::Manual => "MANUAL",
+            Self::Recovery => "RECOVERY",
+        }
+    }
+}
+
 /// One side of the market that a context holds for its whole life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -431,6 +469,18 @@ pub enum Mode {
     ReduceOnly,
     /// Reducing orders only, until a person resumes; survives restarts.
     Halted,
+}
+
+impl Mode {
+    /// The word of reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "Active",
+            Self::ReduceOnly => "ReduceOnly",
+            Self::Halted => "Halted",
+        }
+    }
 }
 
 /// What the engine made of an event.
@@ -550,7 +600,7 @@ pub enum Notice {
 }
 
 /// A trade that is over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Conclusion {
     /// Its number.
     pub context: ContextId,

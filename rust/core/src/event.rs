@@ -460,7 +460,7 @@ pub struct Reading {
 }
 
 /// What custom Python code answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// To which question.
     pub ask: AskId,

@@ -1,5 +1,18 @@
 //! An order: its facts, and the phase computed from them.
+//!
+//! TWS repeats, omits and reorders messages, so nothing here is a transition: facts accumulate, and
+//! `phase` reads them. Executions alone prove fills; an error code is evidence, never a verdict.
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
+
+use crate::command::{Role, Ticket};
+use crate::decimal::{Money, Price, Quantity};
+use crate::event::{OrderOpened, OrderStatus, OrderStatusReport};
+use crate::id::{ContextId, OrderId, OrderRef, PermId};
+use crate::time::Timestamp;
+
 /// Where an order stands, computed from its facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -10,9 +23,9 @@ pub enum Phase {
     Working,
     /// Alive, and not working: Inactive at TWS.
     Held,
-    /// A cancel was asked for and is not confirmed.
+    /// A cancel was asked for and is not confirmed, or it is and reported fills are still to come.
     Cancelling,
-    /// Nothing is known for certain: not in the broker's snapshot, or its answer never came.
+    /// A full snapshot of the broker did not show it, or it is said to be filled without executions.
     Unknown,
     /// Ended with every share filled.
     Filled,
@@ -20,4 +33,418 @@ pub enum Phase {
     Cancelled,
     /// Ended by a refusal.
     Rejected,
+}
+
+impl Phase {
+    /// Whether nothing more can happen to the order, as far as the broker has said.
+    #[must_use]
+    pub const fn is_done(self) -> bool {
+        matches!(self, Self::Filled | Self::Cancelled | Self::Rejected)
+    }
+}
+
+/// What the broker has confirmed of an order's changeable terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Terms {
+    /// Total quantity.
+    pub quantity: Quantity,
+    /// Limit, of types that have one.
+    pub limit_price: Option<Price>,
+    /// Trigger, of types that have one; a trailing one moves by itself.
+    pub stop_price: Option<Price>,
+}
+
+impl Terms {
+    /// The terms that a ticket asks for.
+    #[must_use]
+    pub const fn of(ticket: &Ticket) -> Self {
+        Self {
+            quantity: ticket.quantity,
+            limit_price: ticket.order_type.limit_price(),
+            stop_price: ticket.order_type.stop_price(),
+        }
+    }
+}
+
+/// Something asked of the broker and not answered: when last, and how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Asked {
+    /// When it was last sent.
+    pub at: Timestamp,
+    /// How often it was sent.
+    pub times: u8,
+}
+
+impl Asked {
+    /// Asked for the first time.
+    #[must_use]
+    pub const fn first(at: Timestamp) -> Self {
+        Self { at, times: 1 }
+    }
+
+    /// Asked once more.
+    #[must_use]
+    pub const fn again(self, at: Timestamp) -> Self {
+        Self { at, times: self.times.saturating_add(1) }
+    }
+}
+
+/// A change of a live order that the broker refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Refusal {
+    /// TWS error code.
+    pub code: i32,
+    /// The terms that were refused.
+    pub terms: Terms,
+    /// When.
+    pub at: Timestamp,
+    /// How often the same terms were refused.
+    pub times: u8,
+}
+
+/// One order of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Order {
+    /// What we last asked for.
+    pub ticket: Ticket,
+    /// What it is for.
+    pub role: Role,
+    /// The trade it belongs to.
+    pub context: Option<ContextId>,
+    /// The placement, until the broker answers it.
+    pub placing: Option<Asked>,
+    /// A change, until the broker confirms or refuses it.
+    pub changing: Option<Asked>,
+    /// A cancel, until the order ends or the broker refuses it.
+    pub cancelling: Option<Asked>,
+    /// The terms that the broker showed last.
+    pub working: Option<Terms>,
+    /// The status that the broker told last.
+    pub status: Option<OrderStatus>,
+    /// TWS whyHeld of the last status.
+    pub why_held: Box<str>,
+    /// Every permId seen for it; more than one means that the order was forked.
+    pub perm_ids: Vec<PermId>,
+    /// Filled, by executions. FIX CumQty 14.
+    pub cum_qty: Quantity,
+    /// Price × quantity over its executions, without multiplier.
+    pub cum_value: Money,
+    /// Filled, by the word of the last status.
+    pub reported_filled: Quantity,
+    /// A state that only more evidence can end: unknown, or ended with fills still to come.
+    pub doubt: Option<Asked>,
+    /// A refusal of the order itself: TWS error code.
+    pub refused: Option<i32>,
+    /// The last refused change.
+    pub refusal: Option<Refusal>,
+    /// TWS said that it knows no such order.
+    pub not_found: bool,
+    /// A full snapshot ended without it.
+    pub is_absent: bool,
+    /// When it was first sent.
+    pub sent_at: Timestamp,
+    /// When its last execution was applied.
+    pub filled_at: Option<Timestamp>,
+    /// When it was first seen done.
+    pub done_at: Option<Timestamp>,
+}
+
+impl Order {
+    /// An order that is being sent.
+    #[must_use]
+    pub fn new(ticket: Ticket, role: Role, context: Option<ContextId>, at: Timestamp) -> Self {
+        Self {
+            ticket,
+            role,
+            context,
+            placing: Some(Asked::first(at)),
+            changing: None,
+            cancelling: None,
+            working: None,
+            status: None,
+            why_held: "".into(),
+            perm_ids: Vec::new(),
+            cum_qty: Quantity::ZERO,
+            cum_value: Money::ZERO,
+            reported_filled: Quantity::ZERO,
+            doubt: None,
+            refused: None,
+            refusal: None,
+            not_found: false,
+            is_absent: false,
+            sent_at: at,
+            filled_at: None,
+            done_at: None,
+        }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        let proven = self.cum_qty >= self.reported_filled;
+        if self.cum_qty >= self.total() {
+            return Phase::Filled;
+        }
+        match self.status {
+            Some(OrderStatus::Filled) if proven && self.reported_filled.is_positive() => {
+                return Phase::Filled;
+            }
+            Some(OrderStatus::Cancelled | OrderStatus::ApiCancelled) => {
+                return match (proven, self.refused) {
+                    (false, _) => Phase::Cancelling,
+                    (true, Some(_)) if self.cum_qty.is_zero() => Phase::Rejected,
+                    (true, _) => Phase::Cancelled,
+                };
+            }
+            _ => {}
+        }
+        if self.is_absent && proven {
+            // Two independent words of the broker: it does not list the order, and it refused or
+            // does not know it. Either alone leaves the order unknown.
+            return match (self.refused, self.not_found) {
+                (Some(_), _) if self.cum_qty.is_zero() => Phase::Rejected,
+                (Some(_), _) | (None, true) => Phase::Cancelled,
+                (None, false) => Phase::Unknown,
+            };
+        }
+        match self.status {
+            Some(OrderStatus::Filled) => Phase::Unknown,
+            _ if self.cancelling.is_some() => Phase::Cancelling,
+            None | Some(OrderStatus::ApiPending | OrderStatus::PendingSubmit) => Phase::Submitting,
+            Some(OrderStatus::Inactive) => Phase::Held,
+            Some(
+                OrderStatus::PreSubmitted
+                | OrderStatus::Submitted
+                | OrderStatus::PendingCancel
+                | OrderStatus::Cancelled
+                | OrderStatus::ApiCancelled,
+            ) => Phase::Working,
+        }
+    }
+
+    /// Whether it is in a state that only more evidence can end.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        match self.phase() {
+            Phase::Unknown => true,
+            Phase::Cancelling => self.cum_qty < self.reported_filled,
+            _ => false,
+        }
+    }
+
+    /// Whether nothing more can happen to it.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.phase().is_done()
+    }
+
+    /// Whether it rests at the broker and can execute once it has started: shown, not held. A cancel
+    /// that is not confirmed leaves an order where it was.
+    #[must_use]
+    pub fn is_resting(&self) -> bool {
+        match self.phase() {
+            Phase::Working => true,
+            Phase::Cancelling => {
+                matches!(self.status, Some(OrderStatus::PreSubmitted | OrderStatus::Submitted))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the broker says that it waits for its parent.
+    #[must_use]
+    pub fn waits_for_parent(&self) -> bool {
+        self.why_held.contains("child")
+    }
+
+    /// Total quantity that may fill: with a change under way, the larger of old and new.
+    #[must_use]
+    pub fn total(&self) -> Quantity {
+        match (self.working, self.changing) {
+            (Some(working), Some(_)) => working.quantity.max(self.ticket.quantity),
+            (Some(working), None) => working.quantity,
+            (None, _) => self.ticket.quantity,
+        }
+    }
+
+    /// Not filled yet. FIX LeavesQty 151.
+    #[must_use]
+    pub fn leaves_qty(&self) -> Quantity {
+        if self.is_done() { Quantity::ZERO } else { self.total() - self.cum_qty }
+    }
+
+    /// Average price of its executions. FIX AvgPx 6.
+    #[must_use]
+    pub fn avg_price(&self) -> Option<Price> {
+        self.cum_value.per_share(self.cum_qty, 1)
+    }
+
+    /// Takes in TWS openOrder.
+    pub fn on_opened(&mut self, opened: &OrderOpened) {
+        let is_trailing = self.ticket.order_type.is_trailing();
+        let shown = Terms {
+            quantity: opened.quantity,
+            limit_price: self.ticket.order_type.limit_price().and(opened.limit_price),
+            stop_price: self.ticket.order_type.stop_price().and(opened.stop_price),
+        };
+        let asked = Terms::of(&self.ticket);
+        if opened.status != OrderStatus::Filled && opened.quantity.is_positive() {
+            self.working = Some(shown);
+            let matches = shown.quantity == asked.quantity
+                && shown.limit_price == asked.limit_price
+                && (is_trailing || shown.stop_price == asked.stop_price);
+            if matches {
+                self.changing = None;
+            } else if self.changing.is_none() {
+                // Nothing was asked: the broker reduced it, as the member of a group that filled.
+                self.ticket.quantity = shown.quantity;
+            }
+        }
+        self.on_word(opened.status, opened.perm_id);
+    }
+
+    /// Takes in TWS orderStatus.
+    pub fn on_status(&mut self, report: &OrderStatusReport) {
+        self.reported_filled = self.reported_filled.max(report.filled);
+        self.why_held.clone_from(&report.why_held);
+        self.on_word(report.status, report.perm_id);
+    }
+
+    fn on_word(&mut self, status: OrderStatus, perm_id: PermId) {
+        self.placing = None;
+        self.is_absent = false;
+        self.not_found = false;
+        if perm_id.0 != 0 && !self.perm_ids.contains(&perm_id) {
+            self.perm_ids.push(perm_id);
+        }
+        // A repeated old word must not bring an ended order back to life; an execution that exceeds
+        // what it ended with is caught by its quantity.
+        let is_ended = matches!(
+            self.status,
+            Some(OrderStatus::Cancelled | OrderStatus::ApiCancelled | OrderStatus::Filled)
+        );
+        let ends = matches!(status, OrderStatus::Cancelled | OrderStatus::ApiCancelled | OrderStatus::Filled);
+        if !is_ended || ends {
+            self.status = Some(status);
+        }
+        if ends {
+            self.cancelling = None;
+            self.changing = None;
+        }
+    }
+
+    /// Takes in the quantity and price of a new execution; a correction passes the difference.
+    pub fn on_fill(&mut self, quantity: Quantity, value: Money, at: Timestamp) {
+        self.placing = None;
+        self.is_absent = false;
+        self.not_found = false;
+        self.cum_qty += quantity;
+        self.cum_value += value;
+        self.filled_at = Some(at);
+    }
+
+    /// Takes in a TWS error that names this order.
+    pub fn on_error(&mut self, code: i32, at: Timestamp) {
+        match ErrorClass::of(code) {
+            ErrorClass::Information => {}
+            ErrorClass::NotFound => {
+                self.not_found = true;
+                self.refuse_change(code, at);
+            }
+            ErrorClass::Refusal => {
+                if self.placing.is_some() || (self.working.is_none() && self.status.is_none()) {
+                    self.refused = Some(code);
+                } else if self.changing.is_some() {
+                    self.refuse_change(code, at);
+                } else if self.cancelling.is_none() {
+                    // Rejected after it was accepted; its status follows.
+                    self.refused = Some(code);
+                }
+            }
+        }
+    }
+
+    fn refuse_change(&mut self, code: i32, at: Timestamp) {
+        if self.changing.take().is_none() {
+            return;
+        }
+        let terms = Terms::of(&self.ticket);
+        let times = self.refusal.filter(|last| last.terms == terms).map_or(0, |last| last.times);
+        self.refusal = Some(Refusal { code, terms, at, times: times.saturating_add(1) });
+        if let Some(working) = self.working {
+            self.ticket.quantity = working.quantity;
+            self.ticket.order_type =
+                self.ticket.order_type.with_prices(working.limit_price, working.stop_price);
+        }
+    }
+}
+
+/// What an error code that names an order can mean for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ErrorClass {
+    /// The order is as it was.
+    Information,
+    /// Something was refused: the order, its change, or its cancel.
+    Refusal,
+    /// TWS knows no such order: it ended, is somebody else's, or never arrived.
+    NotFound,
+}
+
+impl ErrorClass {
+    /// Codes as IBKR documents them and as users report them: 202 confirms a cancel, 399 says "not
+    /// before the open", 404 waits for shares to borrow, 10349 says that a preset chose the tif, and
+    /// 2100–2199 are warnings. An unknown code counts as a refusal *of what was asked*, which ends
+    /// nothing by itself.
+    const fn of(code: i32) -> Self {
+        match code {
+            202 | 399 | 404 | 10_349 | 2_100..=2_199 | 10_167 | 10_197 => Self::Information,
+            135 | 10_147 => Self::NotFound,
+            _ => Self::Refusal,
+        }
+    }
+}
+
+/// Every order of ours, by order id, and by intent.
+#[derive(Debug, Clone, Default)]
+pub struct Orders {
+    by_id: IndexMap<OrderId, Order, FxBuildHasher>,
+    by_ref: IndexMap<OrderRef, OrderId, FxBuildHasher>,
+}
+
+impl Orders {
+    /// Adds an order that is being sent.
+    pub fn insert(&mut self, order: Order) {
+        self.by_ref.insert(order.ticket.order_ref.clone(), order.ticket.order_id);
+        self.by_id.insert(order.ticket.order_id, order);
+    }
+
+    /// The order with this id.
+    #[must_use]
+    pub fn find(&self, id: OrderId) -> Option<&Order> {
+        self.by_id.get(&id)
+    }
+
+    /// The order with this id, to take in facts.
+    pub fn find_mut(&mut self, id: OrderId) -> Option<&mut Order> {
+        self.by_id.get_mut(&id)
+    }
+
+    /// The id that an intent was sent under; the order's own id when the broker names no intent.
+    #[must_use]
+    pub fn resolve(&self, order_ref: &OrderRef, id: OrderId) -> Option<OrderId> {
+        if order_ref.0.is_empty() {
+            return self.by_id.contains_key(&id).then_some(id);
+        }
+        self.by_ref.get(order_ref).copied()
+    }
+
+    /// Every order, in the order of sending.
+    pub fn iter(&self) -> impl Iterator<Item = &Order> {
+        self.by_id.values()
+    }
+
+    /// Every order, to take in facts.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Order> {
+        self.by_id.values_mut()
+    }
 }

@@ -1,0 +1,95 @@
+//! A bracket: entry, stop and target of one tranche of a trade, sent as one attached group.
+//!
+//! Keeps which orders belong to it and nothing that can be computed from their facts.
+
+use crate::command::{PositionSide, Role};
+use crate::decimal::{Money, Price, Quantity};
+use crate::id::OrderId;
+use crate::order::{Order, Orders};
+use crate::time::Timestamp;
+
+/// One tranche of a trade.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Bracket {
+    /// Its entry; absent when the tranche holds shares that no entry of ours explains.
+    pub entry: Option<OrderId>,
+    /// Every order that ever belonged to it, in the order of sending.
+    pub orders: Vec<(Role, OrderId)>,
+    /// Shares that others traded in or out of it, signed in the trade's direction.
+    pub foreign: Quantity,
+    /// When the rest of the entry is no longer wanted.
+    pub expires_at: Option<Timestamp>,
+    /// When its closing exit was last priced.
+    pub repriced_at: Option<Timestamp>,
+    /// How many stops were placed for it, the attached one included.
+    pub stops_placed: u8,
+}
+
+impl Bracket {
+    /// A tranche without orders yet.
+    #[must_use]
+    pub const fn new(expires_at: Option<Timestamp>) -> Self {
+        Self {
+            entry: None,
+            orders: Vec::new(),
+            foreign: Quantity::ZERO,
+            expires_at,
+            repriced_at: None,
+            stops_placed: 0,
+        }
+    }
+
+    /// Adds an order to it.
+    pub fn add(&mut self, role: Role, id: OrderId) {
+        match role {
+            Role::Entry => self.entry = Some(id),
+            Role::Stop => self.stops_placed = self.stops_placed.saturating_add(1),
+            Role::Target | Role::Close | Role::Single => {}
+        }
+        self.orders.push((role, id));
+    }
+
+    /// The newest order of a role.
+    #[must_use]
+    pub fn leg<'a>(&self, role: Role, orders: &'a Orders) -> Option<&'a Order> {
+        let (_, id) = self.orders.iter().rev().find(|(of, _)| *of == role)?;
+        orders.find(*id)
+    }
+
+    /// Its orders.
+    pub fn members<'a>(&'a self, orders: &'a Orders) -> impl Iterator<Item = &'a Order> {
+        self.orders.iter().filter_map(|(_, id)| orders.find(*id))
+    }
+
+    /// Shares it holds now in the trade's direction: entries minus exits, by executions. Negative
+    /// when more was closed than opened.
+    #[must_use]
+    pub fn open_quantity(&self, side: PositionSide, orders: &Orders) -> Quantity {
+        self.members(orders).fold(self.foreign, |open, order| {
+            if order.ticket.side == side.entry() { open + order.cum_qty } else { open - order.cum_qty }
+        })
+    }
+
+    /// Quantity and value (without multiplier) of its fills on one side of the market.
+    #[must_use]
+    pub fn filled(&self, entries: bool, side: PositionSide, orders: &Orders) -> (Quantity, Money) {
+        let wanted = if entries { side.entry() } else { side.exit() };
+        self.members(orders)
+            .filter(|order| order.ticket.side == wanted)
+            .fold((Quantity::ZERO, Money::ZERO), |(quantity, value), order| {
+                (quantity + order.cum_qty, value + order.cum_value)
+            })
+    }
+
+    /// Whether none of its orders can do anything any more.
+    #[must_use]
+    pub fn is_quiet(&self, orders: &Orders) -> bool {
+        self.members(orders).all(Order::is_done)
+    }
+
+    /// Average price of its entry's fills.
+    #[must_use]
+    pub fn entry_price(&self, orders: &Orders) -> Option<Price> {
+        self.entry.and_then(|id| orders.find(id)).and_then(Order::avg_price)
+    }
+}

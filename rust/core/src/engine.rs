@@ -1,0 +1,194 @@
+//! The engine: one event in, all commands out.
+//!
+//! `on_event` is the whole of it, in six steps that are always in this order. The shell carries out
+//! every command before it hands in the next event, and sends `Clock` at `next_deadline`.
+
+mod decide;
+mod enter;
+mod fold;
+mod settle;
+mod state;
+mod view;
+
+use crate::command::{Command, Conclusion, Mode, Notice};
+use crate::config::EngineConfig;
+use crate::context::Successor;
+use crate::engine::decide::Judge;
+use crate::engine::state::State;
+use crate::error::ConfigError;
+use crate::event::{Event, EventKind};
+use crate::id::{RuleId, SymbolId};
+use crate::indicator::IndicatorTable;
+use crate::order::Orders;
+use crate::position::{Ledger, Position};
+use crate::rule::{RuleSet, compile};
+use crate::time::Timestamp;
+
+/// What the engine asks for and tells after an event.
+#[derive(Debug, Clone, Copy)]
+pub struct Output<'a> {
+    /// To be carried out in this order before the next event.
+    pub commands: &'a [Command],
+    /// For the journal and the bus.
+    pub notices: &'a [Notice],
+}
+
+/// The engine: rules, trades, orders and positions of one account.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    rules: RuleSet,
+    state: State,
+    candidates: Vec<RuleId>,
+}
+
+impl Engine {
+    /// An engine that has seen nothing yet.
+    ///
+    /// # Errors
+    /// The first part of the configuration that cannot run.
+    pub fn new(config: EngineConfig) -> Result<Self, ConfigError> {
+        check_config(&config)?;
+        let mut indicators = IndicatorTable::new(config.instruments.len());
+        let rules = compile(&config.rules, &config.instruments, &mut indicators)?;
+        Ok(Self { rules, state: State::new(config, indicators), candidates: Vec::new() })
+    }
+
+    /// Takes in one event and says what is to be done.
+    pub fn on_event(&mut self, event: &Event) -> Output<'_> {
+        self.state.begin();
+        self.advance(event.at);
+        self.state.fold(&event.kind);
+        let concluded = self.settle();
+        self.decide(&event.kind, concluded);
+        // Step 5, the limits, stands inside the actions that could break them: `State::send_entry`.
+        self.state.tell_touched();
+        Output { commands: &self.state.commands, notices: &self.state.notices }
+    }
+
+    /// When the shell must send `Clock` if nothing else happens before.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        (self.state.due < Timestamp::MAX).then_some(self.state.due)
+    }
+
+    /// Step 1: time never moves back; what it makes due is planned again.
+    fn advance(&mut self, at: Timestamp) {
+        self.state.now = self.state.now.max(at);
+        if self.state.now < self.state.due {
+            return;
+        }
+        for symbol in self.state.symbols() {
+            if self.state.slot(symbol).due.is_some_and(|due| due <= self.state.now) {
+                self.state.mark_dirty(symbol);
+            }
+        }
+        self.judge().expire_asks();
+        self.state.update_due();
+    }
+
+    /// Step 3: every trade whose facts changed is planned again, so that protection never waits for a
+    /// strategy.
+    fn settle(&mut self) -> Vec<(Conclusion, Option<Successor>)> {
+        self.state.note_doubts();
+        self.state.settle()
+    }
+
+    /// Step 4: rules triggered by this event, by priority, then by order of definition.
+    fn decide(&mut self, event: &EventKind, mut concluded: Vec<(Conclusion, Option<Successor>)>) {
+        let (has_filled, position_changed) = self.state.what_happened();
+        self.judge().on_event(event, has_filled, position_changed);
+        // What rules began, and what followed from it, is settled on the same event. Each round
+        // concludes trades or ends, so the bound is never reached.
+        for _ in 0..16 {
+            for (conclusion, successor) in std::mem::take(&mut concluded) {
+                self.judge().on_concluded(&conclusion, successor);
+            }
+            if self.state.dirty.is_empty() {
+                break;
+            }
+            concluded = self.settle();
+        }
+        self.judge().tell_mode(event);
+    }
+
+    fn judge(&mut self) -> Judge<'_> {
+        Judge { state: &mut self.state, rules: &self.rules, candidates: &mut self.candidates }
+    }
+
+    /// Every order of this run.
+    #[must_use]
+    pub fn orders(&self) -> &Orders {
+        &self.state.orders
+    }
+
+    /// Positions and fills.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.state.ledger
+    }
+
+    /// The position of a symbol.
+    #[must_use]
+    pub fn position(&self, symbol: SymbolId) -> &Position {
+        self.state.ledger.position(symbol)
+    }
+
+    /// What may be sent now.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.state.mode()
+    }
+
+    /// The open trade of a symbol.
+    #[must_use]
+    pub fn context(&self, symbol: SymbolId) -> Option<&crate::context::Context> {
+        self.state.slot(symbol).context.as_ref()
+    }
+
+    /// The configuration it was made from.
+    #[must_use]
+    pub fn config(&self) -> &EngineConfig {
+        &self.state.config
+    }
+
+    /// Profit of the run: realised, unrealised at the last prices, less commissions.
+    #[must_use]
+    pub fn profit(&self) -> crate::decimal::Money {
+        self.state.profit()
+    }
+
+    /// The last price of a symbol, of any age.
+    #[must_use]
+    pub fn mark(&self, symbol: SymbolId) -> Option<crate::decimal::Price> {
+        self.state.slot(symbol).market.mark()
+    }
+
+    /// Filled shares of a symbol that have no live stop now.
+    #[must_use]
+    pub fn is_uncovered(&self, symbol: SymbolId) -> bool {
+        self.context(symbol).is_some_and(|context| context.uncovered_since.is_some())
+    }
+}
+
+fn check_config(config: &EngineConfig) -> Result<(), ConfigError> {
+    if config.run.is_empty() || config.run.len() > 24 {
+        return Err(ConfigError::new("run", "be 1 to 24 characters long", &config.run));
+    }
+    let mut names = std::collections::BTreeSet::new();
+    for (index, instrument) in config.instruments.iter().enumerate() {
+        let path = format!("instruments[{index}]");
+        let error = |field: &str, expected: &str, found: String| {
+            Err(ConfigError::new(field, expected, found).under(&path))
+        };
+        if !names.insert(&*instrument.symbol) {
+            return error("symbol", "be unique", instrument.symbol.to_string());
+        }
+        if !instrument.tick.is_positive() {
+            return error("tick", "be greater than 0", instrument.tick.to_string());
+        }
+        if instrument.multiplier <= 0 {
+            return error("multiplier", "be greater than 0", instrument.multiplier.to_string());
+        }
+    }
+    Ok(())
+}

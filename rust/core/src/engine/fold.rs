@@ -1,0 +1,445 @@
+//! Step 2: facts, executions, positions, quotes, bars and indicators are taken in.
+//!
+//! Nothing is decided here. A symbol whose facts changed is marked dirty, and planned again in step 3.
+
+use crate::command::{ExitReason, Mode, Reason};
+use crate::command::{IncidentCode, Notice, Role};
+use crate::decimal::Quantity;
+use crate::engine::state::{Snapshot, State};
+use crate::event::{
+    AccountTag, AccountValue, Bar, Commission, Connection, EventKind, Execution, Operator, OrderCompleted,
+    OrderError, OrderOpened, OrderStatusReport, PositionReport, Signal, SnapshotMark, Trade,
+};
+use crate::id::{OrderId, OrderRef, PermId, SymbolId};
+use crate::position::Applied;
+use crate::time::Span;
+
+/// How long the identity of a prediction is remembered after it was made.
+const SIGNAL_MEMORY: Span = Span::from_secs(2 * 86_400);
+
+impl State {
+    /// Takes in what happened. A signal comes back when it is new and goes to the rules.
+    pub(crate) fn fold(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::Quote(quote) => self.on_quote(quote),
+            EventKind::Trade(trade) => self.on_trade(trade),
+            EventKind::Bar(bar) => self.on_bar(bar),
+            EventKind::Session(known) => self.on_session(known.symbol, known.session),
+            EventKind::OrderOpened(opened) => self.on_opened(opened),
+            EventKind::OrderStatus(report) => self.on_status(report),
+            EventKind::OrderCompleted(completed) => self.on_completed(completed),
+            EventKind::Execution(execution) => self.on_execution(execution),
+            EventKind::Commission(commission) => self.on_commission(commission),
+            EventKind::OrderError(error) => self.on_order_error(error),
+            EventKind::PositionReport(report) => self.on_position_report(report),
+            EventKind::AccountValue(value) => self.on_account_value(value),
+            EventKind::Snapshot(SnapshotMark::Began) => self.on_snapshot_began(),
+            EventKind::Snapshot(SnapshotMark::Ended) => self.on_snapshot_ended(),
+            EventKind::NextOrderId(next) => {
+                self.next_order_id = self.next_order_id.max(next.order_id.0);
+            }
+            EventKind::Connection(connection) => self.on_connection(*connection),
+            EventKind::Operator(word) => self.on_operator(word),
+            EventKind::Reading(reading) => {
+                let key = (reading.name.clone(), reading.symbol);
+                match reading.value {
+                    Some(value) => _ = self.readings.insert(key, value),
+                    None => _ = self.readings.swap_remove(&key),
+                }
+            }
+            // Judged in step 4, which needs the rules.
+            EventKind::Signal(_) | EventKind::Answer(_) => {}
+            EventKind::SignalRejected(_) | EventKind::Clock => {}
+        }
+    }
+
+    fn on_trade(&mut self, trade: &Trade) {
+        let now = self.now;
+        let slot = &mut self.slots[trade.symbol.index()];
+        slot.market.on_trade(trade, now);
+        if slot.wants_price {
+            self.mark_dirty(trade.symbol);
+        }
+    }
+
+    fn on_bar(&mut self, bar: &Bar) {
+        self.indicators.on_bar(bar.symbol, bar);
+        let now = self.now;
+        self.slot_mut(bar.symbol).market.on_bar(bar, now);
+    }
+
+    fn on_session(&mut self, symbol: SymbolId, session: crate::time::Session) {
+        if self.account.day.is_none_or(|day| day < session.date) {
+            self.account.day = Some(session.date);
+            self.account.day_base = self.profit();
+        }
+        self.slot_mut(symbol).market.on_session(session);
+        self.mark_dirty(symbol);
+    }
+
+    /// Our order that the broker means, marked as seen and as touched.
+    fn recognise(&mut self, order_ref: Option<&OrderRef>, id: OrderId) -> Option<OrderId> {
+        let id = match order_ref {
+            Some(order_ref) => self.orders.resolve(order_ref, id)?,
+            None => id,
+        };
+        self.orders.find(id)?;
+        self.touch(id);
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.seen.insert(id);
+        }
+        Some(id)
+    }
+
+    fn order_changed(&mut self, id: OrderId) {
+        if let Some(symbol) = self.orders.find(id).map(|order| order.ticket.symbol) {
+            self.mark_dirty(symbol);
+        }
+    }
+
+    fn on_opened(&mut self, opened: &OrderOpened) {
+        let Some(id) = self.recognise(Some(&opened.order_ref), opened.order_id) else { return };
+        if let Some(order) = self.orders.find_mut(id) {
+            order.on_opened(opened);
+        }
+        self.check_fork(id, opened.perm_id);
+        self.order_changed(id);
+    }
+
+    fn on_status(&mut self, report: &OrderStatusReport) {
+        let Some(id) = self.recognise(None, report.order_id) else { return };
+        if let Some(order) = self.orders.find_mut(id) {
+            order.on_status(report);
+        }
+        self.check_fork(id, report.perm_id);
+        self.order_changed(id);
+    }
+
+    /// One intent must own one broker order; a second permId means that a change became an order.
+    fn check_fork(&mut self, id: OrderId, perm_id: PermId) {
+        let Some(order) = self.orders.find(id) else { return };
+        if order.perm_ids.len() > 1
+            && order.perm_ids.last() == Some(&perm_id)
+            && !self.is_quarantined(order.ticket.symbol)
+        {
+            let (symbol, permits) = (order.ticket.symbol, order.perm_ids.clone());
+            self.alert(
+                IncidentCode::OrderForked,
+                Some(symbol),
+                Some(id),
+                format!("order {id}: expected one permId, found {permits:?}"),
+            );
+        }
+    }
+
+    fn is_quarantined(&self, symbol: SymbolId) -> bool {
+        self.slot(symbol).is_quarantined
+    }
+
+    fn on_completed(&mut self, completed: &OrderCompleted) {
+        // Completed orders carry no order id: the intent alone says which one it was.
+        if completed.order_ref.0.is_empty() {
+            return;
+        }
+        let Some(id) = self.recognise(Some(&completed.order_ref), OrderId(0)) else { return };
+        if let Some(order) = self.orders.find_mut(id) {
+            order.on_status(&OrderStatusReport {
+                order_id: id,
+                perm_id: completed.perm_id,
+                status: completed.status,
+                filled: completed.filled,
+                remaining: Quantity::ZERO,
+                why_held: "".into(),
+            });
+        }
+        self.order_changed(id);
+    }
+
+    fn on_execution(&mut self, execution: &Execution) {
+        let symbol = execution.symbol;
+        let id = self.recognise(Some(&execution.order_ref), execution.order_id);
+        let (context, role) = id
+            .and_then(|id| self.orders.find(id))
+            .map_or((None, None), |order| (order.context, Some(order.role)));
+        let before = self.ledger.position(symbol).quantity;
+        let (quantity, value) = match self.ledger.apply(execution, id, context, self.now) {
+            Applied::Repeated => return,
+            Applied::New { commission } => {
+                if let Some(open) =
+                    self.slot_mut(symbol).context.as_mut().filter(|open| Some(open.id) == context)
+                {
+                    open.commissions_awaited += u32::from(commission.is_none());
+                    open.commission += commission.unwrap_or_default();
+                }
+                (execution.quantity, execution.price.value(execution.quantity, 1))
+            }
+            Applied::Corrected { quantity, value } => (quantity, value),
+        };
+        let now = self.now;
+        if let Some(order) = id.and_then(|id| self.orders.find_mut(id)) {
+            order.on_fill(quantity, value, now);
+        }
+        self.credit_context(execution, id, role, quantity);
+        self.notices.push(Notice::Filled {
+            exec_id: execution.exec_id.clone(),
+            order_id: id.unwrap_or(execution.order_id),
+            role,
+            symbol,
+            side: execution.side,
+            quantity,
+            price: execution.price,
+        });
+        self.tell_position(symbol, before);
+        self.mark_dirty(symbol);
+    }
+
+    /// Tells the open trade of a fill in its symbol: whose it was, and which side of it.
+    fn credit_context(
+        &mut self,
+        execution: &Execution,
+        id: Option<OrderId>,
+        role: Option<Role>,
+        quantity: Quantity,
+    ) {
+        let now = self.now;
+        let symbol = execution.symbol;
+        let mut theirs = execution.side.signed(quantity);
+        if let Some(context) = &mut self.slots[symbol.index()].context {
+            let order = id.and_then(|id| self.orders.find(id));
+            let is_own = order.is_some_and(|order| order.context == Some(context.id));
+            let reduces = execution.side == context.side.exit();
+            if reduces {
+                context.closed_by_others = !is_own;
+                if let (true, Some(id), Some(role)) = (is_own, id, role) {
+                    context.last_exit = Some((role, id));
+                }
+            }
+            if is_own {
+                context.opened_at.get_or_insert(now);
+            } else if reduces {
+                // Shares that somebody else traded away come off the newest tranches; what goes
+                // beyond the trade is not ours.
+                let mut rest = quantity;
+                for bracket in context.brackets.iter_mut().rev() {
+                    let open = bracket.open_quantity(context.side, &self.orders).max(Quantity::ZERO);
+                    let taken = rest.min(open);
+                    bracket.foreign -= taken;
+                    rest -= taken;
+                }
+                theirs = execution.side.signed(rest);
+            }
+        }
+        if id.is_none() {
+            self.slot_mut(symbol).foreign += theirs;
+            self.alert(
+                IncidentCode::ForeignTrade,
+                Some(symbol),
+                None,
+                format!("somebody else traded {quantity} shares, execution {}", execution.exec_id),
+            );
+        }
+    }
+
+    fn tell_position(&mut self, symbol: SymbolId, was: Quantity) {
+        let position = *self.ledger.position(symbol);
+        let multiplier = self.config.instruments[symbol.index()].multiplier;
+        self.notices.push(Notice::PositionChanged {
+            symbol,
+            was,
+            quantity: position.quantity,
+            average_price: position.average_price(multiplier),
+            realized: position.realized,
+        });
+    }
+
+    fn on_commission(&mut self, commission: &Commission) {
+        let Some((fill, before)) = self.ledger.on_commission(&commission.exec_id, commission.amount) else {
+            return;
+        };
+        let (symbol, context) = (fill.symbol, fill.context);
+        self.notices.push(Notice::CommissionPaid {
+            exec_id: commission.exec_id.clone(),
+            symbol,
+            amount: commission.amount,
+        });
+        if let Some(open) = self.slot_mut(symbol).context.as_mut().filter(|open| Some(open.id) == context) {
+            open.commission += commission.amount - before.unwrap_or_default();
+            open.commissions_awaited = open.commissions_awaited.saturating_sub(u32::from(before.is_none()));
+            self.mark_dirty(symbol);
+        }
+    }
+
+    fn on_order_error(&mut self, error: &OrderError) {
+        let Some(id) = self.recognise(None, error.order_id) else { return };
+        let now = self.now;
+        if let Some(order) = self.orders.find_mut(id) {
+            order.on_error(error.code, now);
+        }
+        self.order_changed(id);
+    }
+
+    fn on_position_report(&mut self, report: &PositionReport) {
+        let slot = self.slot_mut(report.symbol);
+        slot.reported = Some(report.quantity);
+        slot.is_in_snapshot = true;
+        self.mark_dirty(report.symbol);
+    }
+
+    fn on_account_value(&mut self, value: &AccountValue) {
+        match value.tag {
+            AccountTag::NetLiquidation => {
+                self.account.equity = Some(value.value);
+                self.account.equity_peak =
+                    Some(self.account.equity_peak.map_or(value.value, |peak| peak.max(value.value)));
+            }
+            AccountTag::BuyingPower => self.account.buying_power = Some(value.value),
+            AccountTag::AvailableFunds | AccountTag::TotalCashValue => {}
+        }
+    }
+
+    fn on_snapshot_began(&mut self) {
+        for slot in &mut self.slots {
+            slot.is_in_snapshot = false;
+        }
+        let began_at = self.now;
+        self.snapshot = Some(Snapshot { began_at, seen: indexmap::IndexSet::default() });
+    }
+
+    fn on_snapshot_ended(&mut self) {
+        let Some(snapshot) = self.snapshot.take() else { return };
+        let missing: Vec<OrderId> = self
+            .orders
+            .iter()
+            .filter(|order| !order.is_done() && !snapshot.seen.contains(&order.ticket.order_id))
+            .filter(|order| order.placing.map_or(order.sent_at, |asked| asked.at) < snapshot.began_at)
+            .map(|order| order.ticket.order_id)
+            .collect();
+        for id in missing {
+            self.touch(id);
+            if let Some(order) = self.orders.find_mut(id) {
+                order.is_absent = true;
+            }
+        }
+        for symbol in self.symbols() {
+            // The list of positions is complete: a symbol that it does not name is flat.
+            let slot = self.slot_mut(symbol);
+            if !slot.is_in_snapshot {
+                slot.reported = Some(Quantity::ZERO);
+            }
+            self.mark_dirty(symbol);
+        }
+        self.is_synced = true;
+    }
+
+    fn on_connection(&mut self, connection: Connection) {
+        match connection {
+            Connection::Up => {
+                self.is_connected = true;
+                self.is_synced = false;
+                self.snapshot = None;
+            }
+            Connection::Down => {
+                self.is_connected = false;
+                self.is_synced = false;
+                self.snapshot = None;
+                self.commands.push(crate::command::Command::Alert(crate::command::Incident {
+                    code: IncidentCode::Disconnected,
+                    symbol: None,
+                    order_id: None,
+                    text: "the line to the broker is down: no new entries until it is back and reconciled"
+                        .into(),
+                }));
+            }
+            Connection::DataStale => {
+                for slot in &mut self.slots {
+                    slot.market.mark_stale();
+                }
+            }
+        }
+    }
+
+    fn on_operator(&mut self, word: &Operator) {
+        match word {
+            Operator::Halt { .. } => self.ordered_mode = Mode::Halted,
+            Operator::Resume => {
+                self.ordered_mode = Mode::Active;
+                for slot in &mut self.slots {
+                    slot.is_quarantined = false;
+                }
+            }
+            Operator::ReduceOnly { .. } => self.ordered_mode = self.ordered_mode.max(Mode::ReduceOnly),
+            Operator::Flatten { symbol } => {
+                let symbols: Vec<SymbolId> = symbol.map_or_else(|| self.symbols().collect(), |one| vec![one]);
+                for symbol in symbols {
+                    self.begin_close(symbol, ExitReason::CloseAll);
+                }
+            }
+            // Step 4 knows the rules.
+            Operator::EnableRule { .. } => {}
+        }
+    }
+
+    /// Whether a received prediction is new and of the right age; remembers it.
+    pub(crate) fn judge_signal(&mut self, signal: &Signal) -> Option<Reason> {
+        let limits = self.config.signals;
+        if self.seen_signals.contains_key(&signal.key) {
+            return Some(Reason::Duplicate);
+        }
+        self.seen_signals.insert(signal.key.clone(), signal.predicted_at.max(self.now));
+        self.forget_old_signals();
+        if signal.symbol.is_none() {
+            Some(Reason::UnknownSymbol)
+        } else if self.now - signal.predicted_at > limits.max_age {
+            Some(Reason::Expired)
+        } else if signal.predicted_at - self.now > limits.max_future {
+            Some(Reason::FromFuture)
+        } else {
+            None
+        }
+    }
+
+    fn forget_old_signals(&mut self) {
+        let horizon = self.now - SIGNAL_MEMORY;
+        while self.seen_signals.first().is_some_and(|(_, seen)| *seen < horizon) {
+            self.seen_signals.shift_remove_index(0);
+        }
+    }
+
+    /// Keeps the doubts of an order up to date and tells when its phase changed.
+    pub(crate) fn tell_touched(&mut self) {
+        let now = self.now;
+        let touched = std::mem::take(&mut self.touched);
+        for (id, before) in &touched {
+            let Some(order) = self.orders.find_mut(*id) else { continue };
+            let phase = order.phase();
+            if phase.is_done() {
+                order.done_at.get_or_insert(now);
+            }
+            if phase != *before {
+                self.notices.push(Notice::OrderChanged {
+                    order_id: *id,
+                    order_ref: order.ticket.order_ref.clone(),
+                    symbol: order.ticket.symbol,
+                    role: order.role,
+                    phase,
+                });
+            }
+        }
+        self.touched = touched;
+        self.touched.clear();
+    }
+
+    /// Notes since when an order's state needs evidence.
+    pub(crate) fn note_doubts(&mut self) {
+        for index in 0..self.touched.len() {
+            let (id, _) = self.touched[index];
+            let now = self.now;
+            let Some(order) = self.orders.find_mut(id) else { continue };
+            order.doubt = match (order.is_doubtful(), order.doubt) {
+                (false, _) => None,
+                (true, Some(doubt)) => Some(doubt),
+                (true, None) => Some(crate::order::Asked::first(now)),
+            };
+        }
+    }
+}

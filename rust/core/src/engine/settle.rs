@@ -1,0 +1,454 @@
+//! Step 3: every trade whose facts changed is planned again, and a trade that is over concludes.
+
+use crate::bracket::Bracket;
+use crate::command::{
+    CancelOrder, Command, Conclusion, ExitReason, IncidentCode, Notice, Oca, OcaKind, OrderType, PlaceOrder,
+    PositionSide, Reconcile, Role, Ticket, TimeInForce,
+};
+use crate::context::{Closing, Context, Policy, Successor};
+use crate::decimal::{Money, Quantity};
+use crate::engine::state::State;
+use crate::event::Side;
+use crate::id::{ContextId, OrderId, OrderRef, RuleId, SymbolId};
+use crate::order::{Asked, Order, Terms};
+use crate::plan::{Situation, Step, plan};
+use crate::rule::Reprice;
+use crate::time::{Span, Timestamp};
+
+/// The rule that recovery trades are booked under: none.
+const NO_RULE: RuleId = RuleId(u32::MAX);
+
+impl State {
+    /// Plans every dirty symbol; the conclusions come back for the rules.
+    pub(crate) fn settle(&mut self) -> Vec<(Conclusion, Option<Successor>)> {
+        let mut concluded = Vec::new();
+        let mut next = 0;
+        while next < self.dirty.len() {
+            let symbol = self.dirty[next];
+            next += 1;
+            self.slot_mut(symbol).is_dirty = false;
+            concluded.extend(self.settle_symbol(symbol));
+        }
+        if next > 0 {
+            self.dirty.clear();
+            self.update_due();
+        }
+        concluded
+    }
+
+    /// The next moment at which time alone changes something.
+    pub(crate) fn update_due(&mut self) {
+        let slots = self.slots.iter().filter_map(|slot| slot.due);
+        let asks = self.asks.values().map(|ask| ask.deadline);
+        self.due = slots.chain(asks).min().unwrap_or(Timestamp::MAX);
+    }
+
+    fn settle_symbol(&mut self, symbol: SymbolId) -> Option<(Conclusion, Option<Successor>)> {
+        self.adopt_orphan(symbol);
+        self.close_before_session_end(symbol);
+        let mut due = self.end_of_day_at(symbol).filter(|at| self.now < *at);
+        self.slot_mut(symbol).wants_price = false;
+        if self.is_connected && self.is_synced && self.slot(symbol).context.is_some() {
+            // A plan may begin a close, which needs another plan; that one begins nothing more.
+            for _ in 0..3 {
+                let Some(context) = &self.slot(symbol).context else { break };
+                let outcome = plan(context, self.situation(symbol));
+                let is_final = !outcome.steps.iter().any(|step| matches!(step, Step::Close { .. }));
+                self.note_uncovered(symbol, outcome.uncovered);
+                self.slot_mut(symbol).wants_price = outcome.wants_price;
+                if outcome.due < Timestamp::MAX {
+                    due = Some(due.map_or(outcome.due, |at| at.min(outcome.due)));
+                }
+                for step in outcome.steps {
+                    self.carry_out(symbol, step);
+                }
+                if is_final {
+                    break;
+                }
+            }
+            let cap = self.config.execution.uncovered_max;
+            if let Some(since) =
+                self.slot(symbol).context.as_ref().and_then(|context| context.uncovered_since)
+            {
+                let at = if self.now < since + cap { since + cap } else { since + cap + cap };
+                if self.now < at {
+                    due = Some(due.map_or(at, |due| due.min(at)));
+                }
+            }
+        }
+        let waiting = self.check_broker_position(symbol);
+        let conclusion = match waiting {
+            Some(at) => {
+                due = Some(due.map_or(at, |due| due.min(at)));
+                None
+            }
+            None => match self.conclude(symbol) {
+                Ok(conclusion) => conclusion,
+                Err(at) => {
+                    due = Some(due.map_or(at, |due| due.min(at)));
+                    None
+                }
+            },
+        };
+        self.slot_mut(symbol).due = due;
+        conclusion
+    }
+
+    fn situation(&self, symbol: SymbolId) -> Situation<'_> {
+        Situation {
+            now: self.now,
+            orders: &self.orders,
+            market: &self.slot(symbol).market,
+            instrument: &self.config.instruments[symbol.index()],
+            execution: &self.config.execution,
+        }
+    }
+
+    /// A position of ours that no open trade explains — a fill after its trade was over — becomes a
+    /// trade of its own that is closed at once.
+    fn adopt_orphan(&mut self, symbol: SymbolId) {
+        if self.slot(symbol).context.is_some() {
+            return;
+        }
+        let position = self.ledger.position(symbol).quantity;
+        let own = position - self.slot(symbol).foreign;
+        if own.is_zero() {
+            return;
+        }
+        self.alert(
+            IncidentCode::Overfill,
+            Some(symbol),
+            None,
+            format!("{own} shares were filled after their trade was over: they are closed"),
+        );
+        let mut bracket = Bracket::new(None);
+        bracket.foreign = own.abs();
+        let id = self.allocate_context();
+        let side = if own.is_positive() { PositionSide::Long } else { PositionSide::Short };
+        let policy = Policy {
+            stop: None,
+            target: None,
+            reprice: Reprice::Keep,
+            exit_tif: TimeInForce::Day,
+            outside_rth: false,
+        };
+        self.open_context(Context {
+            closing: Some(Closing { reason: ExitReason::Recovery, since: self.now }),
+            opened_at: Some(self.now),
+            brackets: vec![bracket],
+            ..Context::new(id, symbol, side, NO_RULE, policy, self.now)
+        });
+    }
+
+    pub(crate) fn open_context(&mut self, context: Context) {
+        self.notices.push(Notice::ContextOpened {
+            context: context.id,
+            symbol: context.symbol,
+            side: context.side,
+            rule: context.rule,
+        });
+        let symbol = context.symbol;
+        self.slot_mut(symbol).context = Some(context);
+        self.mark_dirty(symbol);
+    }
+
+    /// Begins to close the symbol's trade, once; the first reason stays.
+    pub(crate) fn begin_close(&mut self, symbol: SymbolId, reason: ExitReason) -> bool {
+        let now = self.now;
+        let Some(context) = &mut self.slots[symbol.index()].context else { return false };
+        if context.closing.is_some() {
+            return false;
+        }
+        context.closing = Some(Closing { reason, since: now });
+        self.mark_dirty(symbol);
+        true
+    }
+
+    /// When the end-of-day close of the symbol's session begins.
+    pub(crate) fn end_of_day_at(&self, symbol: SymbolId) -> Option<Timestamp> {
+        let before = self.config.end_of_day?;
+        Some(self.slot(symbol).market.session?.close - before)
+    }
+
+    fn close_before_session_end(&mut self, symbol: SymbolId) {
+        let (Some(at), Some(session)) = (self.end_of_day_at(symbol), self.slot(symbol).market.session) else {
+            return;
+        };
+        if at <= self.now && session.open <= self.now && self.now < session.close {
+            self.begin_close(symbol, ExitReason::EndOfDay);
+        }
+    }
+
+    fn note_uncovered(&mut self, symbol: SymbolId, uncovered: Quantity) {
+        let now = self.now;
+        let Some(context) = &mut self.slots[symbol.index()].context else { return };
+        if uncovered.is_positive() {
+            let since = *context.uncovered_since.get_or_insert(now);
+            context.uncovered_max = context.uncovered_max.max(now - since);
+        } else if let Some(since) = context.uncovered_since.take() {
+            context.uncovered_max = context.uncovered_max.max(now - since);
+            context.uncovered_alarmed = false;
+        }
+    }
+
+    /// The broker's word on the position against the sum of executions. While they differ the trade
+    /// does not conclude; `Some` says when to look again.
+    fn check_broker_position(&mut self, symbol: SymbolId) -> Option<Timestamp> {
+        let own = self.ledger.position(symbol).quantity;
+        let Some(reported) = self.slot(symbol).reported.filter(|reported| *reported != own) else {
+            self.slot_mut(symbol).mismatch = None;
+            return None;
+        };
+        if !self.is_synced {
+            return None;
+        }
+        let (now, patience) = (self.now, self.config.execution.answer_timeout);
+        let asked = self.slot(symbol).mismatch.unwrap_or(Asked { at: now, times: 0 });
+        let due = asked.at + Span(patience.0 * (1 << asked.times.min(9)));
+        if now < due {
+            self.slot_mut(symbol).mismatch = Some(asked);
+            return Some(due);
+        }
+        if asked.times == 1 {
+            // Executions were asked for and did not explain it: somebody else's, or lost.
+            self.alert(
+                IncidentCode::PositionMismatch,
+                Some(symbol),
+                None,
+                format!("the broker holds {reported} shares, executions add up to {own}"),
+            );
+        }
+        self.slot_mut(symbol).mismatch = Some(asked.again(now));
+        self.reconcile(format!("position {reported} at the broker, {own} by executions"));
+        Some(now + Span(patience.0 * (1 << (asked.times + 1).min(9))))
+    }
+
+    fn reconcile(&mut self, reason: String) {
+        let is_asked = self.snapshot.is_some()
+            || self.commands.iter().any(|command| matches!(command, Command::Reconcile(_)));
+        if !is_asked {
+            self.commands.push(Command::Reconcile(Reconcile { reason: reason.into() }));
+        }
+    }
+
+    fn carry_out(&mut self, symbol: SymbolId, step: Step) {
+        let now = self.now;
+        match step {
+            Step::Change { order, terms } => self.change(order, terms),
+            Step::PriceToClose { bracket, order, terms } => {
+                if let Some(context) = &mut self.slots[symbol.index()].context {
+                    context.brackets[bracket].repriced_at = Some(now);
+                }
+                self.change(order, terms);
+            }
+            Step::Resend { order } => {
+                let Some(order) = self.orders.find_mut(order) else { return };
+                if let Some(changing) = order.changing {
+                    order.changing = Some(changing.again(now));
+                } else {
+                    order.placing = Some(order.placing.unwrap_or(Asked { at: now, times: 0 }).again(now));
+                }
+                let command =
+                    PlaceOrder { ticket: order.ticket.clone(), role: order.role, context: order.context };
+                self.commands.push(Command::Modify(command));
+            }
+            Step::Cancel { order } => self.cancel(order),
+            Step::PlaceExits { bracket, quantity, stop, target } => {
+                self.place_exits(symbol, bracket, quantity, stop, target);
+            }
+            Step::Flatten { bracket, side, quantity } => self.flatten(symbol, bracket, side, quantity),
+            Step::Close { reason } => _ = self.begin_close(symbol, reason),
+            Step::Reconcile { order } => {
+                self.touch(order);
+                if let Some(order) = self.orders.find_mut(order) {
+                    order.placing = order.placing.map(|asked| asked.again(now));
+                    order.doubt = order.doubt.map(|asked| asked.again(now));
+                }
+                self.reconcile(format!("order {order} was not answered"));
+            }
+            Step::Alarm { code, order, text } => {
+                if let Some(context) = &mut self.slots[symbol.index()].context {
+                    context.uncovered_alarmed |= code == IncidentCode::Uncovered;
+                }
+                if let Some(refusal) = order
+                    .filter(|_| code == IncidentCode::ChangeUnconfirmed)
+                    .and_then(|id| self.orders.find_mut(id))
+                    .and_then(|order| order.refusal.as_mut())
+                {
+                    // Told once: the same terms are not asked for again.
+                    refusal.times = refusal.times.saturating_add(1);
+                }
+                self.alert(code, Some(symbol), order, text);
+            }
+        }
+    }
+
+    fn change(&mut self, id: OrderId, terms: Terms) {
+        self.touch(id);
+        let (now, has_live_parent) = (self.now, self.has_live_parent(id));
+        let Some(order) = self.orders.find_mut(id) else { return };
+        order.ticket.quantity = terms.quantity;
+        order.ticket.order_type = order.ticket.order_type.with_prices(terms.limit_price, terms.stop_price);
+        if !has_live_parent {
+            // A child whose parent has ended must not name it any more: TWS error 135.
+            order.ticket.parent = None;
+        }
+        order.ticket.transmit = true;
+        order.changing = Some(Asked::first(now));
+        let command = PlaceOrder { ticket: order.ticket.clone(), role: order.role, context: order.context };
+        self.commands.push(Command::Modify(command));
+    }
+
+    fn has_live_parent(&self, id: OrderId) -> bool {
+        self.orders
+            .find(id)
+            .and_then(|order| order.ticket.parent)
+            .and_then(|parent| self.orders.find(parent))
+            .is_some_and(|parent| !parent.is_done())
+    }
+
+    pub(crate) fn cancel(&mut self, id: OrderId) {
+        self.touch(id);
+        let now = self.now;
+        let Some(order) = self.orders.find_mut(id) else { return };
+        order.cancelling = Some(order.cancelling.map_or(Asked::first(now), |asked| asked.again(now)));
+        let symbol = order.ticket.symbol;
+        self.commands.push(Command::Cancel(CancelOrder { order_id: id, symbol }));
+    }
+
+    fn place_exits(
+        &mut self,
+        symbol: SymbolId,
+        bracket: usize,
+        quantity: Quantity,
+        stop: OrderType,
+        target: Option<OrderType>,
+    ) {
+        let Some(context) = &self.slot(symbol).context else { return };
+        let (side, policy, id) = (context.side.exit(), context.policy.clone(), context.id);
+        let mut orders: Vec<(Role, OrderType)> = vec![(Role::Stop, stop)];
+        orders.extend(target.map(|target| (Role::Target, target)));
+        let oca = (orders.len() > 1).then(|| Oca {
+            name: format!("{}-oca-{}", self.config.run, self.next_intent).into(),
+            kind: OcaKind::ReduceWithBlock,
+        });
+        for (role, order_type) in orders {
+            let ticket = Ticket {
+                order_id: self.allocate_order_id(),
+                order_ref: self.allocate_role_ref(role),
+                symbol,
+                side,
+                quantity,
+                order_type,
+                tif: policy.exit_tif,
+                parent: None,
+                oca: oca.clone(),
+                transmit: true,
+                outside_rth: policy.outside_rth,
+            };
+            self.place(ticket, role, Some(id), Some(bracket));
+        }
+    }
+
+    fn flatten(&mut self, symbol: SymbolId, bracket: usize, side: Side, quantity: Quantity) {
+        let Some(id) = self.slot(symbol).context.as_ref().map(|context| context.id) else { return };
+        let ticket = Ticket {
+            order_id: self.allocate_order_id(),
+            order_ref: self.allocate_role_ref(Role::Close),
+            symbol,
+            side,
+            quantity,
+            order_type: OrderType::Market,
+            tif: TimeInForce::Day,
+            parent: None,
+            oca: None,
+            transmit: true,
+            outside_rth: false,
+        };
+        self.place(ticket, Role::Close, Some(id), Some(bracket));
+    }
+
+    pub(crate) fn allocate_role_ref(&mut self, role: Role) -> OrderRef {
+        self.allocate_order_ref(match role {
+            Role::Entry => "entry",
+            Role::Stop => "stop",
+            Role::Target => "target",
+            Role::Close => "close",
+            Role::Single => "single",
+        })
+    }
+
+    /// Sends a new order and books it.
+    pub(crate) fn place(
+        &mut self,
+        ticket: Ticket,
+        role: Role,
+        context: Option<ContextId>,
+        bracket: Option<usize>,
+    ) {
+        let (id, symbol) = (ticket.order_id, ticket.symbol);
+        self.commands.push(Command::Place(PlaceOrder { ticket: ticket.clone(), role, context }));
+        self.orders.insert(Order::new(ticket, role, context, self.now));
+        let bracket =
+            bracket.and_then(|index| self.slots[symbol.index()].context.as_mut()?.brackets.get_mut(index));
+        if let Some(bracket) = bracket {
+            bracket.add(role, id);
+        }
+        self.mark_dirty(symbol);
+    }
+
+    /// Ends a trade that is over. `Err` says when to look again: its commissions are on their way.
+    fn conclude(&mut self, symbol: SymbolId) -> Result<Option<(Conclusion, Option<Successor>)>, Timestamp> {
+        let Some(context) = &self.slot(symbol).context else { return Ok(None) };
+        if !context.is_over(&self.orders) || !self.is_synced {
+            return Ok(None);
+        }
+        if context.commissions_awaited > 0 {
+            let last = context
+                .brackets
+                .iter()
+                .flat_map(|bracket| bracket.members(&self.orders))
+                .filter_map(|order| order.filled_at)
+                .max();
+            let until = last.unwrap_or(self.now) + self.config.execution.oca_patience;
+            if self.now < until {
+                return Err(until);
+            }
+        }
+        let multiplier = self.config.instruments[symbol.index()].multiplier;
+        let (quantity, entry_price) = context.filled(true, &self.orders);
+        let (_, exit_price) = context.filled(false, &self.orders);
+        let (_, paid) = context.filled_value(true, &self.orders);
+        let (_, received) = context.filled_value(false, &self.orders);
+        let gain = Money::from_counts((received - paid).counts() * i128::from(multiplier));
+        let conclusion = Conclusion {
+            context: context.id,
+            symbol,
+            side: context.side,
+            rule: context.rule,
+            exit_reason: context.exit_reason(&self.orders),
+            quantity,
+            entry_price,
+            exit_price,
+            tranches: context
+                .brackets
+                .iter()
+                .filter(|bracket| bracket.filled(true, context.side, &self.orders).0.is_positive())
+                .count() as u32,
+            pnl: match context.side {
+                PositionSide::Long => gain,
+                PositionSide::Short => -gain,
+            },
+            commission: context.commission,
+            opened_at: context.opened_at.unwrap_or(context.sent_at),
+            closed_at: self.now,
+            uncovered_max: context.uncovered_max,
+        };
+        let (now, successor) = (self.now, context.successor);
+        let slot = self.slot_mut(symbol);
+        slot.context = None;
+        slot.concluded_at = Some(now);
+        self.notices.push(Notice::ContextConcluded(Box::new(conclusion.clone())));
+        Ok(Some((conclusion, successor)))
+    }
+}

@@ -1,0 +1,567 @@
+//! The planner: exits that should exist against exits that do, as the smallest set of steps.
+//!
+//! A pure function of facts. Partial fills, races, lost answers, scale-ins, closes, reversals, the end
+//! of the day and recovery all come through here; nothing else decides what is sent for a trade.
+//!
+//! What it never does: resize an order by what *should* have filled (only executions count), place an
+//! exit beside a live one of the same bracket (both could fill), or take silence for an answer.
+
+use crate::bracket::Bracket;
+use crate::command::{ExitReason, IncidentCode, OrderType, Role};
+use crate::config::Execution;
+use crate::context::{Context, Exit};
+use crate::decimal::{Price, Quantity, Rounding};
+use crate::event::Side;
+use crate::id::OrderId;
+use crate::instrument::Instrument;
+use crate::market::Market;
+use crate::order::{Asked, Order, Orders, Phase, Terms};
+use crate::rule::Level;
+use crate::time::{Span, Timestamp};
+
+/// One thing to do for a trade.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Ask for other terms of a live order.
+    Change {
+        /// Which order.
+        order: OrderId,
+        /// What it should become.
+        terms: Terms,
+    },
+    /// Price an exit to fill now: the close of its bracket.
+    PriceToClose {
+        /// Which bracket.
+        bracket: usize,
+        /// Its exit.
+        order: OrderId,
+        /// What it should become.
+        terms: Terms,
+    },
+    /// Send the same order again under the same id, because no answer came.
+    Resend {
+        /// Which order.
+        order: OrderId,
+    },
+    /// Ask for a cancel, for the first time or again.
+    Cancel {
+        /// Which order.
+        order: OrderId,
+    },
+    /// Place new exits for a bracket none of whose exits lives.
+    PlaceExits {
+        /// Which bracket.
+        bracket: usize,
+        /// How many shares they protect.
+        quantity: Quantity,
+        /// The stop.
+        stop: OrderType,
+        /// The target, in one OCA group with the stop.
+        target: Option<OrderType>,
+    },
+    /// Trade the shares of a bracket away at the market; none of its exits lives.
+    Flatten {
+        /// Which bracket.
+        bracket: usize,
+        /// Buy or sell.
+        side: Side,
+        /// How many shares.
+        quantity: Quantity,
+    },
+    /// Begin to close the whole trade.
+    Close {
+        /// Why.
+        reason: ExitReason,
+    },
+    /// Ask the broker for everything it knows.
+    Reconcile {
+        /// The order in doubt.
+        order: OrderId,
+    },
+    /// Tell the operator, once.
+    Alarm {
+        /// What about.
+        code: IncidentCode,
+        /// Which order.
+        order: Option<OrderId>,
+        /// What was expected, what was found.
+        text: String,
+    },
+}
+
+/// What to do now, and when to look again if nothing happens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// In the order of doing.
+    pub steps: Vec<Step>,
+    /// The next moment at which time alone changes the plan.
+    pub due: Timestamp,
+    /// Filled shares without a live stop.
+    pub uncovered: Quantity,
+    /// Whether the next price may change the plan.
+    pub wants_price: bool,
+}
+
+/// What the planner looks at besides the trade itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// Every order.
+    pub orders: &'a Orders,
+    /// The symbol's market.
+    pub market: &'a Market,
+    /// The symbol.
+    pub instrument: &'a Instrument,
+    /// Patience and tolerances.
+    pub execution: &'a Execution,
+}
+
+/// What should be done for `context` now.
+#[must_use]
+pub fn plan(context: &Context, situation: Situation<'_>) -> Plan {
+    let mut planner = Planner {
+        context,
+        at: situation,
+        plan: Plan { steps: Vec::new(), due: Timestamp::MAX, uncovered: Quantity::ZERO, wants_price: false },
+    };
+    planner.watch();
+    for index in 0..context.brackets.len() {
+        planner.bracket(index);
+    }
+    planner.plan
+}
+
+struct Planner<'a> {
+    context: &'a Context,
+    at: Situation<'a>,
+    plan: Plan,
+}
+
+impl Planner<'_> {
+    fn open(&self, bracket: &Bracket) -> Quantity {
+        bracket.open_quantity(self.context.side, self.at.orders)
+    }
+
+    fn uncovered(&self, bracket: &Bracket) -> Quantity {
+        if self.context.policy.stop.is_none() {
+            return Quantity::ZERO;
+        }
+        // TWS need not send anything when a child starts: a filled parent is the proof.
+        let has_started = bracket.entry.and_then(|id| self.at.orders.find(id)).is_none_or(Order::is_done);
+        let covered: Quantity = bracket
+            .members(self.at.orders)
+            .filter(|order| order.role == Role::Stop && order.is_resting())
+            .filter(|order| has_started || !order.waits_for_parent())
+            .map(Order::leaves_qty)
+            .sum();
+        (self.open(bracket) - covered).max(Quantity::ZERO)
+    }
+
+    fn is_overdue(&self) -> bool {
+        let cap = self.at.execution.uncovered_max;
+        self.context.uncovered_since.is_some_and(|since| self.at.now >= since + cap)
+    }
+
+    /// The watchdog: shares without a live stop for longer than allowed are closed, once, with an
+    /// alarm. While an entry still works its rest is cancelled first (`bracket`).
+    fn watch(&mut self) {
+        self.plan.uncovered = self.context.brackets.iter().map(|bracket| self.uncovered(bracket)).sum();
+        let Some(since) = self.context.uncovered_since.filter(|_| self.plan.uncovered.is_positive()) else {
+            return;
+        };
+        let cap = self.at.execution.uncovered_max;
+        if !self.is_overdue() {
+            self.look_again(since + cap);
+            return;
+        }
+        if !self.context.uncovered_alarmed {
+            self.alarm(
+                IncidentCode::Uncovered,
+                None,
+                format!(
+                    "{} shares of {} had no live stop for {cap}",
+                    self.plan.uncovered, self.at.instrument.symbol
+                ),
+            );
+        }
+        let entries_are_done =
+            self.context.brackets.iter().all(|bracket| {
+                bracket.entry.and_then(|id| self.at.orders.find(id)).is_none_or(Order::is_done)
+            });
+        // Twice the cap: the first was for re-covering.
+        if self.context.closing.is_none() && entries_are_done && self.at.now >= since + cap + cap {
+            self.plan.steps.push(Step::Close { reason: ExitReason::Recovery });
+        } else {
+            self.look_again(since + cap + cap);
+        }
+    }
+
+    fn bracket(&mut self, index: usize) {
+        let (context, orders) = (self.context, self.at.orders);
+        let bracket = &context.brackets[index];
+        let open = self.open(bracket);
+        for order in bracket.members(orders) {
+            self.chase(order, open.is_positive());
+        }
+        let stop = bracket.leg(Role::Stop, orders);
+        if let Some(entry) = bracket.entry.and_then(|id| orders.find(id)).filter(|entry| !entry.is_done()) {
+            let has_lost_its_stop = context.policy.stop.is_some() && stop.is_none_or(Order::is_done);
+            let is_expired = bracket.expires_at.is_some_and(|at| {
+                self.look_again(at);
+                self.at.now >= at
+            });
+            let is_stuck = match entry.phase() {
+                Phase::Unknown => true,
+                Phase::Held => !entry.why_held.contains("locate"),
+                _ => false,
+            };
+            let is_exposed = self.is_overdue() && self.uncovered(bracket).is_positive();
+            if context.closing.is_some() || has_lost_its_stop || is_expired || is_stuck || is_exposed {
+                self.cancel(entry);
+            }
+            // While the entry works its children belong to the broker.
+            return;
+        }
+        if open.is_zero() {
+            // The broker cancels children and siblings by itself; what is still there a moment later
+            // is cancelled by us.
+            let since = bracket.members(orders).filter_map(|order| order.filled_at.max(order.done_at)).max();
+            self.cancel_all(bracket, since.map(|at| at + self.at.execution.oca_patience));
+            return;
+        }
+        if open.is_negative() {
+            self.repair_overfill(index, open);
+            return;
+        }
+        if bracket.leg(Role::Close, orders).is_some_and(|close| !close.is_done()) {
+            return;
+        }
+        if context.closing.is_some() {
+            self.close(index, open);
+        } else {
+            self.protect(index, open);
+        }
+    }
+
+    /// Both exits filled, or one filled more than it should: trade the excess back, once nothing of
+    /// the bracket lives any more.
+    fn repair_overfill(&mut self, index: usize, open: Quantity) {
+        let bracket = &self.context.brackets[index];
+        let is_repairing = bracket
+            .leg(Role::Close, self.at.orders)
+            .is_some_and(|close| !close.is_done() && close.ticket.side == self.context.side.entry());
+        if is_repairing {
+            return;
+        }
+        if !bracket.is_quiet(self.at.orders) {
+            self.cancel_all(bracket, None);
+            return;
+        }
+        self.alarm(
+            IncidentCode::Overfill,
+            None,
+            format!("{} shares of {} were closed that were not open", open.abs(), self.at.instrument.symbol),
+        );
+        self.plan.steps.push(Step::Flatten {
+            bracket: index,
+            side: self.context.side.entry(),
+            quantity: open.abs(),
+        });
+    }
+
+    /// Shares are held and should stay: their stop and target must live, at the planned terms.
+    fn protect(&mut self, index: usize, open: Quantity) {
+        let bracket = &self.context.brackets[index];
+        let live = |role| bracket.leg(role, self.at.orders).filter(|order| !order.is_done());
+        let (stop, target) = (live(Role::Stop), live(Role::Target));
+        if let Some(stop) = stop {
+            self.align(bracket, stop, open, Exit::Stop);
+        }
+        if let Some(target) = target {
+            if stop.is_none() && self.context.policy.stop.is_some() {
+                // A new stop must not stand beside the old target: both could fill.
+                self.cancel(target);
+                return;
+            }
+            self.align(bracket, target, open, Exit::Target);
+        }
+        if stop.is_some() || target.is_some() || self.context.policy.stop.is_none() {
+            return;
+        }
+        if bracket.stops_placed > self.at.execution.asks_max {
+            self.alarm(
+                IncidentCode::ExitRefused,
+                None,
+                format!(
+                    "{} stops of {} were refused or ended",
+                    bracket.stops_placed, self.at.instrument.symbol
+                ),
+            );
+            self.plan.steps.push(Step::Close { reason: ExitReason::Recovery });
+            return;
+        }
+        let base = self
+            .context
+            .exit_base(bracket, self.at.orders)
+            .or_else(|| bracket.entry_price(self.at.orders))
+            .or_else(|| self.at.market.mark());
+        let exit = |exit, level: Option<Level>| {
+            let price = level?.price(exit, self.context.side, base?, self.at.instrument)?;
+            Some(exit_type(exit, level?, price, self.at.instrument))
+        };
+        match exit(Exit::Stop, self.context.policy.stop) {
+            Some(stop) => self.plan.steps.push(Step::PlaceExits {
+                bracket: index,
+                quantity: open,
+                stop,
+                target: exit(Exit::Target, self.context.policy.target),
+            }),
+            None => self.plan.steps.push(Step::Close { reason: ExitReason::Recovery }),
+        }
+    }
+
+    /// Shares are held and should go: the resting exit is priced to fill at once inside its own
+    /// bracket; only when no exit lives any more may a market order do it.
+    fn close(&mut self, index: usize, open: Quantity) {
+        let bracket = &self.context.brackets[index];
+        let live = |role| bracket.leg(role, self.at.orders).filter(|order| !order.is_done());
+        let (stop, target) = (live(Role::Stop), live(Role::Target));
+        let exit_side = self.context.side.exit();
+        if let (Some(stop), Some(_)) = (stop, target) {
+            self.align(bracket, stop, open, Exit::Stop);
+        }
+        let Some(exit) = target.or(stop) else {
+            self.plan.steps.push(Step::Flatten { bracket: index, side: exit_side, quantity: open });
+            return;
+        };
+        match exit.phase() {
+            // Evidence is being asked for (`chase`).
+            Phase::Submitting | Phase::Unknown | Phase::Cancelling => return,
+            Phase::Working if exit.is_resting() => {}
+            _ => {
+                self.cancel_all(bracket, None);
+                return;
+            }
+        }
+        let patience = self.at.execution.reprice_after;
+        let is_hopeless = exit.refusal.is_some_and(|refusal| refusal.times >= self.at.execution.asks_max)
+            || exit.ticket.order_type.is_trailing();
+        let since = self.context.closing.map_or(self.at.now, |closing| closing.since);
+        let waited_for_price = self.at.now >= since + patience + patience;
+        let price = self.marketable(if target.is_some() { exit_side } else { exit_side.opposite() });
+        let Some(price) = price.filter(|_| !is_hopeless) else {
+            if is_hopeless || waited_for_price {
+                self.cancel_all(bracket, None);
+            } else {
+                self.plan.wants_price = true;
+                self.look_again(since + patience + patience);
+            }
+            return;
+        };
+        if let Some(at) = bracket.repriced_at.filter(|at| self.at.now < *at + patience) {
+            self.look_again(at + patience);
+            return;
+        }
+        let quantity = exit.cum_qty + open;
+        let terms = if target.is_some() {
+            Terms { quantity, limit_price: Some(price), stop_price: None }
+        } else {
+            Terms { quantity, limit_price: exit.ticket.order_type.limit_price(), stop_price: Some(price) }
+        };
+        self.look_again(self.at.now + patience);
+        self.plan.steps.push(Step::PriceToClose { bracket: index, order: exit.ticket.order_id, terms });
+    }
+
+    /// A price at which an order of `side` trades now: the far side of the quote, moved through by
+    /// the collar, on the tick grid.
+    fn marketable(&self, side: Side) -> Option<Price> {
+        let far = self.at.market.far_side(side, self.at.now, self.at.execution.quote_max_age)?;
+        let collar = far.to_f64() * self.at.execution.close_collar_percent / 100.0;
+        let (sign, rounding) = match side {
+            Side::Buy => (1.0, Rounding::Up),
+            Side::Sell => (-1.0, Rounding::Down),
+        };
+        let price = Price::from_f64(sign * collar + far.to_f64())?;
+        Some(self.at.instrument.round(price, rounding)).filter(|price| price.is_positive())
+    }
+
+    /// Brings a live exit to the planned quantity and price.
+    fn align(&mut self, bracket: &Bracket, exit: &Order, open: Quantity, kind: Exit) {
+        if exit.cancelling.is_some()
+            || exit.changing.is_some()
+            || exit.placing.is_some()
+            || exit.is_doubtful()
+        {
+            return;
+        }
+        let now = exit.working.unwrap_or_else(|| Terms::of(&exit.ticket));
+        let mut wanted = Terms { quantity: self.aligned_quantity(bracket, exit, open), ..now };
+        let is_closing = self.context.closing.is_some();
+        if !is_closing && let Some(price) = self.planned_price(bracket, kind) {
+            match kind {
+                Exit::Target => wanted.limit_price = Some(price),
+                Exit::Stop if exit.ticket.order_type.is_trailing() => {}
+                Exit::Stop => wanted.stop_price = Some(price),
+            }
+        }
+        if wanted == now {
+            return;
+        }
+        if let Some(refusal) = exit.refusal.filter(|refusal| refusal.terms == wanted) {
+            let (max, retry_at) = (self.at.execution.asks_max, refusal.at + self.at.execution.answer_timeout);
+            if refusal.times > max {
+                return;
+            }
+            if refusal.times == max {
+                self.alarm(
+                    IncidentCode::ChangeUnconfirmed,
+                    Some(exit.ticket.order_id),
+                    format!(
+                        "order {}: the broker refused a change {max} times, last with code {}",
+                        exit.ticket.order_id, refusal.code
+                    ),
+                );
+                return;
+            }
+            if self.at.now < retry_at {
+                self.look_again(retry_at);
+                return;
+            }
+        }
+        self.plan.steps.push(Step::Change { order: exit.ticket.order_id, terms: wanted });
+    }
+
+    /// The total that leaves exactly the open shares, unless the broker is about to do it itself: a
+    /// fill of one member of a group reduces the others, and asking for the same at that moment could
+    /// take the shares off twice.
+    fn aligned_quantity(&mut self, bracket: &Bracket, exit: &Order, open: Quantity) -> Quantity {
+        let leaves = exit.leaves_qty();
+        if leaves == open {
+            return exit.total();
+        }
+        let last = bracket
+            .members(self.at.orders)
+            .filter(|order| leaves < open || order.ticket.side == self.context.side.exit())
+            .filter_map(|order| order.filled_at)
+            .max();
+        if let Some(until) = last.map(|at| at + self.at.execution.oca_patience).filter(|at| self.at.now < *at)
+        {
+            self.look_again(until);
+            return exit.total();
+        }
+        exit.cum_qty + open
+    }
+
+    /// Where the policy puts an exit now; `None` leaves it where it is.
+    fn planned_price(&self, bracket: &Bracket, kind: Exit) -> Option<Price> {
+        let level = match kind {
+            Exit::Stop => self.context.policy.stop,
+            Exit::Target => self.context.policy.target,
+        }?;
+        if let Level::Price(price) = level {
+            return Some(price);
+        }
+        let base = self.context.exit_base(bracket, self.at.orders)?;
+        level.price(kind, self.context.side, base, self.at.instrument)
+    }
+
+    /// Pursues what was asked of the broker and not answered.
+    fn chase(&mut self, order: &Order, is_exit_wanted: bool) {
+        if order.is_done() {
+            return;
+        }
+        let id = order.ticket.order_id;
+        if order.is_absent && order.role != Role::Entry && is_exit_wanted && order.cancelling.is_none() {
+            // The broker does not list it: an exit is sent again under the same id, which cannot
+            // double it. (An entry is cancelled instead: its moment may be over.)
+            let asked = order.placing.unwrap_or(Asked { at: Timestamp::MIN, times: 0 });
+            if self.may_ask(asked, order) {
+                self.plan.steps.push(Step::Resend { order: id });
+            }
+            return;
+        }
+        let in_doubt = order.placing.or(order.doubt);
+        if let Some(asked) = in_doubt
+            && self.may_ask(asked, order)
+        {
+            self.plan.steps.push(Step::Reconcile { order: id });
+        }
+        if let Some(asked) = order.changing
+            && self.may_ask(asked, order)
+        {
+            self.plan.steps.push(Step::Resend { order: id });
+        }
+        if let Some(asked) = order.cancelling
+            && self.may_ask(asked, order)
+        {
+            self.plan.steps.push(Step::Cancel { order: id });
+        }
+    }
+
+    /// Whether a question is due to be asked again; after the last time the operator is told once.
+    fn may_ask(&mut self, asked: Asked, order: &Order) -> bool {
+        // Each silence is waited for longer than the one before; the hour bounds it.
+        let factor = 1_i64 << asked.times.saturating_sub(1).min(9);
+        let wait = Span((self.at.execution.answer_timeout.0 * factor).min(Span::from_secs(3_600).0));
+        let due = if asked.times == 0 { Timestamp::MIN } else { asked.at + wait };
+        if self.at.now < due {
+            self.look_again(due);
+            return false;
+        }
+        if asked.times == self.at.execution.asks_max {
+            self.alarm(
+                IncidentCode::OrderUnknown,
+                Some(order.ticket.order_id),
+                format!("order {}: asked the broker {} times, no answer", order.ticket.order_id, asked.times),
+            );
+        }
+        true
+    }
+
+    fn cancel(&mut self, order: &Order) {
+        if order.cancelling.is_none() && !order.is_done() {
+            self.plan.steps.push(Step::Cancel { order: order.ticket.order_id });
+        }
+    }
+
+    fn cancel_all(&mut self, bracket: &Bracket, not_before: Option<Timestamp>) {
+        let mut live = bracket.members(self.at.orders).filter(|order| !order.is_done()).peekable();
+        if live.peek().is_none() {
+            return;
+        }
+        if let Some(at) = not_before.filter(|at| self.at.now < *at) {
+            self.look_again(at);
+            return;
+        }
+        for order in live {
+            self.cancel(order);
+        }
+    }
+
+    fn alarm(&mut self, code: IncidentCode, order: Option<OrderId>, text: String) {
+        self.plan.steps.push(Step::Alarm { code, order, text });
+    }
+
+    fn look_again(&mut self, at: Timestamp) {
+        self.plan.due = self.plan.due.min(at);
+    }
+}
+
+/// The order type of an exit whose level gives `price`.
+#[must_use]
+pub fn exit_type(exit: Exit, level: Level, price: Price, instrument: &Instrument) -> OrderType {
+    match (exit, level) {
+        (Exit::Target, _) => OrderType::Limit { limit_price: price },
+        (Exit::Stop, Level::TrailPercent(percent)) => {
+            OrderType::TrailPercent { basis_points: (percent * 100.0).round() as i64, stop_price: price }
+        }
+        (Exit::Stop, Level::TrailAmount(amount)) => OrderType::TrailAmount {
+            trail_amount: instrument.round(amount, Rounding::Nearest).max(instrument.tick),
+            stop_price: price,
+        },
+        (Exit::Stop, Level::Percent(_) | Level::Distance(_) | Level::Price(_)) => {
+            OrderType::Stop { stop_price: price }
+        }
+    }
+}

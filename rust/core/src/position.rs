@@ -1,0 +1,222 @@
+//! Positions, folded from executions.
+//!
+//! Knows nothing of orders: an execution counts whatever its order's phase.
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::decimal::{Money, Price, Quantity, divide_rounded};
+use crate::event::{Execution, Side};
+use crate::id::{ContextId, ExecId, OrderId, SymbolId};
+use crate::time::Timestamp;
+
+/// What is held of one symbol, and what it earned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// Signed: positive long, negative short.
+    pub quantity: Quantity,
+    /// What was paid for what is held; negative when it was received.
+    pub cost: Money,
+    /// Profit of what was closed, before commissions.
+    pub realized: Money,
+    /// Commissions of all fills.
+    pub commission: Money,
+    /// First fill of what is held.
+    pub opened_at: Option<Timestamp>,
+}
+
+impl Position {
+    /// Applies one fill by the average-cost method: a reducing fill realises against the average, a
+    /// fill beyond zero closes and opens at its own price.
+    pub fn fill(&mut self, side: Side, quantity: Quantity, price: Price, multiplier: i64, at: Timestamp) {
+        let signed = side.signed(quantity);
+        let is_reducing = self.quantity.is_positive() != signed.is_positive() && !self.quantity.is_zero();
+        if !is_reducing {
+            if self.quantity.is_zero() {
+                self.opened_at = Some(at);
+            }
+            self.quantity += signed;
+            self.cost += price.value(signed, multiplier);
+            return;
+        }
+        let closed = quantity.min(self.quantity.abs());
+        let released = if closed == self.quantity.abs() {
+            self.cost
+        } else {
+            let share = self.cost.counts() * i128::from(closed.counts());
+            Money::from_counts(divide_rounded(share, i128::from(self.quantity.abs().counts())))
+        };
+        self.realized += -price.value(side.signed(closed), multiplier) - released;
+        self.cost -= released;
+        self.quantity += side.signed(closed);
+        if self.quantity.is_zero() {
+            self.opened_at = None;
+        }
+        let beyond = quantity - closed;
+        if beyond.is_positive() {
+            self.fill(side, beyond, price, multiplier, at);
+        }
+    }
+
+    /// Average price of what is held; `None` when flat.
+    #[must_use]
+    pub fn average_price(&self, multiplier: i64) -> Option<Price> {
+        self.cost.per_share(self.quantity, multiplier)
+    }
+
+    /// Profit if it were closed at `price`, before commissions.
+    #[must_use]
+    pub fn unrealized(&self, price: Price, multiplier: i64) -> Money {
+        price.value(self.quantity, multiplier) - self.cost
+    }
+}
+
+/// One fill as it counts now.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Fill {
+    /// Its id, with the revision that counts.
+    pub exec_id: ExecId,
+    /// Revision behind the last dot of the id.
+    pub revision: u32,
+    /// Which instrument.
+    pub symbol: SymbolId,
+    /// Our order, when it was ours.
+    pub order_id: Option<OrderId>,
+    /// The trade it belongs to.
+    pub context: Option<ContextId>,
+    /// Bought or sold.
+    pub side: Side,
+    /// How much.
+    pub quantity: Quantity,
+    /// At which price.
+    pub price: Price,
+    /// When the engine learned of it.
+    pub at: Timestamp,
+    /// What it cost, once known.
+    pub commission: Option<Money>,
+}
+
+/// What taking in an execution changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// A new fill.
+    New {
+        /// What it cost, when that was known before the fill.
+        commission: Option<Money>,
+    },
+    /// A correction: the differences against what counted before.
+    Corrected {
+        /// Quantity now minus before.
+        quantity: Quantity,
+        /// Value now minus before, without multiplier.
+        value: Money,
+    },
+    /// Seen before: nothing changed.
+    Repeated,
+}
+
+/// The positions of every symbol, and the fills that they are the sum of.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    positions: Vec<Position>,
+    multipliers: Vec<i64>,
+    fills: IndexMap<Box<str>, Fill, FxBuildHasher>,
+    // Commission reports may come before their execution.
+    early_commissions: IndexMap<ExecId, Money, FxBuildHasher>,
+}
+
+impl Ledger {
+    /// Flat in every symbol.
+    #[must_use]
+    pub fn new(multipliers: Vec<i64>) -> Self {
+        Self { positions: vec![Position::default(); multipliers.len()], multipliers, ..Self::default() }
+    }
+
+    /// The position of a symbol.
+    #[must_use]
+    pub fn position(&self, symbol: SymbolId) -> &Position {
+        &self.positions[symbol.index()]
+    }
+
+    /// Every fill as it counts now, in the order of learning.
+    pub fn fills(&self) -> impl Iterator<Item = &Fill> {
+        self.fills.values()
+    }
+
+    /// Applies an execution once, whichever way and however often it comes; a correction (same id
+    /// with a higher number behind the last dot) replaces what it corrects.
+    pub fn apply(
+        &mut self,
+        execution: &Execution,
+        order_id: Option<OrderId>,
+        context: Option<ContextId>,
+        at: Timestamp,
+    ) -> Applied {
+        let (key, revision) = execution.exec_id.fill_and_revision();
+        let early = self.early_commissions.swap_remove(&execution.exec_id);
+        if let Some(fill) = self.fills.get_mut(key) {
+            if revision <= fill.revision {
+                return Applied::Repeated;
+            }
+            let applied = Applied::Corrected {
+                quantity: execution.quantity - fill.quantity,
+                value: execution.price.value(execution.quantity, 1) - fill.price.value(fill.quantity, 1),
+            };
+            fill.exec_id = execution.exec_id.clone();
+            fill.revision = revision;
+            fill.quantity = execution.quantity;
+            fill.price = execution.price;
+            let symbol = fill.symbol;
+            self.refold(symbol);
+            return applied;
+        }
+        let fill = Fill {
+            exec_id: execution.exec_id.clone(),
+            revision,
+            symbol: execution.symbol,
+            order_id,
+            context,
+            side: execution.side,
+            quantity: execution.quantity,
+            price: execution.price,
+            at,
+            commission: early,
+        };
+        self.fold(&fill);
+        self.fills.insert(key.into(), fill);
+        Applied::New { commission: early }
+    }
+
+    /// Notes what a fill cost; returns the fill and what it cost before, when the fill is known and
+    /// the cost is news.
+    pub fn on_commission(&mut self, exec_id: &ExecId, amount: Money) -> Option<(&Fill, Option<Money>)> {
+        let (key, _) = exec_id.fill_and_revision();
+        let Some(fill) = self.fills.get_mut(key) else {
+            self.early_commissions.insert(exec_id.clone(), amount);
+            return None;
+        };
+        let before = fill.commission.replace(amount);
+        if before == Some(amount) {
+            return None;
+        }
+        self.positions[fill.symbol.index()].commission += amount - before.unwrap_or_default();
+        Some((fill, before))
+    }
+
+    fn fold(&mut self, fill: &Fill) {
+        let index = fill.symbol.index();
+        let position = &mut self.positions[index];
+        if fill.quantity.is_positive() {
+            position.fill(fill.side, fill.quantity, fill.price, self.multipliers[index], fill.at);
+        }
+        position.commission += fill.commission.unwrap_or_default();
+    }
+
+    fn refold(&mut self, symbol: SymbolId) {
+        self.positions[symbol.index()] = Position::default();
+        let fills: Vec<Fill> = self.fills.values().filter(|fill| fill.symbol == symbol).cloned().collect();
+        for fill in &fills {
+            self.fold(fill);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! `Engine`: the core's engine, one call per event.
+
+use orderloom_core::config::EngineConfig;
+use orderloom_core::engine::Engine as CoreEngine;
+use orderloom_core::event::Event as CoreEvent;
+use orderloom_core::id::SymbolId;
+use orderloom_core::time::Timestamp;
+use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::command::{Command, Notice};
+use crate::event::Event;
+
+/// What the engine asks for and tells after one event.
+#[pyclass(frozen, module = "orderloom._core")]
+pub(crate) struct Outcome {
+    #[pyo3(get)]
+    commands: Vec<Py<Command>>,
+    #[pyo3(get)]
+    notices: Vec<Py<Notice>>,
+}
+
+/// Rules, trades, orders and positions of one account.
+#[pyclass(module = "orderloom._core")]
+pub(crate) struct Engine {
+    engine: CoreEngine,
+}
+
+impl Engine {
+    fn symbol(&self, symbol: u32) -> PyResult<SymbolId> {
+        let count = self.engine.config().instruments.len();
+        if (symbol as usize) < count {
+            return Ok(SymbolId(symbol));
+        }
+        Err(PyIndexError::new_err(format!("`symbol` must be below {count}, was `{symbol}`")))
+    }
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    fn new(config: &str) -> PyResult<Self> {
+        let config: EngineConfig = serde_json::from_str(config)
+            .map_err(|error| PyValueError::new_err(format!("engine configuration: {error}")))?;
+        let engine = CoreEngine::new(config).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(Self { engine })
+    }
+
+    /// `None` when the event led to nothing.
+    fn on_event(&mut self, py: Python<'_>, seq: u64, at: i64, event: &Event) -> PyResult<Option<Outcome>> {
+        if let Some(symbol) = event.kind.symbol() {
+            self.symbol(symbol.0)?;
+        }
+        let event = CoreEvent { seq, at: Timestamp(at), kind: event.kind.clone() };
+        let output = self.engine.on_event(&event);
+        if output.commands.is_empty() && output.notices.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Outcome {
+            commands: output
+                .commands
+                .iter()
+                .map(|command| Py::new(py, Command { command: command.clone() }))
+                .collect::<PyResult<_>>()?,
+            notices: output
+                .notices
+                .iter()
+                .map(|notice| Py::new(py, Notice { notice: notice.clone() }))
+                .collect::<PyResult<_>>()?,
+        }))
+    }
+
+    fn next_deadline(&self) -> Option<i64> {
+        self.engine.next_deadline().map(|at| at.0)
+    }
+
+    #[getter]
+    fn mode(&self) -> &'static str {
+        self.engine.mode().as_str()
+    }
+
+    /// Signed quantity, average price, realised profit and commissions, as decimal strings.
+    fn position(&self, symbol: u32) -> PyResult<(String, Option<String>, String, String)> {
+        let symbol = self.symbol(symbol)?;
+        let position = self.engine.position(symbol);
+        let multiplier = self.engine.config().instruments[symbol.index()].multiplier;
+        Ok((
+            position.quantity.to_string(),
+            position.average_price(multiplier).map(|price| price.to_string()),
+            position.realized.to_string(),
+            position.commission.to_string(),
+        ))
+    }
+
+    /// Profit if the position were closed at the last price; `None` when flat or without a price.
+    fn unrealized(&self, symbol: u32) -> PyResult<Option<String>> {
+        let symbol = self.symbol(symbol)?;
+        let (position, multiplier) =
+            (self.engine.position(symbol), self.engine.config().instruments[symbol.index()].multiplier);
+        Ok(self
+            .engine
+            .mark(symbol)
+            .filter(|_| !position.quantity.is_zero())
+            .map(|price| position.unrealized(price, multiplier).to_string()))
+    }
+
+    /// The last price of a symbol as a decimal string.
+    fn mark(&self, symbol: u32) -> PyResult<Option<String>> {
+        Ok(self.engine.mark(self.symbol(symbol)?).map(|price| price.to_string()))
+    }
+
+    /// Profit of the run as a decimal string.
+    fn profit(&self) -> String {
+        self.engine.profit().to_string()
+    }
+
+    /// Every order that may still do something, as JSON: `order_id`, `symbol`, `role`, `side`,
+    /// `quantity`, `filled`, `phase`, `limit_price`, `stop_price`.
+    fn live_orders(&self) -> String {
+        let live: Vec<_> = self
+            .engine
+            .orders()
+            .iter()
+            .filter(|order| !order.is_done())
+            .map(|order| {
+                serde_json::json!({
+                    "order_id": order.ticket.order_id,
+                    "order_ref": order.ticket.order_ref,
+                    "symbol": order.ticket.symbol,
+                    "role": order.role,
+                    "side": order.ticket.side,
+                    "quantity": order.total(),
+                    "filled": order.cum_qty,
+                    "phase": order.phase(),
+                    "limit_price": order.ticket.order_type.limit_price(),
+                    "stop_price": order.ticket.order_type.stop_price(),
+                })
+            })
+            .collect();
+        serde_json::Value::from(live).to_string()
+    }
+
+    /// Every fill as it counts now, as JSON.
+    fn fills(&self) -> String {
+        let fills: Vec<_> = self
+            .engine
+            .ledger()
+            .fills()
+            .map(|fill| {
+                serde_json::json!({
+                    "exec_id": fill.exec_id,
+                    "symbol": fill.symbol,
+                    "order_id": fill.order_id,
+                    "side": fill.side,
+                    "quantity": fill.quantity,
+                    "price": fill.price,
+                    "at": fill.at,
+                    "commission": fill.commission,
+                })
+            })
+            .collect();
+        serde_json::Value::from(fills).to_string()
+    }
+
+    /// The open trade of a symbol as JSON, or `None`: `context`, `side`, `phase`, `tranches`, `rule`.
+    fn context(&self, symbol: u32) -> PyResult<Option<String>> {
+        Ok(self.engine.context(self.symbol(symbol)?).map(|context| {
+            serde_json::json!({
+                "context": context.id,
+                "side": context.side,
+                "phase": context.phase(self.engine.orders()).as_str(),
+                "tranches": context.brackets.len(),
+                "rule": context.rule,
+                "quantity": context.open_quantity(self.engine.orders()),
+                "uncovered_max_ns": context.uncovered_max,
+            })
+            .to_string()
+        }))
+    }
+}
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Outcome>()?;
+    module.add_class::<Engine>()
+}
