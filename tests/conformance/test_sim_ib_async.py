@@ -14,6 +14,7 @@ from ib_async import (
     LimitOrder,
     MarketOrder,
     Order,
+    OrderState,
     RequestError,
     Stock,
     StopOrder,
@@ -47,13 +48,15 @@ T = TypeVar("T")
 class Exchange:
     """The simulated TWS with a hand on its clock and its market."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, venue: str, **options: Any) -> None:
         self.now = OPEN
-        self.tws = SimulatedTws(core.Venue("{}"), [AAPL, MSFT], clock=lambda: self.now, **options)
+        self.tws = SimulatedTws(core.Venue(venue), [AAPL, MSFT], clock=lambda: self.now, **options)
 
-    def quote(self, bid: float, ask: float, con_id: int = AAPL.con_id) -> None:
+    def quote(
+        self, bid: float, ask: float, con_id: int = AAPL.con_id, size: float = 10_000.0
+    ) -> None:
         self.now += SECOND
-        self.tws.publish_quote(self.now, con_id, bid, ask, 10_000.0, 10_000.0)
+        self.tws.publish_quote(self.now, con_id, bid, ask, size, size)
 
     def trade(self, price: float, size: float = 10_000.0) -> None:
         self.now += SECOND
@@ -68,8 +71,8 @@ class Exchange:
 
 
 @asynccontextmanager
-async def opened(**options: Any) -> AsyncIterator[Exchange]:
-    exchange = Exchange(**options)
+async def opened(venue: str = "{}", **options: Any) -> AsyncIterator[Exchange]:
+    exchange = Exchange(venue, **options)
     await exchange.tws.start()
     exchange.quote(99.99, 100.01)
     try:
@@ -195,6 +198,90 @@ async def test_a_refused_order_leaves_nothing_alive() -> None:
         assert (homeless.order.orderId, 321) in errors
         assert await answered(ib.reqAllOpenOrdersAsync()) == []
         ib.disconnect()
+
+
+async def test_a_stop_that_triggers_cancels_the_target() -> None:
+    async with opened() as exchange:
+        ib = await exchange.connect()
+        entry, target, stop = (
+            ib.placeOrder(STOCK, order) for order in bracket(ib, 100, 100.5, 105.0, 98.0)
+        )
+        await until(entry.isDone)
+        exchange.quote(97.9, 97.95)
+        exchange.trade(97.9)
+        await until(lambda: stop.isDone() and target.isDone())
+        assert (stop.orderStatus.status, stop.filled()) == ("Filled", 100)
+        assert (target.orderStatus.status, target.filled()) == ("Cancelled", 0)
+        await until(lambda: ib.positions() == [])
+        ib.disconnect()
+
+
+async def test_partial_fills_add_up_and_the_rest_can_be_cancelled() -> None:
+    async with opened('{"fill": {"max_fraction_of_volume": 1.0}}') as exchange:
+        ib = await exchange.connect()
+        trade = ib.placeOrder(STOCK, LimitOrder("BUY", 100, 99.0, tif="GTC"))
+        await until(lambda: trade.orderStatus.status == "Submitted")
+        exchange.quote(98.9, 99.0, size=30.0)
+        await until(lambda: trade.filled() == 30)
+        assert (trade.orderStatus.remaining, trade.isDone()) == (70, False)
+        exchange.quote(98.8, 98.9, size=50.0)
+        await until(lambda: trade.filled() == 80)
+        ib.cancelOrder(trade.order)
+        await until(lambda: trade.orderStatus.status == "Cancelled")
+        assert (trade.orderStatus.filled, trade.orderStatus.remaining) == (80, 20)
+        shares = [(fill.execution.shares, fill.execution.cumQty) for fill in trade.fills]
+        assert shares == [(30, 30), (50, 80)]
+        await until(lambda: [each.position for each in ib.positions()] == [80])
+        ib.disconnect()
+
+
+async def test_a_refused_modification_leaves_the_order_alive_as_it_was() -> None:
+    async with opened() as exchange:
+        ib = await exchange.connect()
+        errors = errors_of(ib)
+        trade = ib.placeOrder(STOCK, LimitOrder("BUY", 100, 90.0, tif="GTC", orderRef="old"))
+        await until(lambda: trade.orderStatus.status == "Submitted")
+        trade.order.lmtPrice = 90.001
+        trade.order.outsideRth = True
+        ib.placeOrder(STOCK, trade.order)
+        await until(lambda: (trade.order.orderId, 110) in errors)
+        observer = await exchange.connect(2)  # ib_async keeps the edit on the Trade it knows
+        (listed,) = await answered(observer.reqAllOpenOrdersAsync())
+        assert (listed.order.lmtPrice, listed.order.outsideRth) == (90.0, False)
+        assert listed.orderStatus.status == "Submitted"
+        for each in (ib, observer):
+            each.disconnect()
+
+
+async def test_an_order_beyond_the_account_s_means_is_refused_and_so_is_its_what_if() -> None:
+    async with opened('{"cash": "1000"}') as exchange:
+        ib = await exchange.connect()
+        errors = errors_of(ib)
+        trade = ib.placeOrder(STOCK, LimitOrder("BUY", 10_000, 100.0, tif="DAY", orderRef="big"))
+        await until(lambda: (trade.order.orderId, 201) in errors)
+        await until(lambda: trade.orderStatus.status == "Inactive")
+        assert trade.order.orderRef == "big"
+        assert await answered(ib.reqAllOpenOrdersAsync()) == []
+        nonsense = Order(action="BUY", totalQuantity=10, orderType="NONSENSE")
+        # ib_async hands back an empty list, whatever its signature says.
+        assert not isinstance(await answered(ib.whatIfOrderAsync(STOCK, nonsense)), OrderState)
+        ib.disconnect()
+
+
+async def test_a_trailing_stop_is_echoed_with_the_level_it_has_reached() -> None:
+    async with opened() as exchange:
+        ib = await exchange.connect()
+        entry = ib.placeOrder(STOCK, MarketOrder("BUY", 10, tif="DAY"))
+        trail = Order(action="SELL", totalQuantity=10, orderType="TRAIL", auxPrice=2.0, tif="GTC")
+        held = ib.placeOrder(STOCK, trail)
+        await until(lambda: entry.isDone() and held.orderStatus.permId)
+        exchange.quote(104.99, 105.01)
+        exchange.trade(105.0)
+        observer = await exchange.connect(2)  # ib_async keeps the first level on a Trade it knows
+        (listed,) = await answered(observer.reqAllOpenOrdersAsync())
+        assert (listed.order.auxPrice, listed.order.trailStopPrice) == (2.0, 103.0)
+        for each in (ib, observer):
+            each.disconnect()
 
 
 @pytest.mark.parametrize("version", range(157, 179))

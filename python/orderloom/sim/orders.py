@@ -94,14 +94,10 @@ class OrderDesk:
             client.error(order_id, 391, f"The time or time-zone entered is invalid: {error}")
             return
         record = OrderRecord(request, instrument)
+        if request.is_what_if:
+            self._tell_impact(client, record, order, at)
+            return
         try:
-            if request.is_what_if:
-                impact = json.loads(self._venue.what_if(at, json.dumps(order)))
-                overlay = what_if_overlay(
-                    request, client.client_id, self._account, self._currency, impact
-                )
-                client.send(record.open_order(client.version, overlay))
-                return
             events = self._venue.place(at, json.dumps(order))
         except ValueError as error:
             client.error(order_id, 321, f"Error validating request: cause - {error}")
@@ -176,6 +172,19 @@ class OrderDesk:
                 if event.get("commission") is not None:
                     client.send(replies.commission(_commission(event, self._currency)))
         client.send(replies.execution_end(request_id))
+
+    def _tell_impact(
+        self, client: OrderClient, record: OrderRecord, order: dict[str, Any], at: int
+    ) -> None:
+        """Tell margin and commission of an order, or why it could not be placed."""
+        request = record.request
+        try:
+            impact = json.loads(self._venue.what_if(at, json.dumps(order)))
+        except ValueError as error:
+            client.error(request.order_id, 201, f"Order rejected - reason: {error}")
+            return
+        overlay = what_if_overlay(request, client.client_id, self._account, self._currency, impact)
+        client.send(record.open_order(client.version, overlay))
 
     def _open_order(self, event: VenueEvent) -> None:
         key = event["client_id"], event["order_id"]
