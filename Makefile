@@ -35,7 +35,7 @@ $(BUILD)/tools:
 
 # In release, as it is shipped. `maturin` installs the package in place: Python changes need no build.
 $(BUILD)/extension: $(RUST) pyproject.toml .venv/installed
-	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release --quiet
+	PIP_QUIET=1 VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release --quiet
 	@mkdir -p $(BUILD) && touch $@
 
 .PHONY: develop
