@@ -18,7 +18,7 @@ CRATES = {
     "orderloom-py": {"orderloom-core", "orderloom-sim"},
 }
 ADAPTERS = {"feeds", "journal", "signals", "sim", "tws"}
-TOPS = {"app", "backtest", "cli", "monitor", "replay", "report", "runner"}
+TOPS = {"app", "backtest", "cli", "config", "monitor", "replay", "report", "runner"}
 """What stands on top: it may use everything, and only its own kind may use it."""
 
 
