@@ -1,1 +1,39 @@
 //! A simulated exchange and account: one command in, its events out, from a seed.
+//!
+//! The mirror of the engine: it reads no clock, file or socket, so the same seed and the same commands
+//! give the same bytes. It stands behind the simulated TWS and behind back-tests alike. It models IBKR
+//! and is not IBKR: where two readings of TWS exist, `config` has a switch for each.
+//!
+//! Reading order: `config`, `request` and `event` are the border; `venue` takes the commands;
+//! `admission` judges orders, `matching` fills them, `family` and `oca` carry a fill to other orders.
+
+mod account;
+mod admission;
+mod backtest;
+mod bars;
+mod config;
+mod costs;
+mod event;
+mod family;
+mod ledger;
+mod market;
+mod matching;
+mod oca;
+mod order;
+mod order_types;
+mod random;
+mod request;
+mod venue;
+
+pub use account::{AccountValues, PositionValue, WhatIf};
+pub use backtest::{Backtest, Observer, to_core};
+pub use bars::bar_path;
+pub use config::{
+    AccountType, ChildrenAfterPartialCancel, ChildrenStart, CommissionPlan, FillConfig, OcaMemberCancel,
+    OcaReduction, RejectStatus, VenueConfig,
+};
+pub use event::{Commission, Execution, OpenOrder, OrderError, PositionReport, Status, VenueEvent};
+pub use ledger::Holding;
+pub use market::{Listing, SecType};
+pub use request::{ClientId, ConId, OrderKey, OrderKind, OrderRequest, TimeInForce};
+pub use venue::{Completed, ReportedExecution, Venue, VenueError};

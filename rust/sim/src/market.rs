@@ -1,0 +1,295 @@
+//! One instrument's market: what is quoted, what was printed, and how much of it is left for us.
+
+use orderloom_core::decimal::{ONE, Price, Quantity, divide_rounded};
+use orderloom_core::event::Side;
+use serde::{Deserialize, Serialize};
+
+use crate::order::OrderIndex;
+use crate::order_types::Direction;
+use crate::request::ConId;
+
+/// An instrument as the venue lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    /// Its number.
+    pub con_id: ConId,
+    /// Its name, for messages.
+    pub symbol: Box<str>,
+    /// Its kind, which decides commission and the usual trigger method.
+    pub sec_type: SecType,
+    /// ISO currency.
+    pub currency: Box<str>,
+    /// Smallest price step; positive.
+    pub tick: Price,
+    /// Units of the underlying per contract; positive.
+    #[serde(with = "whole_number")]
+    pub multiplier: i64,
+}
+
+/// TWS secType of what this venue trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SecType {
+    /// A share.
+    #[serde(rename = "STK")]
+    Stock,
+    /// An option.
+    #[serde(rename = "OPT")]
+    Option,
+    /// A future.
+    #[serde(rename = "FUT")]
+    Future,
+    /// A pair of currencies.
+    #[serde(rename = "CASH")]
+    Cash,
+}
+
+/// A whole number that crosses as text, like every number of the border.
+mod whole_number {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(|_| D::Error::custom(format_args!("expected a whole number, found `{text}`")))
+    }
+}
+
+/// What one side of a quote shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Level {
+    pub(crate) price: Price,
+    /// `None` when the size is unknown, hence no limit to what fills.
+    pub(crate) left: Option<Quantity>,
+}
+
+/// Best bid and ask.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Quote {
+    pub(crate) bid: Option<Level>,
+    pub(crate) ask: Option<Level>,
+}
+
+/// A print that is being matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Print {
+    /// Where the price goes; equal to the last price for a jump.
+    pub(crate) to: Price,
+    /// `None` when the size is unknown.
+    pub(crate) left: Option<Quantity>,
+}
+
+/// How a stop is triggered. Source: IBKR's TWS user guide, stop trigger methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TriggerMethod {
+    DoubleBidAsk,
+    Last,
+    DoubleLast,
+    BidAsk,
+    LastOrBidAsk,
+    Middle,
+}
+
+impl TriggerMethod {
+    /// The method with TWS number `code`; 0 is the usual one of `sec_type`.
+    pub(crate) const fn of(code: u8, sec_type: SecType) -> Option<Self> {
+        match (code, sec_type) {
+            (0, SecType::Stock | SecType::Future) | (2, _) => Some(Self::Last),
+            (0, SecType::Option) | (1, _) => Some(Self::DoubleBidAsk),
+            (0, SecType::Cash) | (4, _) => Some(Self::BidAsk),
+            (3, _) => Some(Self::DoubleLast),
+            (7, _) => Some(Self::LastOrBidAsk),
+            (8, _) => Some(Self::Middle),
+            _ => None,
+        }
+    }
+}
+
+/// One instrument's market and the live orders in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Market {
+    pub(crate) listing: Listing,
+    pub(crate) is_open: bool,
+    pub(crate) quote: Quote,
+    pub(crate) quote_before: Quote,
+    /// Where the price stands; inside a sweep, how far it has come.
+    pub(crate) last: Option<Price>,
+    pub(crate) last_before: Option<Price>,
+    pub(crate) print: Option<Print>,
+    /// In order of arrival.
+    pub(crate) live: Vec<OrderIndex>,
+}
+
+impl Market {
+    pub(crate) const fn new(listing: Listing, is_open: bool) -> Self {
+        Self {
+            listing,
+            is_open,
+            quote: Quote { bid: None, ask: None },
+            quote_before: Quote { bid: None, ask: None },
+            last: None,
+            last_before: None,
+            print: None,
+            live: Vec::new(),
+        }
+    }
+
+    /// Whether fills come from quotes; otherwise they come from prints.
+    pub(crate) const fn is_quoted(&self) -> bool {
+        self.quote.bid.is_some() || self.quote.ask.is_some()
+    }
+
+    /// Whether an order can find its counterpart in this instant.
+    pub(crate) const fn has_liquidity_now(&self) -> bool {
+        self.is_quoted() || self.print.is_some()
+    }
+
+    /// The price that a position is worth: last, else the middle, else the one side quoted.
+    pub(crate) fn mark(&self) -> Option<Price> {
+        self.last.or_else(|| match (self.quote.bid, self.quote.ask) {
+            (Some(bid), Some(ask)) => Some(middle(bid.price, ask.price)),
+            (Some(level), None) | (None, Some(level)) => Some(level.price),
+            (None, None) => None,
+        })
+    }
+
+    /// The price that an order of `side` with no limit would pay now.
+    pub(crate) fn touch(&self, side: Side) -> Option<Price> {
+        let opposite = match side {
+            Side::Buy => self.quote.ask,
+            Side::Sell => self.quote.bid,
+        };
+        opposite.map(|level| level.price).or(self.last)
+    }
+
+    /// What an order could take next: where on the way, and how much (`None`: any amount).
+    ///
+    /// A quoted market fills at the opposite side of the quote. A market known from prints alone fills
+    /// while one is matched: where the price stands, or at the limit once it gets there.
+    pub(crate) fn offer(
+        &self,
+        side: Side,
+        limit: Option<Price>,
+        needs_through: bool,
+    ) -> Option<(Option<Price>, Price, Option<Quantity>)> {
+        // A buy limit is met from above.
+        let meets = match side {
+            Side::Buy => Direction::Down,
+            Side::Sell => Direction::Up,
+        };
+        if self.is_quoted() {
+            let level = match side {
+                Side::Buy => self.quote.ask?,
+                Side::Sell => self.quote.bid?,
+            };
+            let is_met = limit.is_none_or(|limit| meets.reaches(limit, level.price));
+            return (is_met && has_some(level.left)).then_some((self.last, level.price, level.left));
+        }
+        let (print, from) = (self.print.filter(|print| has_some(print.left))?, self.last?);
+        let price = match limit {
+            None => from,
+            Some(limit) => {
+                let first = meets.first_reach(limit, from, print.to)?;
+                if needs_through && first == limit && print.to == limit {
+                    return None;
+                }
+                first
+            }
+        };
+        Some((Some(price), price, print.left))
+    }
+
+    /// Takes `quantity` from what an order of `side` was offered.
+    pub(crate) fn take(&mut self, side: Side, quantity: Quantity) {
+        let left = if self.is_quoted() {
+            let level = match side {
+                Side::Buy => &mut self.quote.ask,
+                Side::Sell => &mut self.quote.bid,
+            };
+            level.as_mut().and_then(|level| level.left.as_mut())
+        } else {
+            self.print.as_mut().and_then(|print| print.left.as_mut())
+        };
+        if let Some(left) = left {
+            *left -= quantity;
+        }
+    }
+
+    /// Where on the way the market reaches `level`: `Some(None)` here and now.
+    pub(crate) fn reach(
+        &self,
+        method: TriggerMethod,
+        level: Price,
+        direction: Direction,
+    ) -> Option<Option<Price>> {
+        let here = |is_reached: bool| is_reached.then_some(self.last);
+        let last = || {
+            let (from, to) = (self.last?, self.print.map_or(self.last?, |print| print.to));
+            direction.first_reach(level, from, to).map(Some)
+        };
+        let quoted = |quote: &Quote| {
+            // Upwards the bid must get there, downwards the ask.
+            let side = match direction {
+                Direction::Up => quote.bid,
+                Direction::Down => quote.ask,
+            };
+            side.is_some_and(|side| direction.reaches(level, side.price))
+        };
+        match method {
+            TriggerMethod::Last => last(),
+            TriggerMethod::DoubleLast => {
+                if self.last_before.is_some_and(|before| direction.reaches(level, before)) {
+                    last()
+                } else {
+                    None
+                }
+            }
+            TriggerMethod::BidAsk => here(quoted(&self.quote)),
+            TriggerMethod::DoubleBidAsk => here(quoted(&self.quote) && quoted(&self.quote_before)),
+            TriggerMethod::LastOrBidAsk => here(quoted(&self.quote)).or_else(last),
+            TriggerMethod::Middle => match (self.quote.bid, self.quote.ask) {
+                (Some(bid), Some(ask)) => here(direction.reaches(level, middle(bid.price, ask.price))),
+                _ => None,
+            },
+        }
+    }
+
+    /// The price that a trailing stop of `side` follows.
+    pub(crate) fn reference(&self, method: TriggerMethod, side: Side) -> Option<Price> {
+        let quoted = || match side {
+            Side::Buy => self.quote.bid,
+            Side::Sell => self.quote.ask,
+        };
+        match method {
+            TriggerMethod::Last | TriggerMethod::DoubleLast => self.last,
+            TriggerMethod::BidAsk | TriggerMethod::DoubleBidAsk => quoted().map(|level| level.price),
+            TriggerMethod::LastOrBidAsk => self.last.or_else(|| quoted().map(|level| level.price)),
+            TriggerMethod::Middle => Some(middle(self.quote.bid?.price, self.quote.ask?.price)),
+        }
+    }
+}
+
+/// The part of a displayed or printed `size` that our orders may take; `None` when it is unknown.
+pub(crate) fn takeable(size: Quantity, fraction_counts: i64) -> Option<Quantity> {
+    if !size.is_positive() {
+        return None;
+    }
+    if fraction_counts == ONE {
+        return Some(size);
+    }
+    let share = divide_rounded(i128::from(size.counts()) * i128::from(fraction_counts), i128::from(ONE));
+    // The fraction is at most 1.
+    Some(Quantity::from_counts(share as i64).whole())
+}
+
+fn has_some(left: Option<Quantity>) -> bool {
+    left.is_none_or(Quantity::is_positive)
+}
+
+const fn middle(bid: Price, ask: Price) -> Price {
+    Price::from_counts(bid.counts().midpoint(ask.counts()))
+}

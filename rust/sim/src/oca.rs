@@ -1,0 +1,157 @@
+//! One-cancels-all groups: what a fill of one member does to the others.
+//!
+//! Type 1 cancels them; types 2 and 3 reduce them by the share of the member's remaining quantity that
+//! was filled. Types 1 and 2 act in the same instant, because "with block" keeps only one member at
+//! the exchange; type 3 follows `VenueConfig::oca_reduction`.
+
+use std::collections::BTreeMap;
+
+use orderloom_core::decimal::{ONE, Quantity, divide_rounded};
+use orderloom_core::time::Timestamp;
+
+use crate::config::OcaReduction;
+use crate::event::VenueEvent;
+use crate::order::{Ending, OrderIndex};
+use crate::venue::Venue;
+
+/// A group's place in the venue's list of groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GroupIndex(u32);
+
+/// All groups by name. Their order is that of first mention.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Groups {
+    by_name: BTreeMap<Box<str>, GroupIndex>,
+    groups: Vec<Group>,
+}
+
+#[derive(Debug, Clone)]
+struct Group {
+    name: Box<str>,
+    /// In order of arrival, ended ones included.
+    members: Vec<OrderIndex>,
+}
+
+impl Groups {
+    pub(crate) fn name(&self, group: GroupIndex) -> &str {
+        &self.groups[group.0 as usize].name
+    }
+
+    pub(crate) fn join(&mut self, name: &str, member: OrderIndex) -> GroupIndex {
+        let group = self.by_name.get(name).copied().unwrap_or_else(|| {
+            let group = GroupIndex(self.groups.len() as u32);
+            self.by_name.insert(name.into(), group);
+            self.groups.push(Group { name: name.into(), members: Vec::new() });
+            group
+        });
+        self.groups[group.0 as usize].members.push(member);
+        group
+    }
+
+    fn others(&self, group: GroupIndex, member: OrderIndex) -> Vec<OrderIndex> {
+        self.groups[group.0 as usize].members.iter().copied().filter(|&other| other != member).collect()
+    }
+}
+
+/// A reduction on its way from one exchange to another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LateReduction {
+    member: OrderIndex,
+    by: Quantity,
+    /// When it arrives; `None`: at the end of the next command.
+    pub(crate) due: Option<Timestamp>,
+    /// The command that caused it.
+    turn: u64,
+}
+
+impl Venue {
+    /// Carries a fill of `quantity` out of `remaining_before` to the other members of the group.
+    pub(crate) fn reduce_group(
+        &mut self,
+        filled: OrderIndex,
+        quantity: Quantity,
+        remaining_before: Quantity,
+        out: &mut Vec<VenueEvent>,
+    ) {
+        let order = &self.orders[filled.index()];
+        let Some(group) = order.group else { return };
+        let kind = order.request.oca_type;
+        for other in self.groups.others(group, filled) {
+            let member = &self.orders[other.index()];
+            if !member.is_live() {
+                continue;
+            }
+            if kind == 1 {
+                self.end(other, Ending::Cancelled, out);
+                continue;
+            }
+            let by = proportional(member.remaining(), quantity, remaining_before);
+            if kind != 2 && self.config.oca_reduction == OcaReduction::Lagging {
+                let due = self.config.oca_lag_ns.map(|lag| self.now + lag);
+                self.next_due = self.next_due.min(due.unwrap_or(Timestamp::MAX));
+                self.late_reductions.push(LateReduction { member: other, by, due, turn: self.turn });
+            } else {
+                self.reduce(other, by, out);
+            }
+        }
+    }
+
+    fn reduce(&mut self, member: OrderIndex, by: Quantity, out: &mut Vec<VenueEvent>) {
+        let is_growing = self.is_growing(member);
+        let order = &mut self.orders[member.index()];
+        if !order.is_live() || by.is_zero() {
+            return;
+        }
+        if by >= order.remaining() && !is_growing {
+            self.end(member, Ending::Cancelled, out);
+        } else {
+            order.reduced += by.min(order.remaining());
+            self.tell(member, out);
+        }
+    }
+
+    /// Whether a reduction that ends the order is on its way.
+    pub(crate) fn is_ending_late(&self, member: OrderIndex) -> bool {
+        let by = self.late_reductions.iter().filter(|late| late.member == member).map(|late| late.by);
+        by.sum::<Quantity>() >= self.orders[member.index()].remaining()
+    }
+
+    pub(crate) fn reduce_when_due(&mut self, out: &mut Vec<VenueEvent>) {
+        let now = self.now;
+        self.reduce_late(|late| late.due.is_some_and(|due| due <= now), out);
+    }
+
+    pub(crate) fn reduce_after_turn(&mut self, out: &mut Vec<VenueEvent>) {
+        let turn = self.turn;
+        self.reduce_late(|late| late.due.is_none() && late.turn < turn, out);
+    }
+
+    fn reduce_late(&mut self, is_due: impl Fn(&LateReduction) -> bool, out: &mut Vec<VenueEvent>) {
+        let (due, rest) = self.late_reductions.iter().copied().partition(is_due);
+        self.late_reductions = rest;
+        for late in Vec::<LateReduction>::into_iter(due) {
+            self.reduce(late.member, late.by, out);
+        }
+    }
+
+    /// Cancels the other members after one was cancelled by hand.
+    pub(crate) fn cancel_group(&mut self, cancelled: OrderIndex, out: &mut Vec<VenueEvent>) {
+        let Some(group) = self.orders[cancelled.index()].group else { return };
+        for other in self.groups.others(group, cancelled) {
+            if self.orders[other.index()].is_live() {
+                self.end(other, Ending::Cancelled, out);
+            }
+        }
+    }
+}
+
+/// `remaining` × `part` / `whole`, to the nearest whole unit, all of it when the parts are equal.
+fn proportional(remaining: Quantity, part: Quantity, whole: Quantity) -> Quantity {
+    if part == whole {
+        return remaining;
+    }
+    let product = i128::from(remaining.counts()) * i128::from(part.counts());
+    let units = divide_rounded(product, i128::from(whole.counts()) * i128::from(ONE));
+    // Smaller than `remaining`, which fits.
+    Quantity::from_units(units as i64).min(remaining)
+}

@@ -1,0 +1,211 @@
+//! An order as the venue holds it.
+
+use orderloom_core::decimal::{Money, Price, Quantity};
+use orderloom_core::event::OrderStatus;
+use orderloom_core::id::{PermId, SymbolId};
+use orderloom_core::time::Timestamp;
+
+use crate::config::RejectStatus;
+use crate::event::{OpenOrder, Status};
+use crate::market::TriggerMethod;
+use crate::oca::GroupIndex;
+use crate::order_types::Terms;
+use crate::request::{OrderKind, OrderRequest, TimeInForce};
+
+/// An order's place in the venue's list of all orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct OrderIndex(pub(crate) u32);
+
+impl OrderIndex {
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// How far an order has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Not transmitted.
+    Held,
+    /// Waits for its parent.
+    Waiting,
+    /// May trigger and fill.
+    Active,
+    Ended(Ending),
+}
+
+/// How an order ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Filled,
+    Cancelled,
+    Expired,
+    Rejected,
+}
+
+/// An order, what it has filled, and how it hangs together with others.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    /// As asked, with the latest accepted change.
+    pub(crate) request: OrderRequest,
+    pub(crate) perm_id: PermId,
+    pub(crate) symbol: SymbolId,
+    pub(crate) terms: Terms,
+    pub(crate) trigger_method: TriggerMethod,
+    pub(crate) stage: Stage,
+    /// What of the asked quantity may work: less for a child that follows its parent's fills.
+    pub(crate) share: Quantity,
+    /// What its OCA group has taken off.
+    pub(crate) reduced: Quantity,
+    pub(crate) filled: Quantity,
+    /// Sum of price × quantity, without multiplier.
+    pub(crate) paid: Money,
+    /// Commission of all fills.
+    pub(crate) commission: Money,
+    pub(crate) last_fill_price: Price,
+    pub(crate) parent: Option<OrderIndex>,
+    pub(crate) children: Vec<OrderIndex>,
+    pub(crate) group: Option<GroupIndex>,
+    /// Whether it has lived through a session's close.
+    pub(crate) is_past_close: bool,
+    /// What was last told, so that only changes are.
+    pub(crate) told: Option<(OrderStatus, &'static str)>,
+    pub(crate) ended_at: Timestamp,
+}
+
+impl Order {
+    /// Total quantity as it stands.
+    pub(crate) fn total(&self) -> Quantity {
+        self.share - self.reduced
+    }
+
+    /// FIX LeavesQty; below zero never.
+    pub(crate) fn remaining(&self) -> Quantity {
+        (self.total() - self.filled).max(Quantity::ZERO)
+    }
+
+    pub(crate) const fn is_live(&self) -> bool {
+        !matches!(self.stage, Stage::Ended(_))
+    }
+
+    /// Whether it may work and trigger while the regular session is closed.
+    ///
+    /// TWS ignores `outsideRth` on plain market orders.
+    pub(crate) fn works_outside_session(&self) -> bool {
+        self.request.outside_rth && self.request.order_type != OrderKind::Market
+    }
+
+    pub(crate) const fn ending(&self) -> Option<Ending> {
+        match self.stage {
+            Stage::Ended(ending) => Some(ending),
+            Stage::Held | Stage::Waiting | Stage::Active => None,
+        }
+    }
+
+    pub(crate) const fn finish(&mut self, ending: Ending, at: Timestamp) {
+        self.stage = Stage::Ended(ending);
+        self.ended_at = at;
+    }
+
+    /// Whether the end of the session ends it.
+    pub(crate) const fn is_for_the_day(&self) -> bool {
+        matches!(self.request.tif, TimeInForce::Day | TimeInForce::Ioc | TimeInForce::Fok)
+    }
+
+    /// Whether what does not fill at once is cancelled.
+    pub(crate) const fn is_immediate(&self) -> bool {
+        matches!(self.request.tif, TimeInForce::Ioc | TimeInForce::Fok)
+    }
+
+    /// The least quantity that its next fill may have.
+    pub(crate) fn smallest_fill(&self) -> Quantity {
+        if self.request.all_or_none || self.request.tif == TimeInForce::Fok {
+            return self.remaining();
+        }
+        match self.request.min_quantity {
+            Some(least) if self.filled.is_zero() => least.min(self.remaining()),
+            _ => Quantity::ZERO,
+        }
+    }
+
+    pub(crate) fn average_price(&self) -> Price {
+        self.paid.per_share(self.filled, 1).unwrap_or_default()
+    }
+
+    /// When it ends by itself, if it does.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        self.request.good_till.filter(|_| self.request.tif == TimeInForce::Gtd && self.is_live())
+    }
+
+    pub(crate) fn status(&self, is_open: bool, reject: RejectStatus) -> OrderStatus {
+        match self.stage {
+            Stage::Held | Stage::Waiting => OrderStatus::PreSubmitted,
+            Stage::Active => {
+                let is_working = self.terms.trigger.is_none() && (is_open || self.works_outside_session());
+                if is_working { OrderStatus::Submitted } else { OrderStatus::PreSubmitted }
+            }
+            Stage::Ended(Ending::Filled) => OrderStatus::Filled,
+            Stage::Ended(Ending::Cancelled | Ending::Expired) => OrderStatus::Cancelled,
+            Stage::Ended(Ending::Rejected) => match reject {
+                RejectStatus::Inactive | RejectStatus::Nothing => OrderStatus::Inactive,
+                RejectStatus::Cancelled => OrderStatus::Cancelled,
+            },
+        }
+    }
+
+    pub(crate) const fn why_held(&self) -> &'static str {
+        match self.stage {
+            Stage::Waiting => "child",
+            Stage::Held | Stage::Active | Stage::Ended(_) => "",
+        }
+    }
+
+    pub(crate) fn status_report(&self, status: OrderStatus) -> Status {
+        Status {
+            client_id: self.request.client_id,
+            order_id: self.request.order_id,
+            perm_id: self.perm_id,
+            status,
+            filled: self.filled,
+            remaining: self.remaining(),
+            avg_fill_price: self.average_price(),
+            last_fill_price: self.last_fill_price,
+            parent_id: self.request.parent_id,
+            why_held: self.why_held().into(),
+        }
+    }
+
+    pub(crate) fn open_order(&self, status: OrderStatus, oca_group: &str, account: &str) -> OpenOrder {
+        let request = &self.request;
+        OpenOrder {
+            client_id: request.client_id,
+            order_id: request.order_id,
+            perm_id: self.perm_id,
+            con_id: request.con_id,
+            account: account.into(),
+            action: request.action,
+            quantity: self.total(),
+            order_type: request.order_type.clone(),
+            limit_price: request.limit_price,
+            stop_price: request.stop_price,
+            trail_percent: request.trail_percent,
+            trail_stop_price: self.terms.trail_stop().or(request.trail_stop_price),
+            limit_offset: request.limit_offset,
+            tif: request.tif.clone(),
+            good_till: request.good_till,
+            parent_id: self.request.parent_id,
+            oca_group: oca_group.into(),
+            oca_type: if request.oca_type == 0 { 3 } else { request.oca_type },
+            outside_rth: request.outside_rth,
+            trigger_method: request.trigger_method,
+            order_ref: request.order_ref.clone(),
+            status,
+            filled: self.filled,
+            remaining: self.remaining(),
+            avg_fill_price: self.average_price(),
+            last_fill_price: self.last_fill_price,
+            why_held: self.why_held().into(),
+            commission: None,
+        }
+    }
+}

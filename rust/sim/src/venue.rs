@@ -1,0 +1,449 @@
+//! The venue: takes one command, pushes its events into the caller's list.
+//!
+//! Market data that touches no order costs a few comparisons and allocates nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use orderloom_core::decimal::{Money, Price, Quantity};
+use orderloom_core::event::OrderStatus;
+use orderloom_core::id::{PermId, SymbolId};
+use orderloom_core::time::Timestamp;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::config::VenueConfig;
+use crate::event::{Execution, OpenOrder, OrderError, VenueEvent};
+use crate::ledger::{Holding, Ledger};
+use crate::market::{Level, Listing, Market, Print, Quote, takeable};
+use crate::oca::{Groups, LateReduction};
+use crate::order::{Ending, Order, OrderIndex};
+use crate::random::SplitMix64;
+use crate::request::{ConId, OrderKey};
+
+/// What a caller got wrong; the venue is unchanged.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum VenueError {
+    /// The instrument was listed before.
+    #[error("instrument {0}: listed twice")]
+    ListedTwice(ConId),
+    /// No instrument has this number.
+    #[error("instrument {0}: not listed")]
+    NotListed(ConId),
+    /// The instrument cannot be traded with such numbers.
+    #[error("instrument {con_id}: expected a positive {field}, found `{found}`")]
+    NotPositive {
+        /// Which instrument.
+        con_id: ConId,
+        /// Which of its fields.
+        field: &'static str,
+        /// What it was.
+        found: Box<str>,
+    },
+    /// The order could never be placed.
+    #[error("order refused with {code}: {text}")]
+    Refused {
+        /// TWS error code.
+        code: i32,
+        /// For a person.
+        text: Box<str>,
+    },
+}
+
+/// An ended order, as TWS completedOrder shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Completed {
+    /// The order as it ended.
+    #[serde(flatten)]
+    pub order: OpenOrder,
+    /// How it ended, in TWS's words.
+    pub completed_status: Box<str>,
+    /// When it ended.
+    pub completed_at: Timestamp,
+}
+
+/// A fill with what it cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReportedExecution {
+    /// The fill.
+    #[serde(flatten)]
+    pub execution: Execution,
+    /// What it cost.
+    pub commission: Money,
+    /// Profit of the part that closed a position; `None` when nothing closed.
+    pub realized_pnl: Option<Money>,
+}
+
+/// A simulated exchange with one account.
+#[derive(Debug, Clone)]
+pub struct Venue {
+    pub(crate) config: VenueConfig,
+    pub(crate) fraction_counts: i64,
+    pub(crate) now: Timestamp,
+    /// Commands so far.
+    pub(crate) turn: u64,
+    pub(crate) markets: Vec<Market>,
+    pub(crate) by_con_id: BTreeMap<ConId, SymbolId>,
+    /// Every order ever accepted, in order of arrival.
+    pub(crate) orders: Vec<Order>,
+    pub(crate) by_key: BTreeMap<OrderKey, OrderIndex>,
+    /// Ids of orders that were refused before they became orders.
+    pub(crate) burnt: BTreeSet<OrderKey>,
+    pub(crate) groups: Groups,
+    pub(crate) late_reductions: Vec<LateReduction>,
+    pub(crate) ledger: Ledger,
+    pub(crate) executions: Vec<ReportedExecution>,
+    /// Nothing happens by itself before this.
+    pub(crate) next_due: Timestamp,
+    /// Markets whose orders changed and must be matched before the command is over.
+    pub(crate) dirty: Vec<SymbolId>,
+    random: SplitMix64,
+    last_perm_id: i64,
+    last_exec_number: u32,
+}
+
+impl Venue {
+    /// An empty venue.
+    #[must_use]
+    pub fn new(config: VenueConfig) -> Self {
+        let mut random = SplitMix64::new(config.seed);
+        let last_perm_id = 1_000_000_000 + random.below(400_000_000) as i64;
+        let last_exec_number = random.below(1 << 31) as u32;
+        Self {
+            fraction_counts: config.fill.fraction_counts(),
+            ledger: Ledger::new(config.cash),
+            config,
+            now: Timestamp::MIN,
+            turn: 0,
+            markets: Vec::new(),
+            by_con_id: BTreeMap::new(),
+            orders: Vec::new(),
+            by_key: BTreeMap::new(),
+            burnt: BTreeSet::new(),
+            groups: Groups::default(),
+            late_reductions: Vec::new(),
+            executions: Vec::new(),
+            next_due: Timestamp::MAX,
+            dirty: Vec::new(),
+            random,
+            last_perm_id,
+            last_exec_number,
+        }
+    }
+
+    /// Lists an instrument. Its index counts from 0 in the order of listing.
+    ///
+    /// # Errors
+    /// When it is listed already, or its tick or multiplier is not positive.
+    pub fn add_instrument(&mut self, listing: Listing) -> Result<SymbolId, VenueError> {
+        let con_id = listing.con_id;
+        if self.by_con_id.contains_key(&con_id) {
+            return Err(VenueError::ListedTwice(con_id));
+        }
+        let not_positive =
+            |field, found: String| VenueError::NotPositive { con_id, field, found: found.into() };
+        if !listing.tick.is_positive() {
+            return Err(not_positive("tick", listing.tick.to_string()));
+        }
+        if listing.multiplier <= 0 {
+            return Err(not_positive("multiplier", listing.multiplier.to_string()));
+        }
+        let symbol = SymbolId(u32::try_from(self.markets.len()).expect("fewer than 2³² instruments"));
+        self.markets.push(Market::new(listing, self.config.starts_open));
+        self.ledger.holdings.push(Holding::default());
+        self.by_con_id.insert(con_id, symbol);
+        Ok(symbol)
+    }
+
+    /// The index of a listed instrument.
+    ///
+    /// # Errors
+    /// When none has this number.
+    pub fn symbol(&self, con_id: ConId) -> Result<SymbolId, VenueError> {
+        self.by_con_id.get(&con_id).copied().ok_or(VenueError::NotListed(con_id))
+    }
+
+    /// A new best bid and ask; a missing side is quoted by nobody, a size of 0 is unknown and fills any
+    /// quantity. What is displayed can be taken once; the next quote displays anew.
+    pub fn quote(
+        &mut self,
+        at: Timestamp,
+        symbol: SymbolId,
+        bid: Option<(Price, Quantity)>,
+        ask: Option<(Price, Quantity)>,
+        out: &mut Vec<VenueEvent>,
+    ) {
+        self.begin(at, out);
+        let level = |side: Option<(Price, Quantity)>| {
+            side.map(|(price, size)| Level { price, left: size.is_positive().then_some(size) })
+        };
+        let market = &mut self.markets[symbol.index()];
+        market.quote_before = market.quote;
+        market.quote = Quote { bid: level(bid), ask: level(ask) };
+        self.touch(symbol);
+        self.finish(out);
+    }
+
+    /// A print: the price jumps there. A size of 0 is unknown and fills any quantity.
+    pub fn trade(
+        &mut self,
+        at: Timestamp,
+        symbol: SymbolId,
+        price: Price,
+        size: Quantity,
+        out: &mut Vec<VenueEvent>,
+    ) {
+        self.begin(at, out);
+        let market = &mut self.markets[symbol.index()];
+        market.last_before = market.last;
+        market.last = Some(price);
+        self.print(symbol, price, size, out);
+        self.finish(out);
+    }
+
+    /// A print to which the price moved continuously from the last one: stops trigger and limits fill
+    /// at their own prices on the way, in the order in which the price comes by.
+    pub fn sweep(
+        &mut self,
+        at: Timestamp,
+        symbol: SymbolId,
+        price: Price,
+        size: Quantity,
+        out: &mut Vec<VenueEvent>,
+    ) {
+        self.begin(at, out);
+        let market = &mut self.markets[symbol.index()];
+        market.last_before = market.last;
+        market.last = market.last.or(Some(price));
+        self.print(symbol, price, size, out);
+        self.finish(out);
+    }
+
+    fn print(&mut self, symbol: SymbolId, to: Price, size: Quantity, out: &mut Vec<VenueEvent>) {
+        let left = takeable(size, self.fraction_counts);
+        let market = &mut self.markets[symbol.index()];
+        if market.live.is_empty() {
+            market.last = Some(to);
+            return;
+        }
+        market.print = Some(Print { to, left });
+        self.touch(symbol);
+        self.match_dirty(out);
+        let market = &mut self.markets[symbol.index()];
+        market.print = None;
+        market.last = Some(to);
+    }
+
+    /// Lets time pass: what ends by itself ends.
+    pub fn advance(&mut self, at: Timestamp, out: &mut Vec<VenueEvent>) {
+        self.begin(at, out);
+        self.finish(out);
+    }
+
+    /// Opens or closes the regular session; what it is already changes nothing.
+    ///
+    /// Closing ends orders for the day. One that may work outside the session lives on until shortly
+    /// before the next open.
+    pub fn session(&mut self, at: Timestamp, symbol: SymbolId, is_open: bool, out: &mut Vec<VenueEvent>) {
+        self.begin(at, out);
+        let market = &mut self.markets[symbol.index()];
+        if market.is_open != is_open {
+            market.is_open = is_open;
+            let live = market.live.clone();
+            for index in live {
+                self.change_session(index, is_open, out);
+            }
+            self.touch(symbol);
+        }
+        self.finish(out);
+    }
+
+    fn change_session(&mut self, index: OrderIndex, is_open: bool, out: &mut Vec<VenueEvent>) {
+        let order = &mut self.orders[index.index()];
+        if !order.is_live() {
+            return; // Its parent ended a moment ago.
+        }
+        let is_over = order.is_for_the_day()
+            && if is_open { order.is_past_close } else { !order.works_outside_session() };
+        order.is_past_close |= !is_open;
+        if is_over {
+            self.end(index, Ending::Expired, out);
+        } else if !self.acts_now(index) {
+            self.tell_change(index, out);
+        }
+    }
+
+    /// Cancels one order.
+    pub fn cancel(&mut self, at: Timestamp, key: OrderKey, out: &mut Vec<VenueEvent>) {
+        self.begin(at, out);
+        self.cancel_by_client(key, out);
+        self.finish(out);
+    }
+
+    /// Cancels every order of the account, whoever placed it.
+    pub fn global_cancel(&mut self, at: Timestamp, out: &mut Vec<VenueEvent>) {
+        self.begin(at, out);
+        for index in 0..self.orders.len() {
+            if self.orders[index].is_live() {
+                self.end(OrderIndex(index as u32), Ending::Cancelled, out);
+            }
+        }
+        self.finish(out);
+    }
+
+    /// All live orders, in order of arrival.
+    pub fn live_orders(&self) -> impl Iterator<Item = OpenOrder> {
+        self.orders.iter().filter(|order| order.is_live()).map(|order| self.open_order(order))
+    }
+
+    /// All ended orders, in order of arrival. Refused orders never were orders.
+    pub fn completed_orders(&self) -> impl Iterator<Item = Completed> {
+        self.orders.iter().filter_map(|order| {
+            let completed_status = match order.ending()? {
+                Ending::Filled => format!("Filled Size: {}", order.filled),
+                Ending::Cancelled => "Cancelled by Trader".to_owned(),
+                Ending::Expired => "Expired".to_owned(),
+                Ending::Rejected => return None,
+            };
+            let mut open_order = self.open_order(order);
+            open_order.commission = (!order.filled.is_zero()).then_some(order.commission);
+            Some(Completed {
+                order: open_order,
+                completed_status: completed_status.into(),
+                completed_at: order.ended_at,
+            })
+        })
+    }
+
+    /// All fills, in order of time.
+    #[must_use]
+    pub fn executions(&self) -> &[ReportedExecution] {
+        &self.executions
+    }
+
+    /// What is held, by index of the instrument.
+    #[must_use]
+    pub fn holdings(&self) -> &[Holding] {
+        &self.ledger.holdings
+    }
+
+    /// The account's cash.
+    #[must_use]
+    pub const fn cash(&self) -> Money {
+        self.ledger.cash
+    }
+
+    /// Starts a command: time never moves back, and what is due happens first.
+    pub(crate) fn begin(&mut self, at: Timestamp, out: &mut Vec<VenueEvent>) {
+        self.now = self.now.max(at);
+        self.turn += 1;
+        if self.now >= self.next_due {
+            self.carry_out_due(out);
+        }
+    }
+
+    /// Ends a command: every market that it touched is matched.
+    pub(crate) fn finish(&mut self, out: &mut Vec<VenueEvent>) {
+        self.match_dirty(out);
+        if !self.late_reductions.is_empty() {
+            self.reduce_after_turn(out);
+            self.match_dirty(out);
+        }
+    }
+
+    pub(crate) fn match_dirty(&mut self, out: &mut Vec<VenueEvent>) {
+        while let Some(symbol) = self.dirty.pop() {
+            self.match_market(symbol, out);
+        }
+    }
+
+    /// Marks a market for matching.
+    pub(crate) fn touch(&mut self, symbol: SymbolId) {
+        if !self.markets[symbol.index()].live.is_empty() && !self.dirty.contains(&symbol) {
+            self.dirty.push(symbol);
+        }
+    }
+
+    fn carry_out_due(&mut self, out: &mut Vec<VenueEvent>) {
+        for index in 0..self.orders.len() {
+            if self.orders[index].deadline().is_some_and(|deadline| deadline <= self.now) {
+                self.end(OrderIndex(index as u32), Ending::Expired, out);
+            }
+        }
+        self.reduce_when_due(out);
+        let deadlines = self.orders.iter().filter_map(Order::deadline);
+        let reductions = self.late_reductions.iter().filter_map(|reduction| reduction.due);
+        self.next_due = deadlines.chain(reductions).min().unwrap_or(Timestamp::MAX);
+    }
+
+    pub(crate) fn next_perm_id(&mut self) -> PermId {
+        self.last_perm_id += 1 + self.random.below(7) as i64;
+        PermId(self.last_perm_id)
+    }
+
+    pub(crate) fn next_exec_id(&mut self) -> Box<str> {
+        self.last_exec_number = self.last_exec_number.wrapping_add(1);
+        format!("0000e1a7.{:08x}.01.01", self.last_exec_number).into()
+    }
+
+    /// Tells an order as it stands.
+    pub(crate) fn tell(&mut self, index: OrderIndex, out: &mut Vec<VenueEvent>) {
+        self.tell_as(index, self.status(&self.orders[index.index()]), out);
+    }
+
+    /// Tells an order with a status that it has only for this moment.
+    pub(crate) fn tell_as(&mut self, index: OrderIndex, status: OrderStatus, out: &mut Vec<VenueEvent>) {
+        let order = &self.orders[index.index()];
+        let open_order = OpenOrder { status, ..self.open_order(order) };
+        let (report, why_held) = (order.status_report(status), order.why_held());
+        out.push(VenueEvent::OpenOrder(Box::new(open_order)));
+        out.push(VenueEvent::Status(report));
+        self.orders[index.index()].told = Some((status, why_held));
+    }
+
+    /// Tells an order whose status changed since it was last told.
+    pub(crate) fn tell_change(&mut self, index: OrderIndex, out: &mut Vec<VenueEvent>) {
+        let order = &self.orders[index.index()];
+        if order.told != Some((self.status(order), order.why_held())) {
+            self.tell(index, out);
+        }
+    }
+
+    pub(crate) fn tell_error(&self, key: OrderKey, code: i32, text: &str, out: &mut Vec<VenueEvent>) {
+        out.push(VenueEvent::Error(OrderError {
+            client_id: key.client_id,
+            order_id: key.order_id,
+            code,
+            text: text.into(),
+        }));
+    }
+
+    pub(crate) fn status(&self, order: &Order) -> OrderStatus {
+        order.status(self.markets[order.symbol.index()].is_open, self.config.reject_status)
+    }
+
+    pub(crate) fn open_order(&self, order: &Order) -> OpenOrder {
+        let group = order.group.map_or("", |group| self.groups.name(group));
+        order.open_order(self.status(order), group, &self.config.account)
+    }
+
+    /// Ends a live order, tells it, and carries the end to its children.
+    pub(crate) fn end(&mut self, index: OrderIndex, ending: Ending, out: &mut Vec<VenueEvent>) {
+        self.close(index, ending);
+        let order = &self.orders[index.index()];
+        let report = order.status_report(self.status(order));
+        out.push(VenueEvent::Status(report));
+        if ending == Ending::Cancelled {
+            self.tell_error(order.request.key(), 202, "Order Canceled - reason:", out);
+        }
+        self.after_parent_end(index, out);
+    }
+
+    /// Takes an order out of its market without a word.
+    pub(crate) fn close(&mut self, index: OrderIndex, ending: Ending) {
+        let now = self.now;
+        let order = &mut self.orders[index.index()];
+        order.finish(ending, now);
+        let live = &mut self.markets[order.symbol.index()].live;
+        live.retain(|&other| other != index);
+    }
+}
