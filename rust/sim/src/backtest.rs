@@ -13,8 +13,8 @@ use orderloom_core::engine::Engine;
 use orderloom_core::error::ConfigError;
 use orderloom_core::event::{
     AccountTag, AccountValue, Bar, Connection, Event, EventKind, Execution as CoreExecution, NextOrderId,
-    OrderCompleted, OrderError as CoreOrderError, OrderOpened, OrderStatusReport, PositionReport as CorePosition,
-    Quote, SessionKnown, SnapshotMark, Trade,
+    OrderCompleted, OrderError as CoreOrderError, OrderOpened, OrderStatusReport,
+    PositionReport as CorePosition, Quote, SessionKnown, SnapshotMark, Trade,
 };
 use orderloom_core::id::{OrderId, SymbolId};
 use orderloom_core::time::{Session, Timestamp};
@@ -209,7 +209,8 @@ impl<O: Observer> Backtest<O> {
             self.tell(EventKind::OrderOpened(Box::new(to_opened(order))));
             self.tell(EventKind::OrderStatus(Box::new(status)));
         }
-        let completed: Vec<OpenOrder> = self.venue.completed_orders().map(|completed| completed.order).collect();
+        let completed: Vec<OpenOrder> =
+            self.venue.completed_orders().map(|completed| completed.order).collect();
         for order in completed {
             self.tell(EventKind::OrderCompleted(Box::new(OrderCompleted {
                 perm_id: order.perm_id,
