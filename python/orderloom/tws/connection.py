@@ -364,10 +364,9 @@ class TWSConnection:
     def _restored(self, link: Link) -> None:
         """Reconcile: what happened meanwhile was not told, even when 1100 was not seen."""
         self._is_cut = self._is_cut_from_server = False
-        if link.was_live:
-            link.wrapper.post(Event.connection("up"))
-            if self._snapshots is not None:
-                self._snapshots.request()
+        link.wrapper.post(Event.connection("up"))
+        if link.was_live and self._snapshots is not None:
+            self._snapshots.request()
 
     def _post(self, event: Event) -> None:
         if self._link is not None and self._link.was_live:
