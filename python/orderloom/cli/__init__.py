@@ -1,0 +1,75 @@
+"""The command line: one file per command, loaded only when it is asked for.
+
+To add a command, write `cli/<name>.py` with a function of the same name (typer reads its
+signature; raise `typer.Exit(code)` for a code other than 0) and add its line to `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from orderloom.errors import ConfigError, OrderloomError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import typer
+
+COMMANDS: Final[dict[str, str]] = {
+    "init": "orderloom.cli.init",
+    "check": "orderloom.cli.check",
+    "schema": "orderloom.cli.schema",
+}
+"""Commands in the order of the help, each with its module."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and end the process with its exit code.
+
+    0 done, 1 failure inside orderloom, 2 usage or configuration, 3 no connection or refused by the
+    broker, 4 an invariant was violated or the run ended halted, 5 a comparison differed.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        application(given)(args=given, prog_name="orderloom")
+    except OrderloomError as error:
+        _tell(error, as_json="--json" in given)
+        sys.exit(error.exit_code)
+    sys.exit(0)
+
+
+def application(arguments: Sequence[str] = ()) -> typer.Typer:
+    """The typer application, with only the asked command loaded where one is named first."""
+    import typer  # noqa: PLC0415 - `import orderloom` must not load it
+
+    app = typer.Typer(
+        help="Prediction signals become positions that are always protected.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.callback()(_together)
+    asked = [name for name in arguments[:1] if name in COMMANDS]
+    for name in asked or COMMANDS:
+        app.command(name)(getattr(import_module(COMMANDS[name]), name))
+    return app
+
+
+def _together() -> None:
+    """Prediction signals become positions that are always protected."""
+
+
+def _tell(error: OrderloomError, *, as_json: bool) -> None:
+    if as_json:
+        problems = error.problems if isinstance(error, ConfigError) else ()
+        document = {
+            "exit_code": error.exit_code,
+            "error": str(error),
+            "problems": [problem.as_dict() for problem in problems],
+        }
+        sys.stdout.write(json.dumps(document) + "\n")
+    else:
+        sys.stderr.write(f"{error}\n")

@@ -1,0 +1,62 @@
+"""`orderloom check`: is a strategy file usable, and does it mean what it says?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orderloom.config import Checked, check_settings
+
+
+def check(
+    file: Annotated[Path, typer.Argument(help="The strategy file.")] = Path("strategy.yaml"),
+    *,
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="Print each value and where it comes from.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Validate and lint a strategy file; every message names its line, what, and a hint."""
+    checked = check_settings(file)
+    failed = bool(checked.problems if strict else checked.errors)
+    if as_json:
+        typer.echo(json.dumps(_document(checked, failed=failed, resolved=resolved)))
+    else:
+        _table(checked, file, resolved=resolved)
+    if failed:
+        raise typer.Exit(2)
+
+
+def _table(checked: Checked, file: Path, *, resolved: bool) -> None:
+    for problem in checked.problems:
+        typer.echo(str(problem))
+    if resolved:
+        width = max((len(value.key) for value in checked.resolved), default=0)
+        for value in checked.resolved:
+            typer.echo(f"{value.key:{width}}  {value.value}  ({value.origin})")
+    found = [
+        f"{len(some)} {name}{'' if len(some) == 1 else 's'}"
+        for name, some in (("error", checked.errors), ("warning", checked.warnings))
+        if some
+    ]
+    summary = ", ".join(found) or "no problems"
+    if checked.settings is not None:
+        settings = checked.settings
+        summary = f"{len(settings.rules)} rules, {len(settings.symbols)} symbols, {summary}"
+    typer.echo(f"{file}: {summary}")
+
+
+def _document(checked: Checked, *, failed: bool, resolved: bool) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "exit_code": 2 if failed else 0,
+        "problems": [problem.as_dict() for problem in checked.problems],
+    }
+    if resolved:
+        document["resolved"] = {
+            value.key: {"value": value.value, "origin": value.origin} for value in checked.resolved
+        }
+    return document

@@ -1,0 +1,42 @@
+"""The strategy file: read, checked with the place of every problem, and compiled for the engine."""
+
+from orderloom.config.document import Document
+from orderloom.config.load import (
+    Checked,
+    ResolvedValue,
+    check_settings,
+    check_text,
+    load_settings,
+    parse_settings,
+)
+from orderloom.config.sections import (
+    BrokerSettings,
+    EndOfDaySettings,
+    ExecutionSettings,
+    InstrumentSettings,
+    LimitSettings,
+    MarketSettings,
+    SignalSettings,
+)
+from orderloom.config.settings import Settings
+from orderloom.errors import ConfigError, ConfigProblem
+
+__all__ = [
+    "BrokerSettings",
+    "Checked",
+    "ConfigError",
+    "ConfigProblem",
+    "Document",
+    "EndOfDaySettings",
+    "ExecutionSettings",
+    "InstrumentSettings",
+    "LimitSettings",
+    "MarketSettings",
+    "ResolvedValue",
+    "Settings",
+    "SignalSettings",
+    "check_settings",
+    "check_text",
+    "load_settings",
+    "parse_settings",
+]

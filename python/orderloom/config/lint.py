@@ -1,0 +1,248 @@
+"""What a configuration says that it cannot mean: `check`'s second half.
+
+Conditions are judged by the ranges that their comparisons leave, so a finding is certain and a
+missing one promises nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Final, Literal
+
+from orderloom.actions import Action, Enter
+from orderloom.config.ranges import Ranges, branches, implies
+from orderloom.errors import shown
+from orderloom.tree import Indicator, Operand, operands
+from orderloom.units import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orderloom.config.document import Path
+    from orderloom.config.settings import Settings
+    from orderloom.rules import Rule
+
+_REGULAR_SESSION: Final = Span.parse("6h30m")
+_LONG: Final = Span.parse("1h")
+_ONLY_ON: Final = {
+    "signal.": "PredictionSignal",
+    "feature(": "PredictionSignal",
+    "fill.": "Fill",
+    "conclusion.": "ContextConcluded",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong or suspicious; `path` starts in the rule, if one is named."""
+
+    what: str
+    expected: str
+    path: Path = ()
+    rule: str | None = None
+    hint: str | None = None
+    severity: Literal["error", "warning"] = "warning"
+
+
+def lint(settings: Settings) -> list[Finding]:
+    """Every finding in checked settings, in no particular order."""
+    session = _session_length(settings)
+    found = list(_of_sections(settings, session))
+    for rule in settings.rules:
+        found.extend(_of_rule(rule))
+        found.extend(_warm_up(rule, settings, session or _REGULAR_SESSION))
+        if session is not None and rule.cooldown > session:
+            found.append(
+                Finding(
+                    rule=rule.name,
+                    path=("cooldown",),
+                    what=f"the cooldown of {rule.cooldown} is longer than a session of {session}",
+                    expected="a shorter one",
+                    hint="`daily_cap: 1` fires once a day",
+                )
+            )
+    for first, second in combinations(sorted(settings.rules, key=lambda r: -r.priority), 2):
+        found.extend(_of_pair(first, second))
+    return found
+
+
+def _of_sections(settings: Settings, session: Span | None) -> Iterator[Finding]:
+    calendar = settings.market.calendar
+    if session is None:
+        yield Finding(
+            path=("market", "calendar"),
+            what=f"unknown calendar {shown(calendar)}",
+            expected="an exchange calendar such as `XNYS`, or `always`",
+            severity="error",
+        )
+    if settings.broker.host not in {"127.0.0.1", "localhost", "::1"}:
+        yield Finding(
+            path=("broker", "host"),
+            what=f"TWS at {shown(settings.broker.host)} is reached without encryption",
+            expected="this machine",
+            hint="tunnel the port, for example through ssh",
+        )
+    if any(not rule.symbols for rule in settings.rules):
+        if not settings.symbols:
+            yield Finding(
+                path=("rules",),
+                what="no symbol is named anywhere",
+                expected="`symbols` in a rule or under `market`",
+                severity="error",
+            )
+        return
+    used = {symbol for rule in settings.rules for symbol in rule.symbols}
+    named: list[tuple[Path, str]] = [
+        *((("market", "instruments", symbol), symbol) for symbol in settings.market.instruments),
+        *((("market", "symbols"), symbol) for symbol in settings.market.symbols),
+        *((("signals", "tickers", key), name) for key, name in settings.signals.tickers.items()),
+    ]
+    for path, symbol in named:
+        if settings.rules and symbol not in used:
+            yield Finding(path=path, what=f"no rule is for `{symbol}`", expected="a rule that is")
+
+
+def _of_rule(rule: Rule) -> Iterator[Finding]:
+    ways = branches(rule.when)
+    empty = [way.empty for way in ways if way.empty is not None]
+    if len(empty) == len(ways):
+        reason = empty[0] if empty else None
+        text = "the condition can never hold"
+        hint = None
+        if reason is not None:
+            text += f" ({reason})"
+            if reason.name == "signal.confidence":
+                hint = "confidence runs from 0 to 1: write 0.8 for 80 percent"
+        yield Finding(
+            rule=rule.name,
+            path=("when",),
+            what=text,
+            expected="one that can",
+            hint=hint,
+            severity="error",
+        )
+        return
+    for start, trigger in _ONLY_ON.items():
+        if trigger in rule.on:
+            continue
+        if all(any(name.startswith(start) for name in way.known) for way in ways):
+            yield Finding(
+                rule=rule.name,
+                path=("on",),
+                what=f"the rule needs `{start.rstrip('.(')}`, which is known on `{trigger}` only",
+                expected=f"`on: {trigger}`",
+            )
+    for action in _entries(rule.then):
+        yield from _wrong_side(rule, action, ways)
+
+
+def _wrong_side(rule: Rule, action: Enter, ways: list[Ranges]) -> Iterator[Finding]:
+    """A fixed level that lies on the wrong side of every price at which the rule can fire."""
+    low = min(way.low("market.price") for way in ways if way.empty is None)
+    high = max(way.high("market.price") for way in ways if way.empty is None)
+    for name, levels, is_below in (
+        ("stop", action.stop, action.is_long),
+        ("target", action.target, not action.is_long),
+    ):
+        for level in levels:
+            if level.kind != "price":
+                continue
+            value = float(level.value)
+            if (is_below and value >= high) or (not is_below and value <= low):
+                side = "long" if action.is_long else "short"
+                yield Finding(
+                    rule=rule.name,
+                    path=("do",),
+                    what=f"the {name} at {level.value} of a {side} trade is on the wrong side of "
+                    f"every price at which the rule fires",
+                    expected=f"a {name} {'below' if is_below else 'above'} the market",
+                    severity="error",
+                )
+
+
+def _warm_up(rule: Rule, settings: Settings, session: Span) -> Iterator[Finding]:
+    span = session
+    if rule.window is not None:
+        until_end = Span.parse(f"{rule.window.end}s")
+        span = Span(min(session, until_end))
+    bars = settings.market.history * session // settings.market.bars + span // settings.market.bars
+    nodes: list[Operand] = list(operands(rule.when))
+    for action in _entries(rule.then):
+        for level in (*action.stop, *action.target):
+            nodes.extend(operands(level.of) if level.of is not None else ())
+    for node in {str(n): n for n in nodes if isinstance(n, Indicator)}.values():
+        if node.bars > bars:
+            yield Finding(
+                rule=rule.name,
+                path=("when",) if str(node) in str(rule.when) else ("do",),
+                what=f"`{node}` needs {node.bars} bars and can have {bars} at most when the rule "
+                "is judged",
+                expected="an indicator that is known in time",
+                hint="raise `market.history`, or take longer `market.bars`",
+            )
+
+
+def _of_pair(first: Rule, second: Rule) -> Iterator[Finding]:
+    """`first` is judged before `second`."""
+    mine, theirs = list(_entries(first.then)), list(_entries(second.then))
+    is_shared = set(first.on) & set(second.on) and (
+        not first.symbols or not second.symbols or set(first.symbols) & set(second.symbols)
+    )
+    if not (mine and theirs and is_shared and first.enabled and second.enabled):
+        return
+    ways = [
+        way
+        for one in branches(first.when)
+        for other in branches(second.when)
+        if (way := one.joined(other)).empty is None
+    ]
+    if not ways:
+        return
+    if {action.side for action in mine} != {action.side for action in theirs}:
+        yield Finding(
+            rule=second.name,
+            path=("when",),
+            what=f"can enter the opposite side of `{first.name}` on the same event",
+            expected="conditions that exclude each other",
+            hint=f"only `{first.name}` enters then: higher priority, or defined first",
+        )
+        return
+    covers = set(second.on) <= set(first.on) and (
+        not first.symbols or (second.symbols and set(second.symbols) <= set(first.symbols))
+    )
+    if covers and implies(second.when, first.when):
+        always = not first.cooldown and first.daily_cap is None and first.window is None
+        yield Finding(
+            rule=second.name,
+            path=("when",),
+            what=f"is shadowed: whenever it holds, `{first.name}` holds and enters first"
+            + ("" if always else ", unless that one is in its cooldown, cap or window"),
+            expected="a condition or priority that comes first",
+        )
+
+
+def _entries(actions: tuple[Action, ...]) -> Iterator[Enter]:
+    for action in actions:
+        if isinstance(action, Enter):
+            yield action
+        yield from _entries(action.parts())
+
+
+def _session_length(settings: Settings) -> Span | None:
+    """Length of a usual session; `None` for an unknown calendar."""
+    calendar = settings.market.calendar
+    if calendar == "always":
+        return Span.parse("24h")
+    longest = max((rule.cooldown for rule in settings.rules), default=Span(0))
+    if calendar == "XNYS" and longest <= _LONG:
+        return _REGULAR_SESSION  # spares the common case the calendars' slow import
+    from exchange_calendars import get_calendar  # noqa: PLC0415
+    from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
+
+    try:
+        month = get_calendar(calendar, start="2024-01-02", end="2024-02-01")
+    except InvalidCalendarName:
+        return None
+    usual = (month.closes - month.opens).max()
+    return Span(int(usual.value))

@@ -1,0 +1,112 @@
+"""What conditions call by name besides the indicators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from orderloom.errors import LanguageError, shown
+from orderloom.indicators import INDICATORS
+from orderloom.names import checked_name
+from orderloom.tree import (
+    Condition,
+    CrossCondition,
+    CustomCondition,
+    Feature,
+    KnownCondition,
+    Node,
+    Number,
+    NumberLike,
+    Numeric,
+    Reading,
+    Text,
+    numeric,
+    operand,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def feature(name: str) -> Feature:
+    """One of the model's inputs by its name in the prediction; unknown where it is missing.
+
+    Example:
+        >>> print(feature("volume_ratio") > 1.5)
+        feature("volume_ratio") > 1.5
+    """
+    return Feature(checked_name(name, "a feature"))
+
+
+def reading(name: str) -> Reading:
+    """A value that a script pushes in; unknown before the first.
+
+    Example:
+        >>> print(reading("vix") < 30)
+        reading("vix") < 30
+    """
+    return Reading(checked_name(name, "a reading"))
+
+
+def crosses_above(left: NumberLike, right: NumberLike) -> Condition:
+    """`left` rose through `right` since the last bar.
+
+    Example:
+        >>> from orderloom.conditions import bar, sma
+        >>> print(crosses_above(bar.close, sma(20)))
+        crosses_above(bar.close, sma(20))
+    """
+    return _crosses(left, right, up=True)
+
+
+def crosses_below(left: NumberLike, right: NumberLike) -> Condition:
+    """`left` fell through `right` since the last bar.
+
+    Example:
+        >>> from orderloom.conditions import rsi
+        >>> print(crosses_below(rsi(14), 70))
+        crosses_below(rsi(14), 70)
+    """
+    return _crosses(left, right, up=False)
+
+
+def known(value: object) -> Condition:
+    """Whether a value is known at all: an indicator is warm, a feature was given.
+
+    Example:
+        >>> from orderloom.conditions import atr, position
+        >>> print(known(atr(14)), known(position.is_flat))
+        known(atr(14)) known(position.is_flat)
+    """
+    checked = operand(value)
+    if isinstance(checked, Number | Text):
+        raise LanguageError(f"{shown(str(checked))} is fixed and always known", "a documented name")
+    return KnownCondition(checked)
+
+
+def ask(name: str) -> Condition:
+    """A condition in Python by its registered name, asked after the native parts held.
+
+    Example:
+        >>> from orderloom.conditions import position
+        >>> print(position.is_flat & ask("calm"))
+        position.is_flat and ask("calm")
+    """
+    return CustomCondition(checked_name(name, "a custom condition"))
+
+
+FUNCTIONS: Final[dict[str, Callable[..., Node]]] = {
+    **INDICATORS,
+    **{
+        function.__name__: function
+        for function in (feature, reading, crosses_above, crosses_below, known, ask)
+    },
+}
+"""Everything that conditions call without a dot."""
+
+
+def _crosses(left: object, right: object, *, up: bool) -> Condition:
+    first: Numeric = numeric(left, "as what moves")
+    second = numeric(right, "as what it moves through")
+    if isinstance(first, Number):
+        raise LanguageError(f"`{first}` is fixed", "something that moves as the first value")
+    return CrossCondition(first, up, second)
