@@ -453,6 +453,32 @@ async def test_ticks_and_bars_reach_the_client_as_the_market_moves() -> None:
         ib.disconnect()
 
 
+async def test_bars_kept_up_to_date_may_begin_with_none() -> None:
+    async with opened() as exchange:
+        ib = await exchange.connect()
+        errors = errors_of(ib)
+        updates: list[tuple[int, float]] = []
+        wrapper: Any = ib.wrapper
+        wrapper.historicalDataUpdate = lambda reqId, bar: updates.append((reqId, bar.close))
+        bars = await answered(
+            ib.reqHistoricalDataAsync(
+                STOCK, "", "600 S", "1 min", "TRADES", False, keepUpToDate=True
+            )
+        )
+        assert list(bars) == []
+        exchange.trade(101.0)
+        await until(lambda: updates)
+        assert updates == [(bars.reqId, 101.0)]
+        assert errors == []
+
+        closed = ib.reqHistoricalDataAsync(
+            Stock("MSFT", "SMART", "USD"), "", "600 S", "1 min", "TRADES", False
+        )
+        assert list(await answered(closed)) == []
+        assert [code for _, code in errors] == [162]
+        ib.disconnect()
+
+
 async def test_unknown_contracts_and_rules_end_their_requests_with_an_error() -> None:
     async with opened() as exchange:
         ib = await exchange.connect()

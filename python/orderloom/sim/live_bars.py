@@ -18,7 +18,10 @@ UPDATE_INTERVAL = 5 * SECOND
 
 
 class LiveBars:
-    """The part of a kept-up-to-date historical request that lies ahead."""
+    """The part of a kept-up-to-date historical request that lies ahead.
+
+    Without a `last` bar in the past, the first print begins one.
+    """
 
     __slots__ = (
         "_builder",
@@ -37,7 +40,7 @@ class LiveBars:
         request: ReqHistoricalData,
         what: str,
         instrument: SimInstrument,
-        last: Bar,
+        last: Bar | None,
         at: int,
     ) -> None:
         size = BarSize.parse(request.bar_size)
@@ -53,11 +56,12 @@ class LiveBars:
 
     def take(self, at: int, price: float, size: float) -> None:
         """Add a print: a new bar is told at once, after the final state of the previous one."""
+        is_first = self._builder.current is None
         closed = self._builder.take(at, price, size)
         if closed is not None and self._is_dirty:
             self._send(closed)
         self._is_dirty = True
-        if closed is not None or at - self._sent_at >= UPDATE_INTERVAL:
+        if is_first or closed is not None or at - self._sent_at >= UPDATE_INTERVAL:
             self._send_current(at)
 
     def advance(self, at: int, *, is_open: bool) -> None:

@@ -145,7 +145,7 @@ class MarketDesk:
             return
         is_wanted = instrument.is_regular if request.is_regular_only else always
         bars = tape.history[what].bars(size, duration, end, instrument.zone, is_wanted)
-        if not bars:
+        if not bars and not request.is_kept_up_to_date:
             session.error(
                 request_id,
                 162,
@@ -157,14 +157,15 @@ class MarketDesk:
         session.send(
             replies.historical_data(
                 request_id,
-                instrument.zone.bare(bars[0].start),
+                instrument.zone.bare(bars[0].start if bars else end),
                 instrument.zone.bare(end),
                 [(label(bar.start), bar) for bar in bars],
                 has_volume=what == "TRADES",
             )
         )
         if request.is_kept_up_to_date:
-            updates = LiveBars(session, request, what, instrument, bars[-1], at)
+            last = bars[-1] if bars else None
+            updates = LiveBars(session, request, what, instrument, last, at)
             tape.bars[what].append(updates)
             self._held[session, Feed.HISTORICAL_BARS, request_id] = tape, updates
 
