@@ -156,11 +156,11 @@ class TWSConnection:
         link = await self._open()
         try:
             await self._instruments.resolve(link)
+            self._go_live(link)
         except BaseException:
             self._link = None
-            await link.close("contracts not found")
+            await link.close("the start failed")
             raise
-        self._go_live(link)
         self._start(self._keep_line())
 
     async def disconnect(self) -> None:

@@ -148,7 +148,7 @@ class Market:
         link.pacer.submit(
             Urgency.DATA,
             lambda: link.client.reqHistoricalData(
-                request_id, contract, "", size, duration, "TRADES", True, 2, True, []
+                request_id, contract, "", duration, size, "TRADES", True, 2, True, []
             ),
         )
         either: list[asyncio.Future[Any]] = [past, link.ended]

@@ -57,10 +57,11 @@ class Pacer:
         self._sent: deque[float] = deque()
         self._queues: dict[Urgency, deque[_Waiting]] = {each: deque() for each in Urgency}
         self._waiting: dict[Urgency, Counter[int]] = {each: Counter() for each in Urgency}
+        self._count = 0
         self._is_draining = False
 
     def __len__(self) -> int:
-        return sum(map(len, self._queues.values()))
+        return self._count
 
     def submit(
         self,
@@ -79,9 +80,9 @@ class Pacer:
         if self._room is None:
             send()
             return
-        if len(self):
+        if self._count:
             urgency = self._behind(urgency, order_id, parent_id)
-        if not self._has_waiting(urgency) and self._is_free(urgency):
+        if not (self._count and self._has_waiting(urgency)) and self._is_free(urgency):
             self._sent.append(self._monotonic())
             send()
             return
@@ -89,13 +90,14 @@ class Pacer:
         if urgency is Urgency.ENTRY and not parent_id and len(queue) >= _ENTRIES_WAITING_MAX:
             raise QueueFullError(f"order {order_id}: {len(queue)} messages wait before it")
         queue.append((send, order_id))
+        self._count += 1
         if order_id is not None:
             self._waiting[urgency][order_id] += 1
         self._arrange()
 
     def clear(self) -> int:
         """Forget what waits, as after a lost connection, and return how much that was."""
-        waiting = len(self)
+        waiting, self._count = self._count, 0
         for each in Urgency:
             self._queues[each].clear()
             self._waiting[each].clear()
@@ -119,7 +121,7 @@ class Pacer:
         return len(sent) < self._room[urgency]
 
     def _arrange(self) -> None:
-        if not self._is_draining and len(self):
+        if not self._is_draining and self._count:
             self._is_draining = True
             self._call_later(self._delay(), self._drain)
 
@@ -136,6 +138,7 @@ class Pacer:
             queue, waiting = self._queues[each], self._waiting[each]
             while queue and self._is_free(each):
                 send, order_id = queue.popleft()
+                self._count -= 1
                 if order_id is not None:
                     waiting[order_id] -= 1
                     if not waiting[order_id]:
