@@ -459,7 +459,7 @@ async def test_bars_kept_up_to_date_may_begin_with_none() -> None:
         errors = errors_of(ib)
         updates: list[tuple[int, float]] = []
         wrapper: Any = ib.wrapper
-        wrapper.historicalDataUpdate = lambda reqId, bar: updates.append((reqId, bar.close))
+        wrapper.historicalDataUpdate = lambda *told: updates.append((told[0], told[1].close))
         bars = await answered(
             ib.reqHistoricalDataAsync(
                 STOCK, "", "600 S", "1 min", "TRADES", False, keepUpToDate=True

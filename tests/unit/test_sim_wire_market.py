@@ -190,13 +190,21 @@ def test_durations_reach_back_from_the_newest_bar(duration: str, first: str) -> 
 
 def test_nothing_to_show_is_an_error_and_no_subscription() -> None:
     desk, client = MarketDesk(Catalogue([AAPL]), "live"), Client()
-    desk.answer_history(client, history(), OPEN)
+    desk.answer_history(client, history(is_kept_up_to_date=False), OPEN)
     assert [each[1:3] for each in client.take()] == [(3, 162)]
     desk.tape(AAPL.con_id).trade(OPEN, 1.0, 1.0)
     assert client.take() == []
     for wrong in ("7 mins", "", "1 fortnight"):
         desk.answer_history(client, history(bar_size=wrong), OPEN)
         assert [each[1:3] for each in client.take()] == [(3, 321)]
+
+
+def test_bars_kept_up_to_date_begin_with_the_first_print_where_there_is_no_past() -> None:
+    desk, client = MarketDesk(Catalogue([AAPL]), "live"), Client()
+    desk.answer_history(client, history(), OPEN)
+    assert [each[0] for each in client.take()] == ["historicalDataEnd"]
+    desk.tape(AAPL.con_id).trade(OPEN, 101.0, 5.0)
+    assert bars_of(client.take())[0][2:] == (101.0, 5.0, 1)
 
 
 def test_a_stream_starts_with_what_is_known_and_then_tells_changes_only() -> None:
