@@ -204,7 +204,7 @@ impl Venue {
 
     fn leverage(&self) -> u32 {
         match self.config.account_type {
-            AccountType::Margin => self.config.buying_power_multiple.max(1),
+            AccountType::Margin => self.config.buying_power_multiple.get(),
             AccountType::Cash => 1,
         }
     }

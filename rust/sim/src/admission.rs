@@ -8,6 +8,7 @@ use orderloom_core::time::Timestamp;
 
 use crate::config::{AccountType, OcaMemberCancel, RejectStatus};
 use crate::event::VenueEvent;
+use crate::family::share;
 use crate::market::TriggerMethod;
 use crate::order::{Ending, Order, OrderIndex, Stage};
 use crate::order_types::{Terms, TermsError};
@@ -222,24 +223,26 @@ impl Venue {
         request.parent_id = order.request.parent_id;
         request.oca_group = order.request.oca_group.clone();
         request.oca_type = order.request.oca_type;
-        let is_scaled = order.share != order.request.quantity;
-        let has_new_quantity = request.quantity != order.total();
         let has_same_trigger = order.request.stop_price == request.stop_price
             && order.request.trail_percent == request.trail_percent
             && order.request.trail_stop_price == request.trail_stop_price;
         let mut terms = checked.terms;
         if order.terms.trigger.is_none() {
-            terms.turn_on(request.action); // What has triggered stays triggered.
+            terms.stay_on(order.terms);
         } else if has_same_trigger {
             terms.trigger = order.terms.trigger; // A trailing stop keeps where it has come to.
         }
+        let share = self.share_after_change(index, request.quantity);
 
         let order = &mut self.orders[index.index()];
         order.terms = terms;
         order.trigger_method = checked.trigger_method;
-        if has_new_quantity && !is_scaled {
-            order.share = request.quantity;
-            order.reduced = Quantity::ZERO;
+        match share {
+            None => request.quantity = order.request.quantity,
+            Some(share) => {
+                order.share = share;
+                order.reduced = Quantity::ZERO;
+            }
         }
         order.request = request;
         self.expect_deadline(index);
@@ -256,6 +259,22 @@ impl Venue {
             self.transmit(index, out);
         }
         Ok(())
+    }
+
+    /// What may work of an order once its quantity is changed; `None` when it stays as it stands.
+    fn share_after_change(&self, index: OrderIndex, quantity: Quantity) -> Option<Quantity> {
+        let order = &self.orders[index.index()];
+        if quantity == order.total() {
+            return None;
+        }
+        let growing =
+            order.parent.filter(|_| self.is_growing(index)).map(|parent| &self.orders[parent.index()]);
+        Some(match growing {
+            Some(parent) if !parent.filled.is_zero() => {
+                share(quantity, parent.filled, parent.request.quantity).max(order.filled)
+            }
+            _ => quantity,
+        })
     }
 
     /// Only prices, quantity, time in force and the like may change.

@@ -3,12 +3,15 @@
 //! Where the documentation and the records of TWS disagree, each reading is a named variant here, so
 //! that an engine can be shown to be safe under all of them.
 
+use std::num::NonZeroU32;
+
 use orderloom_core::decimal::{Money, ONE};
 use orderloom_core::time::Span;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 /// Everything that decides how a venue behaves. Every field has a default.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VenueConfig {
     /// Decides permanent ids and execution ids, hence every byte that comes out.
@@ -21,8 +24,8 @@ pub struct VenueConfig {
     pub currency: Box<str>,
     /// Margin or cash account.
     pub account_type: AccountType,
-    /// Gross position value per unit of equity that a margin account may hold; at least 1.
-    pub buying_power_multiple: u32,
+    /// Gross position value per unit of equity that a margin account may hold.
+    pub buying_power_multiple: NonZeroU32,
     /// Whether instruments start in their regular session.
     pub starts_open: bool,
     /// What a fill costs.
@@ -51,7 +54,7 @@ impl Default for VenueConfig {
             cash: Money::from_units(1_000_000),
             currency: "USD".into(),
             account_type: AccountType::default(),
-            buying_power_multiple: 4,
+            buying_power_multiple: NonZeroU32::MIN.saturating_add(3),
             starts_open: true,
             commission: CommissionPlan::default(),
             fill: FillConfig::default(),
@@ -66,22 +69,54 @@ impl Default for VenueConfig {
 }
 
 /// How much fills at once, and how far from the market.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FillConfig {
-    /// Share of a displayed or printed size that our orders may take, in 0..=1; all of it when absent.
-    pub max_fraction_of_volume: Option<f64>,
+    /// Share of a print's size that our orders may take; all of it when absent.
+    /// Of a quote they may always take all that it displays.
+    pub max_fraction_of_volume: Option<Fraction>,
     /// Ticks by which orders without a limit fill worse than the market.
     pub slippage_ticks: u32,
     /// Whether a resting limit fills only when prints go beyond it, as if last in the queue.
     pub limit_needs_through: bool,
 }
 
-impl FillConfig {
-    /// The share in counts of 10⁻⁸.
-    pub(crate) fn fraction_counts(&self) -> i64 {
-        self.max_fraction_of_volume
-            .map_or(ONE, |fraction| (fraction.clamp(0.0, 1.0) * ONE as f64).round() as i64)
+/// A share above 0 and at most 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Fraction(i64);
+
+/// A number that is no share.
+#[derive(Debug, Clone, Copy, PartialEq, Error)]
+#[error("expected a fraction above 0 and at most 1, found `{found}`")]
+pub struct FractionError {
+    /// What was given.
+    pub found: f64,
+}
+
+impl Fraction {
+    /// Counts of 10⁻⁸.
+    pub(crate) const fn counts(self) -> i64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Fraction {
+    type Error = FractionError;
+
+    fn try_from(value: f64) -> Result<Self, FractionError> {
+        let counts = (value * ONE as f64).round();
+        if counts >= 1.0 && value <= 1.0 {
+            Ok(Self(counts as i64))
+        } else {
+            Err(FractionError { found: value })
+        }
+    }
+}
+
+impl From<Fraction> for f64 {
+    fn from(fraction: Fraction) -> Self {
+        fraction.0 as Self / ONE as Self
     }
 }
 

@@ -146,7 +146,7 @@ impl Venue {
 }
 
 /// `asked` × `filled` / `total`, rounded down to whole units, all of it when everything is filled.
-fn share(asked: Quantity, filled: Quantity, total: Quantity) -> Quantity {
+pub(crate) fn share(asked: Quantity, filled: Quantity, total: Quantity) -> Quantity {
     if filled >= total {
         return asked;
     }

@@ -29,8 +29,8 @@ pub use account::{AccountValues, PositionValue, WhatIf};
 pub use backtest::{Backtest, Observer, to_core};
 pub use bars::bar_path;
 pub use config::{
-    AccountType, ChildrenAfterPartialCancel, ChildrenStart, CommissionPlan, FillConfig, OcaMemberCancel,
-    OcaReduction, RejectStatus, VenueConfig,
+    AccountType, ChildrenAfterPartialCancel, ChildrenStart, CommissionPlan, FillConfig, Fraction,
+    FractionError, OcaMemberCancel, OcaReduction, RejectStatus, VenueConfig,
 };
 pub use event::{Commission, Execution, OpenOrder, OrderError, PositionReport, Status, VenueEvent};
 pub use ledger::Holding;

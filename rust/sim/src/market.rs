@@ -1,9 +1,10 @@
 //! One instrument's market: what is quoted, what was printed, and how much of it is left for us.
 
-use orderloom_core::decimal::{ONE, Price, Quantity, divide_rounded};
+use orderloom_core::decimal::{ONE, Price, Quantity};
 use orderloom_core::event::Side;
 use serde::{Deserialize, Serialize};
 
+use crate::config::Fraction;
 use crate::order::OrderIndex;
 use crate::order_types::Direction;
 use crate::request::ConId;
@@ -193,11 +194,11 @@ impl Market {
         let price = match limit {
             None => from,
             Some(limit) => {
-                let first = meets.first_reach(limit, from, print.to)?;
-                if needs_through && first == limit && print.to == limit {
+                let goes_beyond = meets.passes(limit, from) || meets.passes(limit, print.to);
+                if needs_through && !goes_beyond {
                     return None;
                 }
-                first
+                meets.first_reach(limit, from, print.to)?
             }
         };
         Some((Some(price), price, print.left))
@@ -273,17 +274,16 @@ impl Market {
     }
 }
 
-/// The part of a displayed or printed `size` that our orders may take; `None` when it is unknown.
-pub(crate) fn takeable(size: Quantity, fraction_counts: i64) -> Option<Quantity> {
+/// The part of a printed `size` that our orders may take; `None` when the size is unknown.
+pub(crate) fn takeable(size: Quantity, fraction: Option<Fraction>) -> Option<Quantity> {
     if !size.is_positive() {
         return None;
     }
-    if fraction_counts == ONE {
-        return Some(size);
-    }
-    let share = divide_rounded(i128::from(size.counts()) * i128::from(fraction_counts), i128::from(ONE));
-    // The fraction is at most 1.
-    Some(Quantity::from_counts(share as i64).whole())
+    Some(fraction.map_or(size, |fraction| {
+        let share = i128::from(size.counts()) * i128::from(fraction.counts()) / i128::from(ONE);
+        // The fraction is at most 1.
+        Quantity::from_counts(share as i64).whole()
+    }))
 }
 
 fn has_some(left: Option<Quantity>) -> bool {

@@ -104,7 +104,7 @@ impl Terms {
         trigger.into_iter().chain(limit)
     }
 
-    /// Turns the order on at `market`.
+    /// Turns the order on; a limit that hangs on a trailing stop is fixed where the stop stands.
     pub(crate) fn turn_on(&mut self, side: Side) {
         if let (Some(Trigger::Trail { stop: Some(stop), .. }), Pricing::LimitOffset(offset)) =
             (self.trigger, self.pricing)
@@ -115,6 +115,14 @@ impl Terms {
             });
         }
         self.trigger = None;
+    }
+
+    /// Takes over that an order is on already, and the limit that it then got.
+    pub(crate) const fn stay_on(&mut self, was: Self) {
+        self.trigger = None;
+        if let Pricing::LimitOffset(_) = self.pricing {
+            self.pricing = was.pricing;
+        }
     }
 
     /// Where a trailing stop stands.
@@ -195,6 +203,11 @@ impl Direction {
             Self::Up => price >= level,
             Self::Down => price <= level,
         }
+    }
+
+    /// Whether `price` has got further than `level`.
+    pub(crate) fn passes(self, level: Price, price: Price) -> bool {
+        price != level && self.reaches(level, price)
     }
 
     /// The first price at or beyond `level` on the way from `from` to `to`.

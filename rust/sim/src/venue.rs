@@ -77,7 +77,6 @@ pub struct ReportedExecution {
 #[derive(Debug, Clone)]
 pub struct Venue {
     pub(crate) config: VenueConfig,
-    pub(crate) fraction_counts: i64,
     pub(crate) now: Timestamp,
     /// Commands so far.
     pub(crate) turn: u64,
@@ -109,7 +108,6 @@ impl Venue {
         let last_perm_id = 1_000_000_000 + random.below(400_000_000) as i64;
         let last_exec_number = random.below(1 << 31) as u32;
         Self {
-            fraction_counts: config.fill.fraction_counts(),
             ledger: Ledger::new(config.cash),
             config,
             now: Timestamp::MIN,
@@ -219,7 +217,7 @@ impl Venue {
     }
 
     fn print(&mut self, symbol: SymbolId, to: Price, size: Quantity, out: &mut Vec<VenueEvent>) {
-        let left = takeable(size, self.fraction_counts);
+        let left = takeable(size, self.config.fill.max_fraction_of_volume);
         let market = &mut self.markets[symbol.index()];
         if market.live.is_empty() {
             market.last = Some(to);
@@ -364,13 +362,14 @@ impl Venue {
     }
 
     fn carry_out_due(&mut self, out: &mut Vec<VenueEvent>) {
-        for index in 0..self.orders.len() {
-            if self.orders[index].deadline().is_some_and(|deadline| deadline <= self.now) {
-                self.end(OrderIndex(index as u32), Ending::Expired, out);
+        let live: Vec<_> = self.markets.iter().flat_map(|market| market.live.iter().copied()).collect();
+        for &index in &live {
+            if self.orders[index.index()].deadline().is_some_and(|deadline| deadline <= self.now) {
+                self.end(index, Ending::Expired, out);
             }
         }
         self.reduce_when_due(out);
-        let deadlines = self.orders.iter().filter_map(Order::deadline);
+        let deadlines = live.iter().filter_map(|index| self.orders[index.index()].deadline());
         let reductions = self.late_reductions.iter().filter_map(|reduction| reduction.due);
         self.next_due = deadlines.chain(reductions).min().unwrap_or(Timestamp::MAX);
     }

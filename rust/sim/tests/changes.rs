@@ -155,3 +155,19 @@ fn a_cancel_of_one_client_does_not_reach_the_order_of_another() {
     desk.cancel(1);
     assert_eq!(desk.live(), ["1 Submitted 0/70"]);
 }
+
+#[test]
+fn a_child_scaled_to_a_partial_entry_can_be_made_smaller() {
+    let mut desk = Desk::open();
+    desk.trade("101", 0);
+    for request in bracket(100, "100") {
+        desk.place(&request);
+    }
+    desk.trade("100", 30);
+    desk.cancel(1);
+    assert_eq!(desk.live(), ["2 PreSubmitted 0/30", "3 Submitted 0/30"]);
+    let with_quantity = |quantity| OrderRequest { quantity: units(quantity), ..stop(2, Sell, 0, "96") };
+    desk.place(&with_quantity(30));
+    desk.place(&with_quantity(20));
+    assert_eq!(desk.live(), ["2 PreSubmitted 0/20", "3 Submitted 0/30"]);
+}

@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use orderloom_core::event::Side::{Buy, Sell};
-use orderloom_sim::{OrderKind, OrderRequest, TimeInForce, VenueConfig};
+use orderloom_sim::{Fraction, OrderKind, OrderRequest, TimeInForce, VenueConfig};
 
 #[test]
 fn a_market_order_tells_its_fill_in_the_recorded_sequence() {
@@ -77,7 +77,7 @@ fn without_quotes_a_limit_order_fills_when_a_print_reaches_it() {
 #[test]
 fn a_fraction_of_the_printed_volume_can_be_all_that_fills() {
     let mut config = VenueConfig::default();
-    config.fill.max_fraction_of_volume = Some(0.1);
+    config.fill.max_fraction_of_volume = Some(Fraction::try_from(0.1).unwrap());
     let mut desk = Desk::with(config);
     desk.place(&market(1, Buy, 100));
     assert_eq!(fills(&desk.trade("100", 255))[0].quantity, units(25));
@@ -228,4 +228,80 @@ fn an_order_good_till_a_moment_ends_then() {
     desk.place(&request);
     assert_eq!(words(&desk.advance_to(999)), [""; 0]);
     assert_eq!(words(&desk.advance_to(1000)), ["status 1 Cancelled 0/100"]);
+}
+
+#[test]
+fn last_in_the_queue_a_limit_fills_only_when_the_market_goes_beyond_it() {
+    let mut config = VenueConfig::default();
+    config.fill.limit_needs_through = true;
+    let mut desk = Desk::with(config);
+    desk.trade("100", 0);
+    desk.place(&limit(1, Buy, 10, "99.5"));
+    for touch in [desk.trade("99.5", 0), desk.sweep("99.8", 0), desk.sweep("99.5", 0)] {
+        assert_eq!(fills(&touch).len(), 0);
+    }
+    assert_eq!(fills(&desk.sweep("99.49", 0))[0].price, price("99.5"));
+}
+
+#[test]
+fn a_triggered_trailing_limit_rests_at_its_offset_from_the_stop() {
+    let mut desk = Desk::open();
+    desk.trade("100", 0);
+    let request = OrderRequest {
+        stop_price: Some(price("2")),
+        limit_offset: Some(price("0.5")),
+        ..order(1, Sell, 10, OrderKind::TrailLimit)
+    };
+    desk.place(&request);
+    desk.trade("101", 0);
+    assert_eq!(fills(&desk.trade("98", 0)).len(), 0); // On at 99, limit 98.5.
+    desk.place(&OrderRequest { quantity: units(8), ..request }); // Stays on.
+    assert_eq!(fills(&desk.trade("98.49", 0)).len(), 0);
+    assert_eq!(fills(&desk.trade("98.5", 0))[0].quantity, units(8));
+}
+
+#[test]
+fn each_trigger_method_looks_at_its_own_price() {
+    // A sell stop at 95: the ask must come down, once or twice; or the middle; or the last price.
+    type Step = fn(&mut Desk);
+    let ask_down: Step = |desk| drop(desk.quote("94.9", "95", 100));
+    let middle_down: Step = |desk| drop(desk.quote("94.8", "95.2", 100));
+    let printed: Step = |desk| drop(desk.trade("95", 100));
+    let cases: [(u8, Step, u32); 9] = [
+        (1, ask_down, 2),
+        (2, printed, 1),
+        (3, printed, 2),
+        (4, ask_down, 1),
+        (7, ask_down, 1),
+        (7, printed, 1),
+        (8, middle_down, 1),
+        (4, middle_down, 0),
+        (2, ask_down, 0),
+    ];
+    for (trigger_method, step, needed) in cases {
+        let mut desk = Desk::open();
+        desk.trade("100", 100);
+        desk.quote("99.9", "100.1", 100);
+        desk.place(&OrderRequest { trigger_method, ..stop(1, Sell, 10, "95") });
+        let steps = (1..=3).find(|_| {
+            step(&mut desk);
+            !desk.position().is_zero()
+        });
+        assert_eq!(steps.unwrap_or(0), needed, "method {trigger_method}");
+    }
+}
+
+#[test]
+fn a_configuration_out_of_range_is_refused_with_the_number() {
+    let parse = |text: &str| serde_json::from_str::<VenueConfig>(text).map_err(|error| error.to_string());
+    assert_eq!(parse("{}"), Ok(VenueConfig::default()));
+    for fraction in ["0", "1.5", "-0.1"] {
+        let error = parse(&format!(r#"{{"fill":{{"max_fraction_of_volume":{fraction}}}}}"#)).unwrap_err();
+        assert!(
+            error.starts_with(&format!("expected a fraction above 0 and at most 1, found `{fraction}`")),
+            "{error}"
+        );
+    }
+    assert!(parse(r#"{"buying_power_multiple":0}"#).is_err());
+    assert!(parse(r#"{"comission":"none"}"#).is_err());
 }
