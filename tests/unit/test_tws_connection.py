@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 AAPL = SimInstrument(
     265598, "AAPL", liquid_hours="20250922:0930-20250922:1600", time_zone="US/Eastern"
 )
-QUICK = Timeouts(connect=0.3, request=0.2, history=0.3, barrier=1.0, silence=0.1)
+PATIENT = Timeouts(connect=3.0, request=3.0, history=3.0, barrier=5.0, silence=3.0)
+IMPATIENT = Timeouts(connect=0.3, request=0.2, barrier=5.0, silence=0.3)
 
 
 class Peer:
@@ -108,7 +109,7 @@ class Desk:
         self.peer = peer
         self.events: list[Event] = []
         self.problems: list[str] = []
-        given: dict[str, Any] = {"port": peer.port, "timeouts": QUICK} | settings
+        given: dict[str, Any] = {"port": peer.port, "timeouts": PATIENT} | settings
         self.broker = TWSConnection(
             TWSSettings(**given),
             [ContractSpec(symbol="AAPL")],
@@ -178,7 +179,7 @@ async def test_each_way_to_fail_a_log_in_has_its_own_error_and_takes_bounded_tim
 ) -> None:
     began = asyncio.get_running_loop().time()
     peer.answers["71"] = lambda _: [replies.error(178, -1, 326, "client id is already in use")]
-    desk = Desk(peer)
+    desk = Desk(peer, timeouts=IMPATIENT)
     connecting = asyncio.ensure_future(desk.broker.connect())
     await desk.until(lambda: peer.requests() == ["71"])
     await asyncio.sleep(0.02)
@@ -187,7 +188,7 @@ async def test_each_way_to_fail_a_log_in_has_its_own_error_and_takes_bounded_tim
         await connecting
 
     peer.answers["71"] = lambda _: []
-    connecting = asyncio.ensure_future(Desk(peer).broker.connect())
+    connecting = asyncio.ensure_future(Desk(peer, timeouts=IMPATIENT).broker.connect())
     await desk.until(lambda: peer.requests() == ["71", "71"])
     peer.hang_up()
     with pytest.raises(HandshakeError, match="hint"):
@@ -195,12 +196,12 @@ async def test_each_way_to_fail_a_log_in_has_its_own_error_and_takes_bounded_tim
 
     peer.is_greeting = False
     with pytest.raises(ConnectTimeoutError, match="no answer"):
-        await Desk(peer).broker.connect()
+        await Desk(peer, timeouts=IMPATIENT).broker.connect()
 
     port = peer.port
     await peer.stop()
     with pytest.raises(ConnectRefusedError, match=str(port)):
-        await Desk(peer, port=port).broker.connect()
+        await Desk(peer, port=port, timeouts=IMPATIENT).broker.connect()
     assert asyncio.get_running_loop().time() - began < 3
 
 
@@ -234,18 +235,55 @@ async def test_a_lost_line_is_told_and_repaired_by_one_loop(peer: Peer) -> None:
 async def test_a_peer_that_falls_silent_is_given_up_within_twice_the_patience(
     peer: Peer,
 ) -> None:
-    desk = Desk(peer)
+    desk = Desk(peer, timeouts=IMPATIENT)
     await desk.broker.connect()
     await desk.broker.reconcile()
     peer.answers["49"] = lambda _: []
-    await desk.until(lambda: "connection down" in desk.told, seconds=1.0)
+    await desk.until(lambda: "connection down" in desk.told, seconds=2.0)
+    await desk.broker.disconnect()
+
+
+async def test_a_waiting_barrier_does_not_hide_that_the_peer_is_gone(peer: Peer) -> None:
+    desk = Desk(peer, timeouts=IMPATIENT)
+    await desk.broker.connect()
+    await desk.broker.reconcile()
+    peer.answers["49"] = lambda _: []
+    with pytest.raises(NotConnectedError, match="no sign of life"):
+        await desk.broker.barrier()
+    await desk.broker.disconnect()
+
+
+@pytest.mark.parametrize("garbage", [b"\x00\x10\x00\x00", b"\x7f\xff\xff\xff" + bytes(34 << 20)])
+async def test_a_lost_frame_boundary_ends_the_connection_and_the_next_one_is_clean(
+    peer: Peer, garbage: bytes
+) -> None:
+    desk = Desk(peer, timeouts=IMPATIENT)
+    await desk.broker.connect()
+    await desk.broker.reconcile()
+    del desk.events[:]
+    peer.say(garbage)
+    await desk.until(lambda: desk.told[-1:] == ["snapshot ended"])
+    assert desk.told == ["connection down", *SYNCED]
+    await desk.broker.disconnect()
+
+
+async def test_a_cut_and_its_end_during_the_log_in_are_told_after_the_line_is_up(
+    peer: Peer,
+) -> None:
+    log_in = peer.answers["71"]
+    codes = [replies.error(178, -1, code, "text") for code in (1100, 1102)]
+    peer.answers["71"] = lambda f: [*log_in(f), *codes]
+    desk = Desk(peer)
+    await desk.broker.connect()
+    await desk.until(lambda: desk.told[-1] == "snapshot ended")
+    assert desk.told == [*SYNCED[:2], "connection down", "connection up", *SYNCED[2:]]
     await desk.broker.disconnect()
 
 
 async def test_a_quiet_peer_that_answers_is_kept(peer: Peer) -> None:
-    desk = Desk(peer)
+    desk = Desk(peer, timeouts=IMPATIENT)
     await desk.broker.connect()
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(1.0)
     assert "connection down" not in desk.told
     assert len(peer.requests("49")) >= 2
     assert desk.broker.server_offset == 0
@@ -255,7 +293,7 @@ async def test_a_quiet_peer_that_answers_is_kept(peer: Peer) -> None:
 async def test_a_snapshot_without_its_last_end_is_alarmed_and_never_called_ended(
     peer: Peer,
 ) -> None:
-    desk = Desk(peer)
+    desk = Desk(peer, timeouts=IMPATIENT)
     peer.answers["61"] = lambda _: []
     await desk.broker.connect()
     await desk.until(lambda: len(desk.problems) > 0)

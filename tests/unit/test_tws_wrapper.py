@@ -40,12 +40,13 @@ class Line:
             on_problem=self.problems.append,
             on_notice=lambda code, _text: self.notices.append(code),
             on_closed=lambda: None,
+            on_overlong=lambda: None,
         )
         self.client: Any = WireClient(
             self.wrapper, ManualClock(NOW), decoding.get("time_zone"), self.problems.append
         )
         self.wrapper.account = account
-        self.wrapper.has_partial_message = self.client.has_partial_message
+        self.wrapper.bytes_pending = self.client.bytes_pending
         receive: Any = self.client.conn.data_received
         self.receive = receive
         self.receive(frame(str(version), "20250922 09:30:00 EST"))

@@ -323,6 +323,7 @@ class TWSConnection:
 
     def _ended(self, link: Link, reason: str) -> None:
         self._past_foreign += link.wrapper.foreign
+        link.wrapper.foreign.clear()
         if link.was_live:
             _log.warning("connection to TWS ended: %s", reason)
             self._sink(Event.connection("down"))

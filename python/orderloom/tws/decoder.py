@@ -8,6 +8,7 @@ failure is reported, times are made unambiguous before they are read, and pacing
 from __future__ import annotations
 
 import logging
+import time
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from orderloom.ports import Clock, OnProblem
 
 _EXECUTED_AT: Final = 15
-_BYTES_MAX: Final = 32 * 1024 * 1024
 _SHOWN_MAX: Final = 300
 _NS: Final = 1_000_000_000
 
@@ -32,6 +32,8 @@ _log = logging.getLogger("orderloom.tws")
 
 class StrictDecoder(Decoder):
     """Decodes messages; one that fails is reported with its text and costs only itself."""
+
+    wrapper: Any
 
     def __init__(
         self, wrapper: Any, clock: Clock, time_zone: tzinfo | None, on_problem: OnProblem
@@ -59,7 +61,8 @@ class StrictDecoder(Decoder):
         return handler
 
     def interpret(self, fields: list[str]) -> None:
-        """Decode one message and hand it on."""
+        """Decode one message and hand it on. A whole message is a sign of life; bytes are not."""
+        self.wrapper.heard_at = time.monotonic()
         try:
             self.handlers[int(fields[0])](fields)
         except Exception as error:
@@ -110,10 +113,6 @@ class WireClient(Client):
         super().__init__(wrapper)  # type: ignore[no-untyped-call]
         self.decoder = StrictDecoder(wrapper, clock, time_zone, on_problem)
 
-    def has_partial_message(self) -> bool:
-        """Whether the last bytes received are the beginning of a message."""
-        return bool(self._data)
-
-    def is_overlong(self) -> bool:
-        """Whether more was buffered than any message holds: a lost frame boundary."""
-        return len(self._data) > _BYTES_MAX
+    def bytes_pending(self) -> int:
+        """Return how many of the bytes received belong to a message that is not complete."""
+        return len(self._data)

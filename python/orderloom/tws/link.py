@@ -82,12 +82,13 @@ class Link:
             on_problem=on_problem,
             on_notice=self._notice,
             on_closed=self._closed,
+            on_overlong=lambda: self.kill("a message longer than any of TWS"),
         )
         self.replies = self.wrapper.replies
         unzoned = zone(settings.time_zone) if settings.time_zone else None
         # `ib_async`'s client has no annotations.
         self.client: Any = WireClient(self.wrapper, clock, unzoned, on_problem)
-        self.wrapper.has_partial_message = self.client.has_partial_message
+        self.wrapper.bytes_pending = self.client.bytes_pending
         self.pacer = Pacer(
             MESSAGES_MAX if settings.is_paced else None, time.monotonic, loop.call_later
         )
@@ -249,13 +250,13 @@ class Link:
         while True:
             now = time.monotonic()
             heard_at = self.wrapper.heard_at
-            if self.client.is_overlong():
-                self.kill("a message longer than any of TWS")
-            elif now - heard_at >= silence or now - checked_at >= _TIME_CHECK_EVERY:
+            if now - heard_at >= silence or now - checked_at >= _TIME_CHECK_EVERY:
                 checked_at = now
                 try:
-                    await self.check_time(silence)
-                except RequestTimeoutError:
+                    # Bounded once more, because a barrier may have asked already and be waiting.
+                    async with asyncio.timeout(silence):
+                        await self.check_time(silence)
+                except (TimeoutError, RequestTimeoutError):
                     if self.wrapper.heard_at == heard_at:
                         self.kill(f"no sign of life for {time.monotonic() - heard_at:.1f} s")
             await asyncio.sleep(silence / 2)

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from orderloom.tws.instruments import Instruments
 
 _NS: Final = 1_000_000_000
+# More than any message holds: a lost frame boundary.
+_BYTES_MAX: Final = 32 * 1024 * 1024
 _NO_ID: Final = 2_147_483_647
 _ACCOUNT_TAGS: Final = frozenset(
     {"NetLiquidation", "BuyingPower", "AvailableFunds", "TotalCashValue"}
@@ -66,19 +68,21 @@ class Wrapper:
         on_problem: OnProblem,
         on_notice: Callable[[int, str], None],
         on_closed: Callable[[], None],
+        on_overlong: Callable[[], None],
     ) -> None:
         self.account = ""
         self.replies = Replies(request_ids)
         self.streams: dict[int, Stream] = {}
         self.foreign: Counter[str] = Counter()
         self.heard_at = time.monotonic()
-        self.has_partial_message: Callable[[], bool] = bool
+        self.bytes_pending: Callable[[], int] = int
         self._client_id = client_id
         self._instruments = instruments
         self._sink = sink
         self._on_problem = on_problem
         self._on_notice = on_notice
         self._on_closed = on_closed
+        self._on_overlong = on_overlong
         self._held: list[Event] | None = []
         self._next_order_id = 0
         self._changed: QuoteStream | None = None
@@ -119,12 +123,12 @@ class Wrapper:
 
     # -- the connection ----------------------------------------------------------------------
 
-    def tcpDataArrived(self) -> None:
-        self.heard_at = time.monotonic()
-
     def tcpDataProcessed(self) -> None:
-        if not self.has_partial_message():
+        pending = self.bytes_pending()
+        if not pending:
             self._flush()
+        elif pending > _BYTES_MAX:
+            self._on_overlong()
 
     def connectAck(self) -> None:
         """The greeting was answered; nothing to do until accounts and order id are in."""
