@@ -91,7 +91,7 @@ def test_messages_about_one_order_never_overtake_each_other() -> None:
     for each in range(60):
         wire.submit(Urgency.ENTRY, f"entry {each}", 1000 + each)
     wire.submit(Urgency.ENTRY, "parent", 1)
-    wire.submit(Urgency.ENTRY, "its stop", 2, parent=1)
+    wire.submit(Urgency.EXIT, "its stop", 2, parent=1)
     wire.submit(Urgency.EXIT, "stop moved", 2)
     wire.submit(Urgency.EXIT, "parent cancelled", 1)
     wire.submit(Urgency.EXIT, "another stop", 3)
