@@ -16,7 +16,18 @@ from typing import Final
 
 from orderloom.expression import parse_condition
 from orderloom.functions import ask, crosses_above, crosses_below, feature, known, reading
-from orderloom.indicators import atr, atr_sma, ema, rma, rsi, sma, stdev
+from orderloom.indicators import (
+    atr,
+    atr_sma,
+    bollinger_lower,
+    bollinger_mid,
+    bollinger_upper,
+    ema,
+    rma,
+    rsi,
+    sma,
+    stdev,
+)
 from orderloom.names import (
     account,
     bar,
@@ -66,6 +77,9 @@ __all__ = [
     "atr",
     "atr_sma",
     "bar",
+    "bollinger_lower",
+    "bollinger_mid",
+    "bollinger_upper",
     "compare",
     "conclusion",
     "context",

@@ -180,6 +180,8 @@ def did_you_mean(found: str, known: Sequence[str]) -> str | None:
 
 def shown(value: object, limit: int = 60) -> str:
     """A value as messages show it: short, on one line, in backticks."""
-    text = str(value) if isinstance(value, str) else repr(value)
+    if isinstance(value, bool):
+        return "`true`" if value else "`false`"
+    text = value if isinstance(value, str) else repr(value)
     text = "".join(letter if letter.isprintable() else "?" for letter in text[: limit + 1])
     return f"`{text if len(text) <= limit else text[: limit - 1] + '…'}`"

@@ -6,6 +6,7 @@ configuration); until warm they are unknown. A new one is one function here, lis
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from orderloom.errors import LanguageError, shown
@@ -100,15 +101,74 @@ def stdev(period: int) -> Indicator:
     return _indicator("stdev", period)
 
 
+def bollinger_mid(period: int = 20, deviations: float = 2.0) -> Indicator:
+    """Middle Bollinger band: the plain mean of the last `period` closes.
+
+    Example:
+        >>> print(bollinger_mid())
+        bollinger_mid(20, 2)
+    """
+    return _bollinger("bollinger_mid", period, deviations)
+
+
+def bollinger_upper(period: int = 20, deviations: float = 2.0) -> Indicator:
+    """Upper Bollinger band: `deviations` standard deviations above the mean, in price units.
+
+    Example:
+        >>> from orderloom.conditions import bar, crosses_above
+        >>> print(crosses_above(bar.close, bollinger_upper(20, 2.5)))
+        crosses_above(bar.close, bollinger_upper(20, 2.5))
+    """
+    return _bollinger("bollinger_upper", period, deviations)
+
+
+def bollinger_lower(period: int = 20, deviations: float = 2.0) -> Indicator:
+    """Lower Bollinger band: `deviations` standard deviations below the mean, in price units.
+
+    Example:
+        >>> from orderloom.conditions import bar
+        >>> print(bar.close < bollinger_lower())
+        bar.close < bollinger_lower(20, 2)
+    """
+    return _bollinger("bollinger_lower", period, deviations)
+
+
 INDICATORS: Final[dict[str, Callable[..., Indicator]]] = {
-    form.__name__: form for form in (atr, atr_sma, sma, ema, rma, rsi, stdev)
+    form.__name__: form
+    for form in (
+        atr,
+        atr_sma,
+        sma,
+        ema,
+        rma,
+        rsi,
+        stdev,
+        bollinger_mid,
+        bollinger_upper,
+        bollinger_lower,
+    )
 }
 """Every indicator by the name that conditions call."""
 
 
-def _indicator(name: str, period: object, *, extra: int = 0) -> Indicator:
-    if isinstance(period, bool) or not isinstance(period, int | float) or period % 1 != 0:
-        raise LanguageError(f"the period of `{name}` is {shown(period)}", "a whole number of bars")
-    if not 1 <= period <= _PERIOD_MAX:
-        raise LanguageError(f"the period of `{name}` is {shown(period)}", f"1 to {_PERIOD_MAX}")
-    return Indicator(name, (float(period),), int(period) + extra)
+def _indicator(name: str, period: object, *others: float, extra: int = 0) -> Indicator:
+    bars = _bars(name, period)
+    return Indicator(name, (float(bars), *others), bars + extra)
+
+
+def _bollinger(name: str, period: object, deviations: object) -> Indicator:
+    return _indicator(name, period, _positive(name, "deviations", deviations))
+
+
+def _bars(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0:
+        raise LanguageError(f"the period of `{name}` is {shown(value)}", "a whole number of bars")
+    if not 1 <= value <= _PERIOD_MAX:
+        raise LanguageError(f"the period of `{name}` is {shown(value)}", f"1 to {_PERIOD_MAX}")
+    return int(value)
+
+
+def _positive(name: str, parameter: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise LanguageError(f"`{parameter}` of `{name}` is {shown(value)}", "a number above 0")
+    return float(value)

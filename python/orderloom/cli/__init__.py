@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, str]] = {
     "init": "orderloom.cli.init",
     "check": "orderloom.cli.check",
     "schema": "orderloom.cli.schema",
+    "run": "orderloom.cli.run",
 }
 """Commands in the order of the help, each with its module."""
 

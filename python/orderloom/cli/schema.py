@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orderloom.config import Settings
+from orderloom.config import settings_schema
 
 
 def schema(
@@ -21,9 +21,4 @@ def schema(
     For the YAML plugin of most editors, write it to a file and start the strategy with
     `# yaml-language-server: $schema=./orderloom.schema.json`.
     """
-    document = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Settings.model_json_schema(),
-        "title": "orderloom strategy",
-    }
-    typer.echo(json.dumps(document, indent=None if as_json else 2))
+    typer.echo(json.dumps(settings_schema(), indent=None if as_json else 2))

@@ -18,7 +18,7 @@ from orderloom.config.sections import (
     MarketSettings,
     SignalSettings,
 )
-from orderloom.config.settings import Settings
+from orderloom.config.settings import Settings, settings_schema
 from orderloom.errors import ConfigError, ConfigProblem
 
 __all__ = [
@@ -39,4 +39,5 @@ __all__ = [
     "check_text",
     "load_settings",
     "parse_settings",
+    "settings_schema",
 ]

@@ -73,14 +73,14 @@ class Document:
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             document._refuse_at(
-                None if mark is None else mark.line + 1,
-                None if mark is None else mark.column + 1,
+                1 if mark is None else mark.line + 1,
+                1 if mark is None else mark.column + 1,
                 f"not YAML ({error.problem or error.context})",
                 "YAML 1.2",
                 "a `:` or `#` inside a text needs quotes around it",
             )
         except (YAMLError, ValueError) as error:
-            document._refuse_at(None, None, f"not YAML ({str(error).splitlines()[0]})", "YAML 1.2")
+            document._refuse_at(1, 1, f"not YAML ({str(error).splitlines()[0]})", "YAML 1.2")
         if root is None:
             return document
         if not isinstance(root, MappingNode):
@@ -185,16 +185,16 @@ class Document:
                     where=where,
                     what=what,
                     expected=expected,
-                    line=None if mark is None else mark.line + 1,
-                    column=None if mark is None else mark.column + 1,
+                    line=1 if mark is None else mark.line + 1,
+                    column=1 if mark is None else mark.column + 1,
                 )
             ]
         )
 
     def _refuse_at(
         self,
-        line: int | None,
-        column: int | None,
+        line: int,
+        column: int,
         what: str,
         expected: str,
         hint: str | None = None,

@@ -6,6 +6,7 @@ missing one promises nothing.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Final, Literal
@@ -241,7 +242,9 @@ def _session_length(settings: Settings) -> Span | None:
     from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
 
     try:
-        month = get_calendar(calendar, start="2024-01-02", end="2024-02-01")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what the calendars do inside is not ours to tell
+            month = get_calendar(calendar, start="2024-01-02", end="2024-02-01")
     except InvalidCalendarName:
         return None
     usual = (month.closes - month.opens).max()

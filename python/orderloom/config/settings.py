@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic.json_schema import GenerateJsonSchema
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from orderloom.config.schema import RULES_SCHEMA, TEMPLATES_SCHEMA
@@ -139,6 +140,27 @@ class Settings(BaseSettings):
             "rules": [rule.as_dict() for rule in self.rules],
         }
         return json.dumps(config, allow_nan=False)
+
+
+class _SchemaWriter(GenerateJsonSchema):
+    """Writes spans among the defaults as the file writes them."""
+
+    def encode_default(self, dft: Any) -> Any:
+        return str(dft) if isinstance(dft, Span) else super().encode_default(dft)
+
+
+def settings_schema() -> dict[str, Any]:
+    """The JSON Schema of the configuration, for editors.
+
+    Example:
+        >>> settings_schema()["$defs"]["SignalSettings"]["properties"]["max_age"]["default"]
+        '2m'
+    """
+    return {
+        "$schema": GenerateJsonSchema.schema_dialect,
+        **Settings.model_json_schema(schema_generator=_SchemaWriter),
+        "title": "orderloom strategy",
+    }
 
 
 def _plain(section: Section) -> dict[str, Any]:

@@ -1,0 +1,439 @@
+"""The strategy file: what it means, what overrides it, and how each mistake is told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderloom._core import Engine
+from orderloom.actions import log
+from orderloom.conditions import parse_condition
+from orderloom.config import (
+    ConfigError,
+    Settings,
+    check_settings,
+    check_text,
+    load_settings,
+    parse_settings,
+)
+from orderloom.rules import rule
+from orderloom.templates import TEMPLATES, StrategyBuilder, create_buy_rule, create_short_rule
+from orderloom.units import Span
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STRATEGY = """\
+broker: {mode: sim, port: 7497}
+market: {calendar: XNYS, bars: 1 min}
+signals: {url: https://example.org/api/v1, poll: 60s, max_age: 2m}
+limits: {max_position_value: 50_000, max_daily_loss: 1_000}
+end_of_day: {close: 1m}
+rules:
+  - name: long-on-buy
+    on: PredictionSignal
+    symbols: [AAPL, MSFT]
+    when: signal.side == "BUY" and signal.confidence >= 0.80 and position.is_flat
+    priority: 100
+    cooldown: 5m
+    window: ["09:45", "15:30"]
+    do:
+      - enter: {side: BUY, notional: 10_000, stop: [{atr: 2}, {percent: 3}], target: {atr: 4}}
+templates:
+  - buy: {symbols: [TSLA], shares: 25, confidence: 0.9, stop_percent: 4, cooldown: 15m}
+"""
+
+RULE = "rules:\n  - name: r\n    on: PredictionSignal\n    symbols: [AAPL]\n"
+ENTER = "    do: {enter: {side: BUY, shares: 1, stop_percent: 3}}\n"
+
+
+def test_a_strategy_becomes_what_the_engine_reads() -> None:
+    settings = parse_settings(STRATEGY, environment={})
+    config = json.loads(settings.engine_config("run-1"))
+    assert [record["symbol"] for record in config["instruments"]] == ["AAPL", "MSFT", "TSLA"]
+    assert config["limits"]["max_position_value"] == "50000"
+    assert config["signals"] == {"max_age": 120_000_000_000, "max_future": 5_000_000_000}
+    assert config["end_of_day"] == 60_000_000_000
+    first, second = config["rules"]
+    assert first["cooldown"] == 300_000_000_000
+    assert first["window"] == {"from_second": 35_100, "to_second": 55_800}
+    assert (
+        first["when"]
+        == parse_condition(
+            'signal.side == "BUY" and signal.confidence >= 0.8 and position.is_flat'
+        ).as_dict()
+    )
+    assert (
+        second
+        == create_buy_rule(
+            ["TSLA"], shares=25, confidence=0.9, stop_percent=4, cooldown="15m"
+        ).as_dict()
+    )
+    assert Engine(settings.engine_config("run-1"))
+
+
+def test_the_engine_takes_every_template() -> None:
+    builder = (
+        StrategyBuilder()
+        .buy("AAPL", shares=1, stop_atr=2, stop_percent=3)
+        .sell("AAPL")
+        .short("AAPL", risk_money=100, stop_percent=3, opposite="close")
+        .scale_in("AAPL", shares=1)
+        .eod_close("AAPL")
+    )
+    assert len(builder.rules) == len(TEMPLATES)
+    assert Engine(Settings(rules=builder.rules).engine_config("run-1"))
+
+
+def test_templates_that_act_on_the_other_side_are_judged_while_it_is_held() -> None:
+    plain = create_short_rule("A", shares=1, stop_percent=3)
+    reverse = create_short_rule("A", shares=1, stop_percent=3, opposite="reverse")
+    assert "position.is_flat" in str(plain.when)
+    assert str(reverse.when).endswith("not (position.is_short)")
+
+
+BROKEN: dict[str, tuple[str, int, str, str, str]] = {
+    # name: text, line, where, what and expected, hint
+    "unknown section": ("brokr: {}\n", 1, "brokr", "one of `broker`", "did you mean `broker`?"),
+    "unknown key": (
+        "broker:\n  prot: 1\n", 2, "broker.prot", "unknown key `prot`, expected one of `mode`",
+        "did you mean `port`?",
+    ),
+    "no number": ("broker:\n  port: abc\n", 2, "broker.port", "expected a valid integer", ""),
+    "no such mode": (
+        "broker:\n  mode: papr\n", 2, "broker.mode", "`sim`, `paper` or `live`", "`paper`?"
+    ),
+    "live without an account": (
+        "broker:\n  port: 7496\n  mode: live\n", 3, "broker.mode", "expected `account`", ""
+    ),
+    "duplicate key": (
+        "broker:\n  port: 1\n  port: 2\n", 3, "broker.port", "first in line 2", ""
+    ),
+    "no YAML": ("broker: {port: 1\nrules: 2\n", 2, "the file", "not YAML", "needs quotes"),
+    "a tag": (
+        "broker: !!python/object/apply:os.system [true]\n", 1, "broker", "expected plain values", ""
+    ),
+    "a secret in the file": (
+        "signals:\n  api_key: abc\n", 2, "signals.api_key", "outside the file",
+        "ORDERLOOM_SIGNALS__API_KEY",
+    ),
+    "a key over http": (
+        "signals:\n  url: http://example.org\n", 2, "signals.url", "expected `https://…`", ""
+    ),
+    "time without a unit": (
+        "signals:\n  poll: 60\n", 2, "signals.poll", "with its unit", "write `60s`"
+    ),
+    "negative money": (
+        "limits:\n  max_daily_loss: -5\n", 2, "limits.max_daily_loss", "a number above 0", ""
+    ),
+    "a flag as a number": (
+        "limits:\n  max_open_contexts: true\n", 2, "limits.max_open_contexts", "whole number", ""
+    ),
+    "unknown calendar": (
+        "market:\n  calendar: XNYZ\n", 2, "market.calendar", "expected an exchange calendar", ""
+    ),
+    "unknown name in a folded expression": (
+        RULE + "    when: >-\n      position.is_flat\n      and signal.sid == \"BUY\"\n" + ENTER,
+        7, "rule r: when", "unknown name `signal.sid`", "did you mean `signal.side`?",
+    ),
+    "unknown name in the structured form": (
+        RULE + "    when:\n      all:\n        - position.is_flat\n"
+        "        - {field: signal.confidence, \">=\": bar.hgh}\n" + ENTER,
+        8, "rule r: when.all[1].>=", "unknown name `bar.hgh`", "`bar.high`?",
+    ),
+    "entry without a stop": (
+        RULE + "    do:\n      - log: x\n      - enter: {side: BUY, shares: 1}\n",
+        7, "rule r: do[1].enter", "without a stop, expected `stop`", "unprotected: true",
+    ),
+    "stop of a negative percentage": (
+        RULE + "    do:\n      - enter:\n          side: BUY\n          shares: 1\n"
+        "          stop:\n            - percent: -3\n",
+        10, "rule r: do[0].enter.stop[0].percent", "a number above 0", "",
+    ),
+    "stop above every price": (
+        RULE + "    when: market.price < 100\n"
+        "    do: {enter: {side: BUY, shares: 1, stop: {price: 120}}}\n",
+        6, "rule r: do", "wrong side of every price", "",
+    ),
+    "confidence in percent": (
+        RULE + "    when: signal.confidence > 80\n" + ENTER,
+        5, "rule r: when", "can never hold", "write 0.8 for 80 percent",
+    ),
+    "conditions that exclude each other": (
+        RULE + "    when: position.is_long and position.is_flat\n" + ENTER,
+        5, "rule r: when", "not both flat and long", "",
+    ),
+    "two rules of one name": (
+        "rules:\n  - {name: r, on: Bar, symbols: [A], do: cancel}\n"
+        "  - {name: r, on: Bar, symbols: [A], do: cancel}\n",
+        3, "rule r: name", "first in line 2", "",
+    ),
+    "nothing to do": (
+        "rules:\n  - {name: r, on: Bar, symbols: [A]}\n", 2, "rule r", "`do` is missing", ""
+    ),
+    "no symbol": ("rules:\n  - {name: r, on: Bar, do: cancel}\n", 1, "rules", "no symbol", ""),
+    "unknown template": (
+        "templates:\n  - by: {}\n", 2, "templates[0]: by", "unknown template", "`buy`?"
+    ),
+    "key of a template": (
+        "templates:\n  - buy:\n      symbols: [A]\n      stop_percnt: 3\n",
+        4, "templates[0]: buy.stop_percnt", "unknown key", "`stop_percent`?",
+    ),
+    "an alias of itself": ("broker: &a\n  x: *a\n", 1, "the file", "nested too deeply", ""),
+    "an exploding alias": (
+        "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
+        + "".join(f"{b}: &{b} [{','.join(['*' + a] * 10)}]\n" for a, b in ("ab", "bc", "cd", "de")),
+        1, "the file", "too many values", "",
+    ),
+    "endless nesting": ("[" * 5000, 1, "the file", "nested too deeply", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_mistake_is_told_with_file_line_expectation_and_hint(
+    name: str, tmp_path: Path
+) -> None:
+    text, line, where, message, hint = BROKEN[name]
+    file = tmp_path / "strategy.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as refusal:
+        load_settings(file, environment={})
+    told = str(refusal.value).splitlines()
+    assert refusal.value.exit_code == 2
+    assert len(told) == 1, told
+    assert told[0].startswith(f"{file}:{line}: {where}: ")
+    assert message in told[0]
+    assert ", expected " in told[0]
+    assert hint in told[0].partition("hint: ")[2]
+
+
+@pytest.mark.parametrize(
+    ("style", "line", "column"),
+    [
+        ("when: 'not \"x\" == signal.sid'", 1, 19),
+        ('when: "not \\"x\\" == signal.sid"', 1, 21),
+        ("when: not 'x' == signal.sid", 1, 18),
+        ("when: |\n      not 'x'\n      == signal.sid", 3, 10),
+        ("when: >\n      not 'x'\n      == signal.sid", 3, 10),
+        ("when:\n      not 'x'\n      == signal.sid", 3, 10),
+    ],
+)
+def test_the_place_in_an_expression_is_found_in_every_style(
+    style: str, line: int, column: int
+) -> None:
+    checked = check_text(RULE + "    " + style + "\n" + ENTER, environment={})
+    (problem,) = checked.problems
+    start = RULE.count("\n")
+    indent = 4 if line == 1 else 0
+    assert (problem.line, problem.column) == (start + line, column + indent)
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
+    text = "broker: {prot: 1}\nsignals: {poll: 5}\n" + RULE + "    when: x\n    do: y\n"
+    checked = check_text(text, environment={})
+    assert [problem.line for problem in checked.problems] == [1, 2, 7, 8]
+    assert checked.settings is None
+
+
+WARNINGS: dict[str, tuple[str, str]] = {
+    "is shadowed": (
+        "templates:\n  - buy: {name: a, symbols: [A], shares: 1, stop_percent: 3}\n"
+        "  - buy: {name: b, symbols: [A], shares: 1, stop_percent: 3, confidence: 0.9}\n",
+        "`a` holds and enters first",
+    ),
+    "opposes": (
+        "rules:\n"
+        "  - {name: a, on: Bar, symbols: [A], when: rsi(14) > 60, "
+        "do: {enter: {side: BUY, shares: 1, stop_percent: 3}}}\n"
+        "  - {name: b, on: Bar, symbols: [A], when: bar.close > 5, "
+        "do: {enter: {side: SELL, shares: 1, stop_percent: 3}}}\n",
+        "opposite side of `a`",
+    ),
+    "cooldown": (
+        "rules: [{name: a, on: Bar, symbols: [A], cooldown: 7h, do: cancel}]\n",
+        "longer than a session of 6h30m",
+    ),
+    "never warm": (
+        "rules: [{name: a, on: Bar, symbols: [A], when: sma(5000) > 1, do: cancel}]\n",
+        "needs 5000 bars and can have 2340",
+    ),
+    "unused symbol": (
+        "market: {symbols: [B]}\nrules: [{name: a, on: Bar, symbols: [A], do: cancel}]\n",
+        "no rule is for `B`",
+    ),
+    "wrong trigger": (
+        "rules: [{name: a, on: Bar, symbols: [A], when: signal.confidence > 0.5, do: cancel}]\n",
+        "known on `PredictionSignal` only",
+    ),
+    "remote host": ("broker: {host: 10.0.0.1}\n", "without encryption"),
+}
+
+
+@pytest.mark.parametrize("name", WARNINGS)
+def test_what_is_suspicious_is_a_warning_and_no_reason_to_refuse(name: str) -> None:
+    text, message = WARNINGS[name]
+    checked = check_text(text, environment={})
+    assert [problem.severity for problem in checked.problems] == ["warning"], checked.problems
+    assert message in str(checked.problems[0])
+    assert checked.settings is not None
+
+
+def test_rules_that_exclude_each_other_are_no_reason_to_warn() -> None:
+    text = (
+        "templates:\n  - buy: {symbols: [A], shares: 1, stop_percent: 3}\n"
+        "  - short: {symbols: [A], shares: 1, stop_percent: 3}\n"
+        "  - buy: {symbols: [B], shares: 1, stop_percent: 3}\n"
+        "  - sell: {symbols: [A]}\n"
+    )
+    assert check_text(text, environment={}).problems == []
+
+
+def test_the_environment_overrides_the_file_and_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "strategy.yaml"
+    file.write_text(STRATEGY)
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("ORDERLOOM_BROKER__PORT=4002\nORDERLOOM_SIGNALS__MAX_AGE=30s\n")
+    checked = check_settings(
+        file,
+        environment={
+            "ORDERLOOM_BROKER__PORT": "4001",
+            "ORDERLOOM_LIMITS__MAX_ORDER_VALUE": "5_000",
+            "ORDERLOOM_SIGNALS__API_KEY": "canary",
+        },
+    )
+    settings = checked.settings
+    assert settings is not None
+    assert settings.broker.port == 4001
+    assert settings.signals.max_age == Span.parse("30s")
+    assert settings.limits.max_order_value == 5000
+    assert settings.signals.api_key.get_secret_value() == "canary"
+    resolved = {value.key: value for value in checked.resolved}
+    assert resolved["broker.port"].origin == "environment ORDERLOOM_BROKER__PORT"
+    assert resolved["signals.max_age"].origin == f"{dotenv} ORDERLOOM_SIGNALS__MAX_AGE"
+    assert resolved["broker.mode"].origin == f"{file}:1"
+    assert resolved["execution.asks_max"].origin == "default"
+    assert resolved["signals.api_key"].value == "********"
+    shown = repr(settings) + repr(checked) + settings.engine_config("r")
+    assert "canary" not in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("ORDERLOOM_BROKER__PROT", "1", "did you mean `port`?"),
+        ("ORDERLOOM_BROKR__PORT", "1", "did you mean `broker`?"),
+        ("ORDERLOOM_BROKER__PORT", "x", "expected a valid integer"),
+        ("ORDERLOOM_RULES", "[{", "not JSON"),
+    ],
+)
+def test_a_wrong_variable_is_told_by_its_name(name: str, value: str, message: str) -> None:
+    (problem,) = check_text("", environment={name: value}).problems
+    assert str(problem).startswith(f"environment {name}: ")
+    assert message in str(problem)
+
+
+def test_a_secret_file_must_be_private(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("canary\n")
+    key.chmod(0o644)
+    text = f"signals:\n  api_key_file: {key}\n"
+    (problem,) = check_text(text, environment={}).problems
+    assert "expected mode 0600" in str(problem)
+    assert problem.line == 2
+    key.chmod(0o600)
+    settings = parse_settings(text, environment={})
+    assert settings.signals.api_key.get_secret_value() == "canary"
+
+    strategy, dotenv = tmp_path / "strategy.yaml", tmp_path / ".env"
+    strategy.write_text("")
+    dotenv.write_text("ORDERLOOM_SIGNALS__API_KEY=canary\n")
+    dotenv.chmod(0o640)
+    (problem,) = check_settings(strategy, environment={}).problems
+    assert "chmod 600" in str(problem)
+    assert "canary" not in str(problem)
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from([*Settings.model_fields, "name", "on", "when", "do", "enter", "stop", "buy",
+                         "all", "field", "symbols", "port", "poll"]), inner, max_size=4),
+    max_leaves=12,
+))  # fmt: skip
+def test_no_data_ends_in_anything_but_settings_or_problems(data: Any) -> None:
+    checked = check_text(json.dumps(data), environment={})
+    assert (checked.settings is None) == bool(checked.errors)
+    for problem in checked.problems:
+        assert problem.line == 1
+        assert problem.expected
+
+
+@given(st.text(max_size=80))
+def test_no_text_ends_in_anything_but_settings_or_problems(text: str) -> None:
+    checked = check_text(text, environment={})
+    assert (checked.settings is None) == bool(checked.errors)
+
+
+def test_a_rule_in_python_takes_the_same_words() -> None:
+    class FillEvent: ...
+
+    made = rule("r", on=[FillEvent, "Bar"], when="position.is_flat", then=log("x"))
+    assert made.on == ("Fill", "Bar")
+
+
+def orderloom(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    code = f"from orderloom.cli import main; main({list(arguments)!r})"
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+def test_check_ends_with_2_and_no_traceback_for_a_broken_file(tmp_path: Path) -> None:
+    (tmp_path / "strategy.yaml").write_text(BROKEN["unknown key"][0])
+    people = orderloom("check", "strategy.yaml", cwd=tmp_path)
+    assert people.returncode == 2
+    assert people.stdout.startswith("strategy.yaml:2: broker.prot: unknown key `prot`")
+    assert "Traceback" not in people.stdout + people.stderr
+    machine = orderloom("check", "strategy.yaml", "--json", cwd=tmp_path)
+    assert machine.returncode == 2
+    (problem,) = json.loads(machine.stdout)["problems"]
+    assert (problem["line"], problem["where"]) == (2, "broker.prot")
+
+
+def test_init_writes_a_strategy_that_the_engine_takes_and_never_overwrites(tmp_path: Path) -> None:
+    first = orderloom("init", "new", "--json", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    written = {path.name: path.read_text() for path in (tmp_path / "new").iterdir()}
+    assert set(written) == {"strategy.yaml", ".env.example", "strategy.py"}
+    compile(written["strategy.py"], "strategy.py", "exec")
+    checked = check_settings(tmp_path / "new" / "strategy.yaml", environment={})
+    assert checked.problems == []
+    assert checked.settings is not None
+    assert Engine(checked.settings.engine_config("run-1"))
+
+    (tmp_path / "new" / "strategy.yaml").write_text("mine")
+    again = orderloom("init", "new", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "exists already" in again.stderr
+    assert (tmp_path / "new" / "strategy.yaml").read_text() == "mine"
+
+
+def test_schema_knows_every_key(tmp_path: Path) -> None:
+    answer = orderloom("schema", "--json", cwd=tmp_path)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    schema = json.loads(answer.stdout)
+    assert set(schema["properties"]) == set(Settings.model_fields)
+    assert "api_key" not in schema["$defs"]["SignalSettings"]["properties"]
+    assert schema["additionalProperties"] is False
+
+
+def test_an_unknown_command_ends_with_2(tmp_path: Path) -> None:
+    answer = orderloom("chek", cwd=tmp_path)
+    assert answer.returncode == 2
+    assert "check" in answer.stderr
