@@ -5,10 +5,13 @@
 
 mod decide;
 mod enter;
+mod fingerprint;
 mod fold;
 mod settle;
 mod state;
 mod view;
+
+use std::sync::Arc;
 
 use crate::command::{Command, Conclusion, Mode, Notice};
 use crate::config::EngineConfig;
@@ -36,7 +39,7 @@ pub struct Output<'a> {
 /// The engine: rules, trades, orders and positions of one account.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    rules: RuleSet,
+    rules: Arc<RuleSet>,
     state: State,
     candidates: Vec<RuleId>,
 }
@@ -50,7 +53,7 @@ impl Engine {
         check_config(&config)?;
         let mut indicators = IndicatorTable::new(config.instruments.len());
         let rules = compile(&config.rules, &config.instruments, &mut indicators)?;
-        Ok(Self { rules, state: State::new(config, indicators), candidates: Vec::new() })
+        Ok(Self { rules: Arc::new(rules), state: State::new(config, indicators), candidates: Vec::new() })
     }
 
     /// Takes in one event and says what is to be done.
@@ -149,6 +152,12 @@ impl Engine {
     #[must_use]
     pub fn config(&self) -> &EngineConfig {
         &self.state.config
+    }
+
+    /// Complete bars that indicators need before every one of them has a value.
+    #[must_use]
+    pub fn warm_up_bars(&self) -> usize {
+        self.state.indicators.warmup_max()
     }
 
     /// Profit of the run: realised, unrealised at the last prices, less commissions.

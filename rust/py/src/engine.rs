@@ -75,6 +75,11 @@ impl Engine {
     }
 
     #[getter]
+    fn warm_up_bars(&self) -> usize {
+        self.engine.warm_up_bars()
+    }
+
+    #[getter]
     fn mode(&self) -> &'static str {
         self.engine.mode().as_str()
     }

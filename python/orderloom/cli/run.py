@@ -1,0 +1,149 @@
+"""`orderloom run`: trade a strategy file, in a simulated world unless told otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orderloom.config import Settings, load_settings
+from orderloom.errors import OrderloomError
+from orderloom.instant import iso_to_ns
+from orderloom.session import RunOptions, Session
+
+
+def run(
+    file: Annotated[Path, typer.Argument(help="The strategy file.")] = Path("strategy.yaml"),
+    *,
+    sim: Annotated[bool, typer.Option("--sim", help="The simulated TWS (default).")] = False,
+    paper: Annotated[bool, typer.Option("--paper", help="A paper account at TWS.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Real money; `broker.account` too.")] = False,
+    market: Annotated[
+        list[Path] | None,
+        typer.Option("--market", help="Market data of the simulated venue: Parquet or CSV."),
+    ] = None,
+    signals: Annotated[
+        Path | None,
+        typer.Option("--signals", help="Predictions to serve: JSON lines, Parquet or CSV."),
+    ] = None,
+    speed: Annotated[
+        str, typer.Option("--speed", help="Simulated seconds per second, or `max`.")
+    ] = "60",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the simulated venue.")] = 1,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Cut the market data: ISO 8601 with offset.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="Cut the market data: ISO 8601 with offset.")
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option("--duration", help="End after so many seconds.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="End at this time: ISO 8601 with offset.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where the run is written.", show_default="runs/…")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Trade a strategy file."""
+    settings = load_settings(file)
+    options = RunOptions(
+        mode=_mode(settings, sim=sim, paper=paper, live=live),
+        market=tuple(market or ()),
+        signals=signals,
+        speed=_speed(speed),
+        seed=seed,
+        out=_fresh(out),
+        start=_moment("--from", start),
+        end=_moment("--to", end),
+        duration=duration,
+        until=_moment("--until", until),
+    )
+    for path in [*(market or ()), *([signals] if signals else [])]:
+        if not path.is_file():
+            raise UsageError(f"{path}: expected a file, found none")
+    summary = asyncio.run(_trade(settings, options, is_quiet=as_json))
+    if as_json:
+        typer.echo(json.dumps(summary))
+    raise typer.Exit(summary["exit_code"])
+
+
+class UsageError(OrderloomError):
+    """An option that cannot be meant."""
+
+    exit_code = 2
+
+
+async def _trade(settings: Settings, options: RunOptions, *, is_quiet: bool) -> dict[str, Any]:
+    from orderloom.cli.screen import Screen  # noqa: PLC0415 - loads rich
+
+    screen = Screen(sys.stderr if is_quiet else sys.stdout, is_quiet=is_quiet)
+    session = Session(settings, options, screen.problem)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, _stop, session)
+    with screen.live(session):
+        summary = await session.run()
+    screen.result(summary, session.directory)
+    return summary
+
+
+def _stop(session: Session) -> None:
+    """End in order at the first signal; at the second one let the process go."""
+    session.stop()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _mode(settings: Settings, *, sim: bool, paper: bool, live: bool) -> Any:
+    words = [name for name, said in (("sim", sim), ("paper", paper), ("live", live)) if said]
+    if len(words) > 1:
+        raise UsageError(f"expected one of --sim, --paper and --live, found --{' --'.join(words)}")
+    mode = words[0] if words else settings.broker.mode
+    if mode == "live" and not (live and settings.broker.account):
+        raise UsageError(
+            "live trading needs two words: --live here and the account's number as "
+            "`broker.account` in the file"
+        )
+    return mode
+
+
+def _speed(text: str) -> float:
+    if text == "max":
+        return float("inf")
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise UsageError(f"--speed: expected a number above 0 or `max`, found `{text}`")
+    return speed
+
+
+def _moment(option: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return iso_to_ns(text)
+    except ValueError:
+        raise UsageError(
+            f"{option}: expected ISO 8601 with an offset such as `2026-03-10T09:30:00-04:00`, "
+            f"found `{text}`"
+        ) from None
+
+
+def _fresh(out: Path | None) -> Path | None:
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"--out {out}: expected an empty or new directory, found a used one")
+    return out

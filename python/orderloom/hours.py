@@ -1,0 +1,126 @@
+"""Trading hours of an exchange, from its calendar; holidays and half days included.
+
+For the simulated TWS and for back-tests: a live run takes its hours from the broker.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from orderloom.errors import OrderloomError
+
+_DAY_NS: Final = 86_400_000_000_000
+_SHOWN_DAYS: Final = 7
+
+
+class UnknownCalendarError(OrderloomError):
+    """A calendar name that nobody knows."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TradingDay:
+    """One session. `date` is the exchange's, as YYYYMMDD; times are UTC nanoseconds."""
+
+    date: int
+    open: int
+    close: int
+    utc_offset: int
+    """Local time minus UTC at the open, in nanoseconds."""
+
+
+class Hours:
+    """The sessions of one exchange between two moments.
+
+    `name` is a calendar of `exchange_calendars` such as `XNYS`, or `always`: every day from
+    midnight to midnight UTC.
+
+    Example:
+        >>> day = 1_773_100_800_000_000_000  # 2026-03-10 00:00 UTC
+        >>> hours = Hours("XNYS", day, day + 86_400_000_000_000)
+        >>> hours.days[0].date, hours.is_open(day), hours.is_open(day + 15 * 3_600_000_000_000)
+        (20260310, False, True)
+    """
+
+    def __init__(self, name: str, start: int, end: int) -> None:
+        self.name: Final = name
+        self.time_zone: Final[str]
+        if name == "always":
+            self.time_zone = "UTC"
+            first = start // _DAY_NS
+            self.days = [_whole_day(day) for day in range(first, end // _DAY_NS + 1)]
+        else:
+            self.time_zone, self.days = _from_calendar(name, start, end)
+        self._opens = [day.open for day in self.days]
+        self._zone = ZoneInfo(self.time_zone)
+
+    def at(self, moment: int) -> TradingDay | None:
+        """Return the session that goes on at `moment`, if one does."""
+        place = bisect_right(self._opens, moment) - 1
+        if place >= 0 and moment < self.days[place].close:
+            return self.days[place]
+        return None
+
+    def is_open(self, moment: int) -> bool:
+        """Tell whether regular trading goes on."""
+        return self.at(moment) is not None
+
+    def text(self, moment: int) -> str:
+        """Return the hours of the coming days as TWS contract details write them."""
+        today = self._local(moment).date()
+        known = {day.date: day for day in self.days}
+        entries = []
+        for ahead in range(_SHOWN_DAYS):
+            date = int((today + timedelta(days=ahead)).strftime("%Y%m%d"))
+            day = known.get(date)
+            if day is None:
+                entries.append(f"{date}:CLOSED")
+            else:
+                opens, closes = self._local(day.open), self._local(day.close)
+                entries.append(f"{opens:%Y%m%d:%H%M}-{closes:%Y%m%d:%H%M}")
+        return ";".join(entries)
+
+    def _local(self, moment: int) -> datetime:
+        return datetime.fromtimestamp(moment // 1_000_000_000, tz=UTC).astimezone(self._zone)
+
+
+def _whole_day(day: int) -> TradingDay:
+    date = datetime.fromtimestamp(day * 86_400, tz=UTC)
+    return TradingDay(int(date.strftime("%Y%m%d")), day * _DAY_NS, (day + 1) * _DAY_NS, 0)
+
+
+def _from_calendar(name: str, start: int, end: int) -> tuple[str, list[TradingDay]]:
+    import exchange_calendars  # noqa: PLC0415 - slow to load, and needed by simulations alone
+    from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
+
+    # A day before, and the days that contract details show ahead.
+    first = datetime.fromtimestamp(start // 1_000_000_000, tz=UTC) - timedelta(days=2)
+    last = datetime.fromtimestamp(end // 1_000_000_000, tz=UTC) + timedelta(days=_SHOWN_DAYS + 1)
+    try:
+        calendar = exchange_calendars.get_calendar(
+            name, start=first.strftime("%Y-%m-%d"), end=last.strftime("%Y-%m-%d")
+        )
+    except InvalidCalendarName:
+        raise UnknownCalendarError(
+            f"market.calendar: expected an exchange calendar such as `XNYS` or `always`, "
+            f"found `{name}`"
+        ) from None
+    zone = ZoneInfo(str(calendar.tz))
+    days = []
+    for label in calendar.sessions:
+        opens, closes = calendar.session_open(label), calendar.session_close(label)
+        offset = opens.to_pydatetime().astimezone(zone).utcoffset() or timedelta()
+        days.append(
+            TradingDay(
+                int(label.strftime("%Y%m%d")),
+                int(opens.value),
+                int(closes.value),
+                int(offset.total_seconds()) * 1_000_000_000,
+            )
+        )
+    return str(calendar.tz), [day for day in days if day.close > start]

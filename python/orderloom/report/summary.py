@@ -1,0 +1,211 @@
+"""The tally of a run, kept from its notices: signals, round trips, refusals, incidents."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from orderloom.instant import ns_to_iso
+from orderloom.report.latency import Latency
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orderloom._core import Event, Outcome
+
+_VIOLATIONS: Final = frozenset({"OVERFILL", "UNCOVERED", "POSITION_MISMATCH", "ORDER_FORKED"})
+_RECENT: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """A trade that is over. Numbers are decimal strings, times UTC ISO 8601."""
+
+    symbol: str
+    side: str
+    quantity: str
+    entry_price: str
+    exit_price: str
+    exit_reason: str
+    tranches: int
+    pnl: str
+    commission: str
+    opened_at: str
+    closed_at: str
+    rule: str
+
+
+class RunTally:
+    """A listener of the runner that counts what `summary.json` tells.
+
+    `symbols` and `rules` are the names by the engine's numbers.
+    """
+
+    def __init__(self, symbols: Sequence[str], rules: Sequence[str]) -> None:
+        self._symbols = symbols
+        self._rules = rules
+        self.latency: Final = Latency()
+        self.received = 0
+        self.new = 0
+        self.matched = 0
+        self.dropped: Final[Counter[str]] = Counter()
+        self.refused: Final[Counter[str]] = Counter()
+        self.rejected: Final[Counter[str]] = Counter()
+        self.round_trips: Final[list[RoundTrip]] = []
+        self.unfilled = 0
+        self.incidents: Final[list[dict[str, Any]]] = []
+        self.uncovered_max_ns = 0
+        self.fills = 0
+        self.events = 0
+        self.mode = "ReduceOnly"
+        self.recent: Final[list[str]] = []
+
+    def on_event(self, at: int, event: Event, outcome: Outcome | None) -> None:
+        """Take one event with what came of it."""
+        self.events += 1
+        if event.kind == "signal_rejected":
+            self.rejected[json.loads(event.json())["reason"]] += 1
+        if outcome is None:
+            return
+        for notice in outcome.notices:
+            handler = getattr(self, f"_{notice.kind}", None)
+            if handler is not None:
+                handler(at, json.loads(notice.json()))
+        for command in outcome.commands:
+            if command.kind == "alert":
+                self._alert(at, json.loads(command.json()))
+
+    @property
+    def violations(self) -> int:
+        """Incidents that mean that an invariant was broken, at the broker or by us."""
+        return sum(1 for incident in self.incidents if incident["code"] in _VIOLATIONS)
+
+    def signals(self) -> dict[str, Any]:
+        """The signal funnel."""
+        return {
+            "received": self.received,
+            "duplicate": self.dropped["DUPLICATE"],
+            "expired": self.dropped["EXPIRED"],
+            "from_future": self.dropped["FROM_FUTURE"],
+            "unknown_symbol": self.dropped["UNKNOWN_SYMBOL"],
+            "new": self.new,
+            "matched": self.matched,
+            "refused": dict(sorted(self.refused.items())),
+            "rejected": dict(sorted(self.rejected.items())),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Everything that the tally knows, as `summary.json` has it."""
+        return {
+            "signals": self.signals(),
+            "round_trips": [asdict(trip) for trip in self.round_trips],
+            "unfilled_entries": self.unfilled,
+            "fills": self.fills,
+            "events": self.events,
+            "uncovered_max_ms": self.uncovered_max_ns // 1_000_000,
+            "invariant_violations": self.violations,
+            "incidents": self.incidents,
+            "pnl": _text(sum((Decimal(trip.pnl) for trip in self.round_trips), Decimal())),
+            "commission": _text(
+                sum((Decimal(trip.commission) for trip in self.round_trips), Decimal())
+            ),
+            "latency_us": {"signal_to_wire": self.latency.as_dict()},
+        }
+
+    def _say(self, at: int, text: str) -> None:
+        self.recent.append(f"{ns_to_iso(at)[11:19]}  {text}")
+        del self.recent[:-_RECENT]
+
+    def _name(self, symbol: int | None) -> str:
+        return "-" if symbol is None else self._symbols[symbol]
+
+    def _rule(self, rule: int) -> str:
+        return self._rules[rule] if rule < len(self._rules) else "-"
+
+    def _signal_judged(self, at: int, notice: dict[str, Any]) -> None:
+        self.received += 1
+        dropped = notice["dropped"]
+        if dropped is None:
+            self.new += 1
+            if notice["side"] != "NEUTRAL":
+                self._say(at, f"{notice['ticker']} signal {notice['side']}")
+        else:
+            self.dropped[dropped] += 1
+            if dropped != "DUPLICATE":
+                self._say(at, f"{notice['ticker']} signal {notice['side']} dropped: {dropped}")
+
+    def _rule_fired(self, at: int, notice: dict[str, Any]) -> None:
+        self.matched += 1
+        self._say(at, f"{self._name(notice['symbol'])} {self._rule(notice['rule'])} fired")
+
+    def _rule_blocked(self, at: int, notice: dict[str, Any]) -> None:
+        self.matched += 1
+        self.refused[notice["reason"]] += 1
+        self._say(
+            at,
+            f"{self._name(notice['symbol'])} {self._rule(notice['rule'])} blocked: "
+            f"{notice['reason']} ({notice['detail']})",
+        )
+
+    def _filled(self, at: int, notice: dict[str, Any]) -> None:
+        self.fills += 1
+        self._say(
+            at,
+            f"{self._name(notice['symbol'])} {notice['role'] or 'foreign'} filled: "
+            f"{notice['side']} {notice['quantity']} at {notice['price']}",
+        )
+
+    def _mode_changed(self, at: int, notice: dict[str, Any]) -> None:
+        self.mode = notice["mode"]
+        self._say(at, f"mode {notice['mode']}: {notice['reason']}")
+
+    def _context_concluded(self, at: int, notice: dict[str, Any]) -> None:
+        self.uncovered_max_ns = max(self.uncovered_max_ns, notice["uncovered_max"])
+        if notice["exit_reason"] is None:
+            self.unfilled += 1
+            self._say(at, f"{self._name(notice['symbol'])} entry ended without a fill")
+            return
+        trip = RoundTrip(
+            symbol=self._name(notice["symbol"]),
+            side=notice["side"],
+            quantity=notice["quantity"],
+            entry_price=_rounded(notice["entry_price"]),
+            exit_price=_rounded(notice["exit_price"]),
+            exit_reason=notice["exit_reason"],
+            tranches=notice["tranches"],
+            pnl=notice["pnl"],
+            commission=notice["commission"],
+            opened_at=ns_to_iso(notice["opened_at"]),
+            closed_at=ns_to_iso(notice["closed_at"]),
+            rule=self._rule(notice["rule"]),
+        )
+        self.round_trips.append(trip)
+        self._say(
+            at,
+            f"{trip.symbol} {trip.side} {trip.quantity} over: {trip.exit_reason} "
+            f"at {trip.exit_price}, P&L {trip.pnl}",
+        )
+
+    def _alert(self, at: int, incident: dict[str, Any]) -> None:
+        self.incidents.append(
+            {
+                "at": ns_to_iso(at),
+                "code": incident["code"],
+                "symbol": self._name(incident["symbol"]),
+                "order_id": incident["order_id"],
+                "text": incident["text"],
+            }
+        )
+        self._say(at, f"INCIDENT {incident['code']}: {incident['text']}")
+
+
+def _rounded(price: str | None) -> str:
+    """An average price to four places, as brokers show it."""
+    return "" if price is None else _text(round(Decimal(price), 4))
+
+
+def _text(value: Decimal) -> str:
+    return format(value.normalize(), "f")

@@ -1,0 +1,228 @@
+"""The shell around the engine: journals every event, judges it, and carries out every command.
+
+One event is finished, commands and all, before the next is looked at. The runner knows no broker
+and no market: adapters post events, and what it sends goes through the `Broker` port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from orderloom._core import Engine, Event
+from orderloom.errors import OrderloomError
+from orderloom.journal import JournalFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from orderloom._core import Command, Outcome
+    from orderloom.journal import Journal
+    from orderloom.ports import Broker, Clock
+
+_FOR_THE_BROKER: Final = frozenset({"place", "modify", "cancel"})
+# A replay at full speed waits for the disk when this many entries are ahead of it.
+_JOURNAL_AHEAD: Final = 50_000
+
+
+class Listener(Protocol):
+    """Hears every event with what came of it, in order, after its commands were carried out."""
+
+    def on_event(self, at: int, event: Event, outcome: Outcome | None) -> None:
+        """Take one event; `outcome` is `None` when nothing came of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """How long one batch of orders took, in ns: judging, making it durable, handing it over."""
+
+    engine_ns: int
+    journal_ns: int
+    broker_ns: int
+    finished_ns: int
+    orders: int
+
+
+class Runner:
+    """Owns the engine, the journal and the order of events.
+
+    `post` may be called from any adapter on the event loop, also while another event is being
+    carried out; it then waits its turn. `on_problem` takes what an operator should read.
+    """
+
+    def __init__(
+        self,
+        config: str,
+        *,
+        clock: Clock,
+        journal: Journal,
+        on_problem: Callable[[str], None],
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self.engine: Final = Engine(config)
+        self.journal: Final = journal
+        self.listeners: Final[list[Listener]] = list(listeners)
+        self._clock = clock
+        self._on_problem = on_problem
+        self._broker: Broker | None = None
+        self._queue: deque[Event] = deque()
+        self._is_busy = False
+        self._seq = 0
+        self._at = 0
+        self._has_journal_failed = False
+        self._broker_ns = 0
+        self._deadline_changed = asyncio.Event()
+        self.sent = 0
+        """Orders, changes and cancels handed to the broker so far."""
+        self.is_reconciling = False
+        """Whether a snapshot of the broker is being received."""
+        self.last_dispatch: Dispatch | None = None
+        """The last event that led to an order."""
+
+    def connect(self, broker: Broker) -> None:
+        """Take the broker that commands go to."""
+        self._broker = broker
+
+    def on_sent(self, _order_id: int, _sent_ns: int, encoding_ns: int) -> None:
+        """Take the broker's word on how long it took to hand an order over (`ports.OnSent`)."""
+        self._broker_ns += encoding_ns
+
+    @property
+    def next_deadline(self) -> int | None:
+        """When time alone makes something due; `on_time` is wanted then."""
+        return self.engine.next_deadline()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every posted event is finished."""
+        return not self._queue and not self._is_busy
+
+    def post(self, event: Event) -> None:
+        """Take the next event."""
+        self._queue.append(event)
+        if self._is_busy:
+            return
+        self._is_busy = True
+        try:
+            while self._queue:
+                self._handle(self._queue.popleft())
+        finally:
+            self._is_busy = False
+
+    def on_time(self) -> None:
+        """Say that time has passed, if something is due."""
+        deadline = self.next_deadline
+        if deadline is not None and deadline <= self._clock.now():
+            self.post(Event.clock())
+
+    async def keep_time(self) -> None:
+        """Send `Clock` whenever it is due, until cancelled."""
+        while True:
+            deadline = self.next_deadline
+            self._deadline_changed.clear()
+            waits = {asyncio.ensure_future(self._deadline_changed.wait())}
+            if deadline is not None:
+                waits.add(asyncio.ensure_future(self._clock.sleep_until(deadline)))
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+            self.on_time()
+
+    async def keep_up(self) -> None:
+        """Wait for the disk while the journal is far ahead of it."""
+        if self.journal.pending > _JOURNAL_AHEAD and not self._has_journal_failed:
+            try:
+                await self.journal.commit_async()
+            except JournalFailed as failure:
+                self._journal_failed(failure)
+
+    def _handle(self, event: Event) -> None:
+        self._seq += 1
+        # The engine's time never moves back; the journal says the same.
+        self._at = at = max(self._at, self._clock.now())
+        seq = self._seq
+        self.journal.append_event(seq, at, event)
+        if event.kind == "snapshot":
+            self.is_reconciling = "began" in event.json()
+        began = time.perf_counter_ns()
+        outcome = self.engine.on_event(seq, at, event)
+        engine_ns = time.perf_counter_ns() - began
+        if outcome is not None:
+            self.journal.append_outcome(seq, outcome.commands, outcome.notices)
+            if outcome.commands:
+                self._carry_out(outcome.commands, engine_ns)
+        for listener in self.listeners:
+            listener.on_event(at, event, outcome)
+        self._deadline_changed.set()
+
+    def _carry_out(self, commands: Sequence[Command], engine_ns: int) -> None:
+        orders = [command for command in commands if command.kind in _FOR_THE_BROKER]
+        journal_ns = 0
+        if orders:
+            # An intent is durable before its bytes leave.
+            journal_ns = self._commit()
+            if self._has_journal_failed:
+                orders = _reducing(orders)
+        self._broker_ns = 0
+        sent = 0
+        for command in orders:
+            sent += self._send(command)
+        for command in commands:
+            if command.kind == "reconcile":
+                self.is_reconciling = True
+                self._send(command)
+            elif command.kind == "alert":
+                self._on_problem(f"{command.code}: {command.text}")
+        if sent:
+            self.sent += sent
+            self.last_dispatch = Dispatch(
+                engine_ns, journal_ns, self._broker_ns, time.monotonic_ns(), sent
+            )
+
+    def _send(self, command: Command) -> bool:
+        if self._broker is None:
+            self._on_problem(f"order {command.order_id}: there is no broker yet, nothing was sent")
+            return False
+        try:
+            self._broker.send(command)
+        except OrderloomError as error:
+            # Nothing left: the engine goes on asking, and reconciles when the line is back.
+            self._on_problem(str(error))
+            return False
+        return True
+
+    def _commit(self) -> int:
+        if self._has_journal_failed:
+            return 0
+        try:
+            return self.journal.commit()
+        except JournalFailed as failure:
+            self._journal_failed(failure)
+            return 0
+
+    def _journal_failed(self, failure: JournalFailed) -> None:
+        if self._has_journal_failed:
+            return
+        self._has_journal_failed = True
+        self._on_problem(f"{failure}; no new entries, exits go on")
+        self._queue.append(Event.operator("reduce_only", reason=str(failure)))
+
+
+def _reducing(orders: Sequence[Command]) -> list[Command]:
+    """The commands that add no risk: all but entries, and the children that wait for them."""
+    entries = {
+        command.order_id
+        for command in orders
+        if command.kind == "place" and command.role in {"entry", "single"}
+    }
+    return [
+        command
+        for command in orders
+        if command.order_id not in entries
+        and not (command.ticket is not None and command.ticket.parent_id in entries)
+    ]
