@@ -168,7 +168,7 @@ def _from_keyring(name: str) -> str:
         raise LanguageError(
             "the package `keyring` is not installed",
             "it for `api_key_keyring`",
-            "pip install 'orderloom[secrets]'",
+            "pip install keyring",
             path=where,
         ) from None
     found = keyring.get_password(service, user)
