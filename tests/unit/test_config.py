@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -411,7 +412,7 @@ def test_init_writes_a_strategy_that_the_engine_takes_and_never_overwrites(tmp_p
     assert first.returncode == 0, first.stderr
     written = {path.name: path.read_text() for path in (tmp_path / "new").iterdir()}
     assert set(written) == {"strategy.yaml", ".env.example", "strategy.py"}
-    compile(written["strategy.py"], "strategy.py", "exec")
+    assert ast.parse(written["strategy.py"]).body
     checked = check_settings(tmp_path / "new" / "strategy.yaml", environment={})
     assert checked.problems == []
     assert checked.settings is not None
