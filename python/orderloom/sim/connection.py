@@ -12,6 +12,10 @@ from .requests import StartApi, UnknownRequestError, addressee, decode
 from .wire import Frames, MalformedMessageError, parse_hello
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .fault_desk import FaultDesk
+    from .messages import Stream
     from .session import Session
 
 VERSION_MIN = 157
@@ -27,6 +31,10 @@ class Hub(Protocol):
     """The server, as far as a connection needs it."""
 
     max_server_version: int
+
+    @property
+    def faults(self) -> FaultDesk:
+        """What may bend frames on their way."""
 
     def time_text(self) -> str:
         """Return the time for the handshake, zoned."""
@@ -57,10 +65,17 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._output: list[bytes] = []
         self._is_prefixed = False
+        self._muted: set[Stream] = set()
+        self._cuts: dict[Stream, int] = {}
         self.version = 0
         self.session: Session | None = None
         self.frames_in = 0
         self.frames_out = 0
+
+    @property
+    def client_id(self) -> int | None:
+        """The client's number, once it has started its session."""
+        return None if self.session is None else self.session.client_id
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Prepare the socket for small messages without delay."""
@@ -69,6 +84,8 @@ class Connection(asyncio.Protocol):
         raw = transport.get_extra_info("socket")
         if raw is not None:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._hub.faults.is_turning_away:
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the session; its orders stay."""
@@ -86,6 +103,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Serve every frame that is complete, then write all answers at once."""
+        left = self._cuts.get("requests")
+        if left is not None:
+            self._cuts["requests"] = left - len(data)
+            data = data[:left]
         self._frames.push(data)
         served = 0
         try:
@@ -104,21 +125,65 @@ class Connection(asyncio.Protocol):
                 served += 1
         except MalformedMessageError as error:
             self._refuse(str(error))
+        if left is not None and self._cuts["requests"] <= 0:
+            self.abort()
         self._hub.flush()
         self.frames_in += served
 
     def send(self, frame: bytes) -> None:
+        """Queue a frame until the next flush, unless a fault has other plans for it."""
+        faults = self._hub.faults
+        if faults.is_idle:
+            self.queue(frame)
+        else:
+            faults.reply(self, frame)
+
+    def queue(self, frame: bytes) -> None:
         """Queue a frame until the next flush."""
         if not self._output:
             self._hub.wants_flush(self)
         self._output.append(frame)
 
     def flush(self) -> None:
-        """Write queued frames in one piece."""
+        """Write queued frames in one piece; while replies are muted they wait."""
+        if "replies" in self._muted:
+            return
         if self._output and self._transport is not None:
-            self._transport.write(b"".join(self._output))
+            written = b"".join(self._output)
+            left = self._cuts.get("replies")
+            if left is not None:
+                self._cuts["replies"] = left - len(written)
+                written = written[:left]
+            self._transport.write(written)
             self.frames_out += len(self._output)
+            if left is not None and self._cuts["replies"] <= 0:
+                self._transport.close()
         self._output.clear()
+
+    def cut(self, stream: Stream, after_bytes: int) -> None:
+        """Close the socket once so many more bytes of a stream have passed."""
+        if after_bytes == 0:
+            self.abort()
+        self._cuts[stream] = after_bytes
+
+    def abort(self) -> None:
+        """Reset the socket; what is queued is lost."""
+        self._output.clear()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def mute(self, streams: Iterable[Stream]) -> None:
+        """Stop reading requests or writing replies."""
+        self._muted.update(streams)
+        if "requests" in self._muted and self._transport is not None:
+            self._transport.pause_reading()
+
+    def unmute(self, streams: Iterable[Stream]) -> None:
+        """Go on with what has waited."""
+        self._muted.difference_update(streams)
+        if "requests" not in self._muted and self._transport is not None:
+            self._transport.resume_reading()
+        self.flush()
 
     def close(self) -> None:
         """Write what is queued, then close the socket."""
@@ -131,8 +196,10 @@ class Connection(asyncio.Protocol):
             self._greet(payload)
         elif self.session is None:
             self._start(payload)
+        elif self._hub.faults.is_idle:
+            self.serve(payload)
         else:
-            self._serve(self.session, payload)
+            self._hub.faults.request(self, payload)
 
     def _greet(self, payload: bytes) -> None:
         versions = parse_hello(payload)
@@ -166,7 +233,11 @@ class Connection(asyncio.Protocol):
             return
         self.session.greet()
 
-    def _serve(self, session: Session, payload: bytes) -> None:
+    def serve(self, payload: bytes) -> None:
+        """Carry out one request of a started session."""
+        session = self.session
+        if session is None:
+            return  # The client left while its request was on its way.
         try:
             session.serve(decode(payload, self.version))
         except UnknownRequestError as error:

@@ -46,7 +46,7 @@ class MarketDesk:
 
     def __init__(self, catalogue: Catalogue, permission: Permission) -> None:
         self._catalogue = catalogue
-        self._permission = permission
+        self._permission: Permission = permission
         self._tapes = {each.con_id: Tape(each) for each in catalogue}
         self._held: dict[tuple[Subscriber, Feed, int], tuple[Tape, _Subscription]] = {}
 
@@ -62,6 +62,16 @@ class MarketDesk:
         """Let time pass for bars that are being built."""
         for tape in self._tapes.values():
             tape.advance(at)
+
+    def delay(self, *, is_delayed: bool) -> None:
+        """Turn all data into delayed data, or back into live data, and tell subscribers."""
+        self._permission = "delayed" if is_delayed else "live"
+        for tape in self._tapes.values():
+            for stream in tape.streams:
+                stream.is_delayed = is_delayed
+                stream.receiver.send(
+                    replies.market_data_type(stream.request_id, 3 if is_delayed else 1)
+                )
 
     def subscribe_ticks(self, session: Subscriber, request: ReqMktData, at: int) -> None:
         """Answer reqMktData: what is known at once, then a stream or the snapshot's end."""

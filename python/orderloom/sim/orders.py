@@ -56,6 +56,7 @@ class OrderDesk:
         zone: Zone,
         listeners: Callable[[int], Sequence[OrderClient]],
         write_time: Callable[[int], str],
+        on_fill: Callable[[int], None],
     ) -> None:
         self._venue = venue
         self._catalogue = catalogue
@@ -65,13 +66,27 @@ class OrderDesk:
         self._zone = zone
         self._listeners = listeners
         self._write_time = write_time
+        self._on_fill = on_fill
         self._records: dict[_Key, OrderRecord] = {}
         self._asked: dict[_Key, OrderRecord] = {}
         known = [*json.loads(venue.orders()), *json.loads(venue.completed())]
         self.next_order_id = max((event["order_id"] for event in known), default=0) + 1
 
-    def place(self, client: OrderClient, request: PlaceOrder, at: int) -> None:
-        """Place a new order, modify a live one, or tell what an order would cost."""
+    def is_live(self, client_id: int, order_id: int) -> bool:
+        """Tell whether a client's order lives, so that placing it again is a change."""
+        return any(
+            (event["client_id"], event["order_id"]) == (client_id, order_id)
+            for event in json.loads(self._venue.orders())
+        )
+
+    def place(
+        self, client: OrderClient, request: PlaceOrder, at: int, *, is_forked: bool = False
+    ) -> None:
+        """Place a new order, modify a live one, or tell what an order would cost.
+
+        A forked change becomes a second order under the same id, as TWS was seen to do when it
+        was cut off from IB.
+        """
         order_id = request.order_id
         self.next_order_id = max(self.next_order_id, order_id + 1)
         if not request.contract.exchange:
@@ -98,7 +113,8 @@ class OrderDesk:
             self._tell_impact(client, record, order, at)
             return
         try:
-            events = self._venue.place(at, json.dumps(order))
+            act = self._venue.fork if is_forked else self._venue.place
+            events = act(at, json.dumps(order))
         except ValueError as error:
             client.error(order_id, 321, f"Error validating request: cause - {error}")
             return
@@ -128,6 +144,7 @@ class OrderDesk:
                     is_filled = True
                     for client in self._listeners(event["client_id"]):
                         client.send(self._execution(client, -1, event))
+                    self._on_fill(event["client_id"])
                 case "commission":
                     self._send_all(event["client_id"], replies.commission(event))
                 case "error":

@@ -22,6 +22,9 @@ class VenuePort(Protocol):
     def place(self, at: int, order: str) -> str:
         """Accept a new order, or a modification of a live one with the same client and id."""
 
+    def fork(self, at: int, order: str) -> str:
+        """Accept a change of a live order as a second order under the same id."""
+
     def cancel(self, at: int, client_id: int, order_id: int) -> str:
         """Ask for the end of one order."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from .account import AccountDesk
 from .connection import VERSION_MIN, Connection
 from .contracts import Catalogue, SimInstrument
+from .fault_desk import FaultDesk
 from .market import MarketDesk, Permission
 from .orders import OrderDesk
 from .session import Desks, Session
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from .bars import Bar
+    from .faults import FaultPlan
     from .ports import VenuePort
 
 VERSION_MAX = 178
@@ -53,6 +55,7 @@ class SimulatedTws:
         master_client_id: int | None = None,
         market_data: Permission = "live",
         has_zoned_times: bool = True,
+        faults: FaultPlan | None = None,
     ) -> None:
         if not VERSION_MIN <= max_server_version <= VERSION_MAX:
             raise ValueError(
@@ -62,7 +65,7 @@ class SimulatedTws:
         self.max_server_version = max_server_version
         self._venue = venue
         self._clock = clock
-        self._zone = Zone(time_zone)
+        self.zone = Zone(time_zone)
         self._master_client_id = master_client_id
         self._server: asyncio.Server | None = None
         self._connections: set[Connection] = set()
@@ -75,19 +78,30 @@ class SimulatedTws:
         for instrument in catalogue:
             venue.add_instrument(json.dumps(instrument.venue_fields()))
         self._market = MarketDesk(catalogue, market_data)
-        self._account = AccountDesk(venue, catalogue, account, currency, self._zone)
+        self._account = AccountDesk(venue, catalogue, account, currency, self.zone)
         self._orders = OrderDesk(
             venue,
             catalogue,
             self._account,
             account=account,
             currency=currency,
-            zone=self._zone,
+            zone=self.zone,
             listeners=self._listeners,
-            write_time=self._zone.stamp if has_zoned_times else self._zone.bare,
+            write_time=self._execution_time,
+            on_fill=lambda client_id: self.faults.happened("fill", client_id),
         )
+        self._catalogue = catalogue
+        self._write_time = self.zone.stamp if has_zoned_times else self.zone.bare
+        self.faults = FaultDesk(self, faults)
         self._desks = Desks(
-            self._orders, self._market, self._account, catalogue, account, clock, is_read_only
+            self._orders,
+            self._market,
+            self._account,
+            catalogue,
+            account,
+            clock,
+            self.faults,
+            is_read_only,
         )
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -142,18 +156,21 @@ class SimulatedTws:
         ask_size: float,
     ) -> None:
         """Publish a best bid and ask; a side that is `None` has no quote."""
+        self.faults.advance(at)
         self._market.tape(con_id).quote(at, bid, ask, bid_size, ask_size)
         self._orders.deliver(self._venue.quote(at, con_id, bid, ask, bid_size, ask_size), at)
         self.flush()
 
     def publish_trade(self, at: int, con_id: int, price: float, size: float) -> None:
         """Publish a print. Bars are told first, then ticks, then what it did to orders."""
+        self.faults.advance(at)
         self._market.tape(con_id).trade(at, price, size)
         self._orders.deliver(self._venue.trade(at, con_id, price, size), at)
         self.flush()
 
     def advance(self, at: int) -> None:
         """Let time pass: bars end, orders expire, the account is told at its intervals."""
+        self.faults.advance(at)
         self._orders.deliver(self._venue.advance(at), at)
         self._market.advance(at)
         self._account.advance(at)
@@ -195,9 +212,17 @@ class SimulatedTws:
         for connection in tuple(self._connections):
             connection.close()
 
+    def now(self) -> int:
+        """Return the simulated time."""
+        return self._clock()
+
+    def sessions(self, client_id: int | None = None) -> list[Session]:
+        """Return the sessions of everybody, or of one client."""
+        return [each for each in self._sessions.values() if client_id in (None, each.client_id)]
+
     def time_text(self) -> str:
         """Return the time for the handshake, zoned."""
-        return self._zone.stamp(self._clock())
+        return self.zone.stamp(self._clock() + self.faults.clock_offset)
 
     def open_session(self, connection: Connection, client_id: int) -> Session | None:
         """Start a session, or `None` if the client id is in use."""
@@ -205,6 +230,7 @@ class SimulatedTws:
             return None
         session = Session(client_id, connection.version, self._desks, connection.send)
         self._sessions[client_id] = session
+        self.faults.happened("connection", client_id)
         return session
 
     def wants_flush(self, connection: Connection) -> None:
@@ -230,6 +256,39 @@ class SimulatedTws:
         if session is not None:
             del self._sessions[session.client_id]
             session.close()
+
+    def roll_back_ids(self, by: int) -> None:
+        """Let nextValidId name ids that were used."""
+        self._orders.next_order_id = max(1, self._orders.next_order_id - by)
+
+    def delay_data(self, *, is_delayed: bool) -> None:
+        """Turn all market data into delayed data, or back into live data."""
+        self._market.delay(is_delayed=is_delayed)
+
+    def freeze(self, symbols: Iterable[str], *, is_frozen: bool) -> None:
+        """Let the feed of symbols stand still for clients, or go on; none named means all."""
+        wanted = [self.con_id(symbol) for symbol in symbols]
+        for con_id in wanted or [each.con_id for each in self._catalogue]:
+            self._market.tape(con_id).is_frozen = is_frozen
+
+    def false_tick(self, symbol: str, kind: str, price: float | str, size: float) -> None:
+        """Show clients a price that the market does not have."""
+        self._market.tape(self.con_id(symbol)).show(kind, price, size)
+
+    def forget_subscriptions(self) -> None:
+        """End every market data subscription, as TWS does when it says 1101."""
+        for session in self._sessions.values():
+            self._market.forget(session)
+
+    def con_id(self, symbol: str) -> int:
+        """Return the first instrument of a symbol; raise `KeyError` for an unknown one."""
+        for instrument in self._catalogue:
+            if instrument.symbol == symbol:
+                return instrument.con_id
+        raise KeyError(f"symbol `{symbol}`: not listed")
+
+    def _execution_time(self, at: int) -> str:
+        return self._write_time(at + self.faults.clock_offset)
 
     def _accept(self) -> Connection:
         connection = Connection(self)

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
     from .account import AccountDesk
     from .contracts import Catalogue
+    from .fault_desk import FaultDesk
+    from .faults import OrderWord
     from .orders import OrderDesk
 
 _MARKET_FEEDS = frozenset(
@@ -70,6 +72,7 @@ class Desks:
     catalogue: Catalogue
     account_id: str
     clock: Callable[[], int]
+    faults: FaultDesk
     is_read_only: bool
 
 
@@ -101,6 +104,9 @@ class Session:
         """Carry out one request; every answer is queued when this returns."""
         desks = self._desks
         at = desks.clock()
+        request_id = getattr(request, "request_id", None)
+        if request_id is not None:
+            desks.faults.asked(self.client_id, request_id)
         if desks.is_read_only and isinstance(request, _NEEDS_WRITE_ACCESS):
             order_id = request.order_id if isinstance(request, PlaceOrder | CancelOrder) else -1
             cause = "The API interface is currently in Read-Only mode."
@@ -108,9 +114,9 @@ class Session:
             return
         match request:
             case PlaceOrder():
-                desks.orders.place(self, request, at)
+                self._place(request, at)
             case CancelOrder():
-                desks.orders.cancel(self, request.order_id, at)
+                self._cancel_order(request.order_id, at)
             case ReqGlobalCancel():
                 desks.orders.global_cancel(at)
             case ReqOpenOrders():
@@ -161,7 +167,7 @@ class Session:
             case ReqManagedAccts():
                 self.send(replies.managed_accounts(desks.account_id))
             case ReqCurrentTime():
-                self.send(replies.current_time(at))
+                self.send(replies.current_time(at + desks.faults.clock_offset))
             case StartApi():
                 self.error(-1, 501, "Already connected.")
             case _:
@@ -171,6 +177,25 @@ class Session:
         """Forget the client's subscriptions. Its orders stay."""
         self._desks.market.forget(self)
         self._desks.account.forget(self)
+
+    def _place(self, request: PlaceOrder, at: int) -> None:
+        orders, faults = self._desks.orders, self._desks.faults
+        order_id = request.order_id
+        is_change = not faults.is_idle and orders.is_live(self.client_id, order_id)
+        if not request.is_what_if:
+            what: OrderWord = "modify" if is_change else "order"
+            refusal = faults.refusal(self.client_id, order_id, what, request)
+            if refusal is not None:
+                self.error(order_id, *refusal)
+                return
+        orders.place(self, request, at, is_forked=is_change and faults.takes_fork())
+
+    def _cancel_order(self, order_id: int, at: int) -> None:
+        refusal = self._desks.faults.refusal(self.client_id, order_id, "cancel")
+        if refusal is None:
+            self._desks.orders.cancel(self, order_id, at)
+        else:
+            self.error(order_id, *refusal)
 
     def _bind_automatically(self) -> None:
         # Every order of this venue comes through the API, so there is none left to bind.

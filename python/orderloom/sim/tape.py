@@ -27,6 +27,7 @@ from .ticks import (
     generic_tick,
     price_tick,
     quote_tick,
+    raw_price_tick,
     size_tick,
     string_tick,
 )
@@ -48,6 +49,8 @@ class Tape:
     def __init__(self, instrument: SimInstrument) -> None:
         self.instrument = instrument
         self.is_open = True
+        self.is_frozen = False
+        self.is_halted = False
         self.history = {kind: History() for kind in KINDS}
         self.streams: list[TickStream] = []
         self.tick_by_tick: list[TickByTick] = []
@@ -84,6 +87,8 @@ class Tape:
             self._bar_price("ASK", at, ask)
         if bid is not None and ask is not None:
             self._bar_price("MIDPOINT", at, (bid + ask) / 2)
+        if self.is_frozen:
+            return
         for stream in self.streams:
             stream.send(ticks)
         for subscriber in self.tick_by_tick:
@@ -99,6 +104,8 @@ class Tape:
         today.take(price, size)
         self.last, self.last_size, self.last_at = price, size, at
         self._bar_price("TRADES", at, price, size)
+        if self.is_frozen:
+            return
         if self.streams:
             ticks = [
                 string_tick(LAST_TIME, str(at // SECOND)),
@@ -124,9 +131,24 @@ class Tape:
 
     def advance(self, at: int) -> None:
         """Let time pass for bars that are being built."""
+        if self.is_frozen:
+            return
         for subscribers in self.bars.values():
             for subscriber in subscribers:
                 subscriber.advance(at, is_open=self.is_open)
+
+    def show(self, kind: str, price: float | str, size: float) -> None:
+        """Show subscribers a price that the market does not have; `price` may be ``nan``."""
+        text = price if isinstance(price, str) else number_text(price)
+        tick = raw_price_tick({"bid": BID, "ask": ASK, "last": LAST}[kind], text, size)
+        for stream in self.streams:
+            stream.send([tick])
+
+    def halt(self, *, is_halted: bool) -> None:
+        """Tell subscribers that trading is halted, or goes on."""
+        self.is_halted = is_halted
+        for stream in self.streams:
+            stream.send([generic_tick(HALTED, float(is_halted))])
 
     def known_ticks(self, at: int) -> Iterator[Tick]:
         """Yield what a new subscriber is told at once."""
@@ -147,13 +169,13 @@ class Tape:
             yield price_tick(OPEN, today.open, 0.0)
         if self.previous_close is not None:
             yield price_tick(CLOSE, self.previous_close, 0.0)
-        yield generic_tick(HALTED, 0.0)
+        yield generic_tick(HALTED, float(self.is_halted))
         yield generic_tick(SHORTABLE, 3.0)
 
     def _bar_price(self, kind: str, at: int, price: float, size: float = 0.0) -> None:
         self.history[kind].take(at, price, size)
         subscribers = self.bars[kind]
-        if subscribers:
+        if subscribers and not self.is_frozen:
             is_regular = self.instrument.is_regular(at)
             for subscriber in subscribers:
                 if is_regular or not subscriber.is_regular_only:

@@ -36,7 +36,12 @@ class Receiver(Protocol):
 
 def price_tick(kind: int, price: float, size: float) -> Tick:
     """Prepare a price with its size."""
-    return _PRICE, kind, f"{number_text(price)}\0{number_text(size)}\x000\0".encode()
+    return raw_price_tick(kind, number_text(price), size)
+
+
+def raw_price_tick(kind: int, price: str, size: float) -> Tick:
+    """Prepare a price as it is spelled, sane or not."""
+    return _PRICE, kind, f"{price}\0{number_text(size)}\x000\0".encode()
 
 
 def size_tick(kind: int, size: float) -> Tick:
