@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from orderloom.instant import ns_to_iso
@@ -17,19 +18,32 @@ if TYPE_CHECKING:
 _TOLD: Final = frozenset({"alert", "log", "notify"})
 
 
-class RunLog:
-    """A listener of the runner that writes what a person would want to read."""
+class RunLog(logging.Handler):
+    """A listener of the runner that writes what a person would want to read.
 
-    def __init__(self, path: Path, now: Callable[[], int]) -> None:
+    While it is open it also takes what libraries log from `logging`'s root, warnings and up.
+    `redact` is applied to every line.
+    """
+
+    def __init__(
+        self, path: Path, now: Callable[[], int], redact: Callable[[str], str] = str
+    ) -> None:
+        super().__init__(logging.WARNING)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file = path.open("x", encoding="utf-8")
         path.chmod(0o600)
         self._now = now
+        self._redact = redact
+        logging.getLogger().addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one record of the standard library's logging."""
+        self.write("library", logger=record.name, level=record.levelname, text=record.getMessage())
 
     def write(self, event: str, **fields: Any) -> None:
         """Write one line."""
         line = {"at": ns_to_iso(self._now()), "event": event, **fields}
-        self._file.write(json.dumps(line, ensure_ascii=True) + "\n")
+        self._file.write(self._redact(json.dumps(line, ensure_ascii=True)) + "\n")
         self._file.flush()
 
     def on_event(self, _at: int, _event: Event, outcome: Outcome | None) -> None:
@@ -44,6 +58,8 @@ class RunLog:
 
     def close(self) -> None:
         """Close the file."""
+        logging.getLogger().removeHandler(self)
+        super().close()
         self._file.close()
 
     def _write_body(self, body: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from orderloom._core import Engine, Event
 from orderloom.errors import OrderloomError
@@ -70,6 +70,7 @@ class Runner:
         self._broker: Broker | None = None
         self._queue: deque[Event] = deque()
         self._is_busy = False
+        self._is_finished = False
         self._seq = 0
         self._at = 0
         self._has_journal_failed = False
@@ -102,6 +103,8 @@ class Runner:
 
     def post(self, event: Event) -> None:
         """Take the next event."""
+        if self._is_finished:
+            return
         self._queue.append(event)
         if self._is_busy:
             return
@@ -111,6 +114,10 @@ class Runner:
                 self._handle(self._queue.popleft())
         finally:
             self._is_busy = False
+
+    def finish(self) -> None:
+        """Take no more events: what adapters say while they are put away is not the run's."""
+        self._is_finished = True
 
     def on_time(self) -> None:
         """Say that time has passed, if something is due."""
@@ -123,7 +130,7 @@ class Runner:
         while True:
             deadline = self.next_deadline
             self._deadline_changed.clear()
-            waits = {asyncio.ensure_future(self._deadline_changed.wait())}
+            waits: set[asyncio.Future[Any]] = {asyncio.ensure_future(self._deadline_changed.wait())}
             if deadline is not None:
                 waits.add(asyncio.ensure_future(self._clock.sleep_until(deadline)))
             try:

@@ -18,7 +18,10 @@ CRATES = {
     "orderloom-py": {"orderloom-core", "orderloom-sim"},
 }
 ADAPTERS = {"feeds", "journal", "signals", "sim", "tws"}
-TOPS = {"app", "backtest", "cli", "config", "monitor", "replay", "report", "runner"}
+TOPS = {
+    "__main__", "app", "backtest", "cli", "config", "explain", "log", "monitor", "replay", "report",
+    "runner", "session", "world",
+}  # fmt: skip
 """What stands on top: it may use everything, and only its own kind may use it."""
 
 

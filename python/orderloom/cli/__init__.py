@@ -23,6 +23,8 @@ COMMANDS: Final[dict[str, str]] = {
     "check": "orderloom.cli.check",
     "schema": "orderloom.cli.schema",
     "run": "orderloom.cli.run",
+    "sim": "orderloom.cli.sim",
+    "predictions": "orderloom.cli.predictions",
 }
 """Commands in the order of the help, each with its module."""
 

@@ -1,4 +1,4 @@
-"""What a run shows: a live table while it goes, its result at the end. Plain lines without a terminal."""
+"""What a run shows: a live table while it goes, its result at the end."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from orderloom.session import Session
 
 _PER_SECOND: Final = 4
+_WIDTH: Final = 120
 
 
 class Screen:
     """Writes to `stream`; quiet means problems only."""
 
     def __init__(self, stream: TextIO, *, is_quiet: bool) -> None:
-        self._console = Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
+        # Without a terminal nobody's width is known; the table needs this much.
+        width = None if stream.isatty() else _WIDTH
+        self._console = Console(file=stream, highlight=False, width=width)
         self._is_quiet = is_quiet
 
     def problem(self, text: str) -> None:
@@ -85,10 +88,10 @@ class Screen:
 def _trips(trips: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in ("symbol", "side", "rule", "exit"):
-        table.add_column(name)
-    for name in ("shares", "tranches", "in", "out", "P&L", "fees"):
-        table.add_column(name, justify="right")
-    table.add_column("from – to (UTC)")
+        table.add_column(name, no_wrap=True)
+    for name in ("shares", "legs", "in", "out", "P&L", "fees"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("UTC", no_wrap=True)
     for trip in trips:
         table.add_row(
             trip["symbol"],
@@ -101,7 +104,7 @@ def _trips(trips: list[dict[str, Any]]) -> Table:
             trip["exit_price"],
             _money(trip["pnl"]),
             _money(trip["commission"]),
-            f"{trip['opened_at'][5:16].replace('T', ' ')} – {trip['closed_at'][11:16]}",
+            f"{trip['opened_at'][5:16].replace('T', ' ')}-{trip['closed_at'][11:16]}",
         )
     return table
 
@@ -126,7 +129,7 @@ def _picture(session: Session) -> Group | str:
         unrealized = engine.unrealized(index)
         table.add_row(
             symbol,
-            "-" if trade is None else f"{trade['side']} {trade['phase']} ×{trade['tranches']}",
+            "-" if trade is None else f"{trade['side']} {trade['phase']} ({trade['tranches']})",
             engine.mark(index) or "-",
             quantity,
             average[:9] if average else "-",

@@ -1,4 +1,4 @@
-"""A simulated world for a run: market data on stage, a simulated TWS, an embedded prediction API."""
+"""A simulated world for a run: market data, played to a simulated TWS."""
 
 from orderloom.world.script import Moment, script
 from orderloom.world.stage import Stage

@@ -29,9 +29,7 @@ class Moment:
     prices: list[Print | Quote] = field(default_factory=list)
 
 
-def script(
-    items: Iterable[Item], hours: Hours, ticks: Mapping[str, float]
-) -> Iterator[Moment]:
+def script(items: Iterable[Item], hours: Hours, ticks: Mapping[str, float]) -> Iterator[Moment]:
     """Yield the moments of `items`, which are in time order, with the sessions between them.
 
     `ticks` gives each symbol's smallest price step, for the quotes around prints.

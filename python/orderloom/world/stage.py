@@ -117,9 +117,7 @@ class Stage:
         """What the exchange's own ledger holds, by symbol; flat ones left out."""
         names = {con_id: symbol for symbol, con_id in self._con_ids.items()}
         held = json.loads(self.venue.positions())
-        return {
-            names[each["con_id"]]: each["quantity"] for each in held if each["quantity"] != "0"
-        }
+        return {names[each["con_id"]]: each["quantity"] for each in held if each["quantity"] != "0"}
 
     def executions(self) -> list[dict[str, Any]]:
         """Every fill of the exchange's own ledger, with `symbol` and `commission`."""

@@ -1,0 +1,6 @@
+"""`python -m orderloom` is the command `orderloom`."""
+
+from orderloom.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""`orderloom predictions`: serve recorded or generated predictions over HTTP."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orderloom.cli.run import UsageError
+from orderloom.cli.waiting import wait_for_end
+from orderloom.instant import NS_PER_SECOND
+
+_DAY_NS = 86_400 * NS_PER_SECOND
+
+
+def predictions(
+    file: Annotated[
+        Path | None, typer.Argument(help="JSON lines, Parquet or CSV; generated if left out.")
+    ] = None,
+    *,
+    port: Annotated[int, typer.Option("--port", help="0 takes a free one.")] = 8765,
+    tickers: Annotated[
+        str, typer.Option("--tickers", help="For generated predictions, with commas.")
+    ] = "AAPL,MSFT,TSLA",
+    every: Annotated[
+        int, typer.Option("--every", help="Seconds between generated predictions.")
+    ] = 60,
+    seed: Annotated[int, typer.Option("--seed", help="Of generated predictions.")] = 1,
+    api_key: Annotated[
+        str, typer.Option("--api-key", help="Asked of every request.", envvar="ORDERLOOM_API_KEY")
+    ] = "orderloom",
+    shift: Annotated[
+        bool, typer.Option("--shift", help="Move the file's times so that it begins now.")
+    ] = False,
+) -> None:
+    """Serve predictions with the documented schema on the loopback address until interrupted."""
+    from pydantic import SecretStr  # noqa: PLC0415 - only this command needs it
+
+    from orderloom.signals import (  # noqa: PLC0415 - loads pydantic models
+        PredictionBook,
+        PredictionServer,
+        generate_records,
+        read_records,
+    )
+
+    if every <= 0:
+        raise UsageError(f"--every: expected seconds above 0, found `{every}`")
+    now = time.time_ns()
+    if file is None:
+        names = [name.strip() for name in tickers.split(",") if name.strip()]
+        records = list(
+            generate_records(
+                names, start=now, end=now + _DAY_NS, every=every * NS_PER_SECOND, seed=seed
+            )
+        )
+    elif not file.is_file():
+        raise UsageError(f"{file}: expected a file, found none")
+    else:
+        records = list(read_records(file))
+        names = list(dict.fromkeys(record.prediction.ticker for record in records))
+    begins = min((record.prediction.predicted_at for record in records), default=now)
+    ahead = begins - now if shift else 0
+    server = PredictionServer(
+        PredictionBook(records),
+        clock=lambda: time.time_ns() + ahead,
+        api_key=SecretStr(api_key),
+        tickers=tuple(names),
+        port=port,
+    )
+    with server:
+        typer.echo(f"{len(records)} predictions of {', '.join(names)} at {server.url}")
+        wait_for_end()

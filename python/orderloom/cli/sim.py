@@ -1,0 +1,91 @@
+"""`orderloom sim`: the simulated TWS alone, for any TWS client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orderloom.cli.run import UsageError
+
+
+def sim(
+    *,
+    port: Annotated[int, typer.Option("--port", help="0 takes a free one.")] = 7497,
+    market: Annotated[
+        list[Path] | None,
+        typer.Option("--market", help="Parquet or CSV; the packaged sample day if left out."),
+    ] = None,
+    symbols: Annotated[
+        str, typer.Option("--symbols", help="What to list, with commas; default: all there are.")
+    ] = "",
+    calendar: Annotated[
+        str, typer.Option("--calendar", help="Trading hours: an exchange calendar or `always`.")
+    ] = "always",
+    speed: Annotated[float, typer.Option("--speed", help="Simulated seconds per second.")] = 1.0,
+    seed: Annotated[int, typer.Option("--seed", help="Of the venue.")] = 1,
+    as_recorded: Annotated[
+        bool, typer.Option("--as-recorded", help="Keep the data's dates instead of today's.")
+    ] = False,
+    ready_file: Annotated[
+        Path | None, typer.Option("--ready-file", help="Write the port here once listening.")
+    ] = None,
+) -> None:
+    """Serve the TWS protocol on the loopback address until interrupted.
+
+    The market's times are moved so that it begins now, unless they are kept as recorded; when it
+    ends, the last prices stand and orders live on.
+    """
+    if not speed > 0:
+        raise UsageError(f"--speed: expected a number above 0, found `{speed}`")
+    for path in market or ():
+        if not path.is_file():
+            raise UsageError(f"{path}: expected a file, found none")
+    from orderloom import samples  # noqa: PLC0415 - only this command needs it
+    from orderloom.world.live import LiveStage  # noqa: PLC0415 - loads the simulator
+
+    stage = LiveStage(
+        market or [samples.market()],
+        [name.strip() for name in symbols.split(",") if name.strip()],
+        calendar=calendar,
+        speed=speed,
+        seed=seed,
+        starts_at=None if as_recorded else time.time_ns(),
+    )
+    asyncio.run(_serve(stage, port, seed, ready_file))
+
+
+def _say_ready(file: Path, port: int) -> None:
+    file.write_text(json.dumps({"port": port}), encoding="utf-8")
+
+
+async def _serve(stage: Any, port: int, seed: int, ready_file: Path | None) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, ended.set)
+    await stage.start(port)
+    try:
+        typer.echo(
+            f"simulated TWS at 127.0.0.1:{stage.port}, account {stage.account}, seed {seed}, "
+            f"{', '.join(stage.symbols)}"
+        )
+        if ready_file is not None:
+            _say_ready(ready_file, stage.port)
+        playing = asyncio.create_task(stage.play())
+        stopping = asyncio.create_task(ended.wait())
+        await asyncio.wait({playing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (playing, stopping):
+            task.cancel()
+        await asyncio.gather(playing, stopping, return_exceptions=True)
+        if playing.done() and not playing.cancelled() and (error := playing.exception()):
+            raise error
+    finally:
+        await stage.stop()

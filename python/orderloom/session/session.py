@@ -1,0 +1,405 @@
+"""One trading session from settings to summary: the parts put together, run, and put away again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from orderloom._core import Event
+from orderloom.clock import ManualClock, SystemClock
+from orderloom.errors import BrokerUnavailable, OrderloomError
+from orderloom.journal import Header, Journal
+from orderloom.log import RunLog
+from orderloom.ports import ContractSpec, MarketSubscription
+from orderloom.redaction import Redactor
+from orderloom.report import RunTally
+from orderloom.runner import Runner
+from orderloom.session.books import differences
+from orderloom.session.lockstep import LockStep
+from orderloom.version import __version__
+from orderloom.world import Stage
+from orderloom.world.stage import ACCOUNT, Listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from orderloom.config import Settings
+    from orderloom.session.options import RunOptions
+    from orderloom.signals import Prediction, PredictionClient, PredictionServer
+    from orderloom.tws import TWSConnection
+
+_LOCAL_KEY: Final = "embedded-prediction-api"
+_BAR_WORDS: Final = {1: "1 secs", 5: "5 secs", 10: "10 secs", 15: "15 secs", 30: "30 secs",
+                     60: "1 min", 120: "2 mins", 180: "3 mins", 300: "5 mins", 600: "10 mins",
+                     900: "15 mins", 1200: "20 mins", 1800: "30 mins", 3600: "1 hour",
+                     7200: "2 hours", 10800: "3 hours", 14400: "4 hours", 28800: "8 hours",
+                     86400: "1 day"}  # fmt: skip
+
+
+class NothingToTradeError(OrderloomError):
+    """A strategy that names no symbol."""
+
+    exit_code = 2
+
+
+class Session:
+    """One run of a strategy. `problems` is told what an operator should read."""
+
+    def __init__(
+        self, settings: Settings, options: RunOptions, on_problem: Callable[[str], None]
+    ) -> None:
+        self._settings = settings
+        self._options = options
+        self._on_problem = on_problem
+        self._stop = asyncio.Event()
+        self._started = time.time_ns()
+        self._began = time.monotonic()
+        name = datetime.fromtimestamp(self._started / 1e9, tz=UTC).strftime("%Y%m%dT%H%M%S")
+        self.run_name: Final = f"{name}-{self._started // 1_000_000 % 1000:03d}"
+        self.directory: Final = options.out or Path("runs") / self.run_name
+        self.symbols: Final = settings.symbols
+        if not self.symbols:
+            raise _nothing_to_trade()
+        self.tally: Final = RunTally(self.symbols, [rule.name for rule in settings.rules])
+        self.stage: Stage | None = None
+        self.runner: Runner
+        self._broker: TWSConnection
+        self._client: PredictionClient | None = None
+        self._clock: Final = ManualClock() if options.mode == "sim" else SystemClock()
+        self._log: RunLog
+
+    def stop(self) -> None:
+        """End the run in order: no new entries, everything written, exits stay at the broker."""
+        self._stop.set()
+
+    @property
+    def now(self) -> int:
+        """The run's time, UTC ns."""
+        return self._time()
+
+    async def run(self) -> dict[str, Any]:
+        """Trade until the end and return the summary, which is also written to the directory."""
+        async with AsyncExitStack() as stack:
+            redactor = Redactor(self._secrets)
+            self._log = RunLog(self.directory / "log.jsonl", self._time, redactor.json)
+            stack.callback(self._log.close)
+            if self._options.mode == "sim":
+                await self._run_simulated(stack)
+            else:
+                await self._run_at_broker(stack)
+            summary = self._summary()
+        _write_private(self.directory / "summary.json", json.dumps(summary, indent=2) + "\n")
+        return summary
+
+    # -- the parts ---------------------------------------------------------------------------
+
+    @property
+    def _secrets(self) -> list[str]:
+        key = self._settings.signals.api_key.get_secret_value()
+        return [key] if key else []
+
+    def _time(self) -> int:
+        """The run's time; the system's until a simulated market has begun."""
+        return self._clock.now() or self._started
+
+    def _problem(self, text: str) -> None:
+        self._log.write("problem", text=text)
+        self._on_problem(text)
+
+    def _open_runner(self, stack: AsyncExitStack, account: str) -> None:
+        config = self._settings.engine_config(self.run_name)
+        header = Header(__version__, config, self.symbols, account, self._started)
+        journal = Journal.create(self.directory / "journal.db", header, secrets=self._secrets)
+        stack.callback(journal.close)
+        self.runner = Runner(
+            config,
+            clock=self._clock,
+            journal=journal,
+            on_problem=self._problem,
+            listeners=[self.tally, self._log, *self._options.listeners],
+        )
+
+    async def _open_broker(self, stack: AsyncExitStack, port: int, *, is_paced: bool) -> None:
+        from orderloom.tws import TWSConnection, TWSSettings  # noqa: PLC0415 - loads ib_async
+
+        broker = self._settings.broker
+        self._broker = TWSConnection(
+            TWSSettings(
+                host="127.0.0.1" if self._options.mode == "sim" else broker.host,
+                port=port,
+                client_id=broker.client_id,
+                mode=self._options.mode,
+                account="" if self._options.mode == "sim" else broker.account,
+                data=self._settings.market.data,
+                is_paced=is_paced,
+            ),
+            [self._contract(symbol) for symbol in self.symbols],
+            clock=self._clock,
+            sink=self.runner.post,
+            on_problem=self._problem,
+            on_sent=self.runner.on_sent,
+        )
+        self.runner.connect(self._broker)
+        stack.push_async_callback(self._broker.disconnect)
+        stack.callback(self.runner.finish)
+        await self._broker.connect()
+        self._check_contracts()
+
+    def _contract(self, symbol: str) -> ContractSpec:
+        given = self._settings.market.instruments.get(symbol)
+        if given is None:
+            return ContractSpec(symbol=symbol)
+        return ContractSpec(
+            symbol=symbol,
+            sec_type=given.sec_type,
+            exchange=given.exchange,
+            primary_exchange=given.primary_exchange,
+            currency=given.currency,
+        )
+
+    def _check_contracts(self) -> None:
+        """Refuse to trade on a tick or multiplier that is not the broker's."""
+        known = self._settings.instruments()
+        for symbol, ours, theirs in zip(self.symbols, known, self._broker.contracts, strict=True):
+            tick = Decimal(str(ours["tick"]))
+            if tick % theirs.tick != 0 or int(ours["multiplier"]) != theirs.multiplier:
+                raise BrokerUnavailable(
+                    f"market.instruments.{symbol}: expected tick {theirs.tick} and multiplier "
+                    f"{theirs.multiplier} as the broker says, found {tick} and "
+                    f"{ours['multiplier']}, hint: set `tick` and `multiplier` there"
+                )
+
+    async def _start_market(self) -> None:
+        seconds = int(self._settings.market.bars) // 1_000_000_000
+        bars = _BAR_WORDS.get(seconds)
+        if bars is None:
+            raise BrokerUnavailable(
+                f"market.bars: expected a bar size of TWS ({', '.join(_BAR_WORDS.values())}), "
+                f"found {self._settings.market.bars}"
+            )
+        warm_up = self.runner.engine.warm_up_bars
+        await self._broker.start_market(
+            [
+                MarketSubscription(symbol=index, bars=bars, warm_up=warm_up)
+                for index in range(len(self.symbols))
+            ]
+        )
+
+    def _open_signals(self, stack: AsyncExitStack, url: str, *, is_embedded: bool) -> None:
+        from pydantic import SecretStr  # noqa: PLC0415 - loaded with the settings
+
+        from orderloom.signals import PollLimits, PredictionClient, PredictionSource  # noqa: PLC0415
+
+        signals = self._settings.signals
+        key = SecretStr(_LOCAL_KEY) if is_embedded else signals.api_key
+        source = PredictionSource(url=url, api_key=key, fields=signals.fields)
+        self._client = PredictionClient(
+            source,
+            on_prediction=self._on_prediction,
+            on_rejected=self._on_rejected,
+            on_alarm=self._problem,
+            # The embedded API is ours: its pace is the simulated clock's.
+            limits=PollLimits(per_minute=None) if is_embedded else PollLimits(),
+            now=self._clock.now,
+        )
+        stack.push_async_callback(self._client.aclose)
+
+    @property
+    def _tickers(self) -> list[str]:
+        renamed = {symbol: ticker for ticker, symbol in self._settings.signals.tickers.items()}
+        return [renamed.get(symbol, symbol) for symbol in self.symbols]
+
+    def _on_prediction(self, prediction: Prediction) -> None:
+        ticker = prediction.ticker
+        name = self._settings.signals.tickers.get(ticker, ticker)
+        symbol = self.symbols.index(name) if name in self.symbols else None
+        self.runner.last_dispatch = None
+        self.runner.post(
+            Event.signal(
+                prediction.key,
+                ticker,
+                symbol,
+                str(prediction.signal),
+                prediction.confidence,
+                prediction.numeric,
+                list(prediction.probabilities or ()),
+                prediction.predicted_at,
+                prediction.stock_price,
+                list(prediction.features.items()),
+            )
+        )
+        dispatch = self.runner.last_dispatch
+        if dispatch is not None:
+            self.tally.latency.add(
+                dispatch.finished_ns - prediction.received_monotonic_ns,
+                engine=dispatch.engine_ns,
+                journal=dispatch.journal_ns,
+                broker_client=dispatch.broker_ns,
+            )
+
+    def _on_rejected(self, source: str, reason: str, detail: str) -> None:
+        self.runner.post(Event.signal_rejected(source, reason, detail))
+
+    # -- a simulated world, in lock-step -----------------------------------------------------
+
+    async def _run_simulated(self, stack: AsyncExitStack) -> None:
+        from orderloom import samples  # noqa: PLC0415 - only simulations need them
+
+        options, settings, clock = self._options, self._settings, self._clock
+        assert isinstance(clock, ManualClock)  # noqa: S101 - so for this mode
+        listed = [
+            Listed(
+                record["symbol"], str(record["tick"]), str(record["multiplier"]), record["currency"]
+            )
+            for record in settings.instruments()
+        ]
+        self.stage = stage = Stage(
+            listed,
+            options.market or [samples.market()],
+            calendar=settings.market.calendar,
+            clock=clock,
+            seed=options.seed,
+            start=options.start,
+            end=options.end,
+        )
+        await stage.tws.start()
+        stack.push_async_callback(stage.tws.stop)
+        self._open_runner(stack, ACCOUNT)
+        server = self._serve_predictions(stack, stage)
+        self._open_signals(stack, server.url, is_embedded=True)
+        await self._open_broker(stack, stage.tws.port, is_paced=False)
+        driver = LockStep(stage, self.runner, self._broker, options, self._stop)
+        await driver.settle()
+        await self._start_market()
+        client = self._client
+        assert client is not None  # noqa: S101 - opened above
+        await driver.play(
+            lambda ticker: client.poll_once([ticker]), self._tickers, int(settings.signals.poll)
+        )
+
+    def _serve_predictions(self, stack: AsyncExitStack, stage: Stage) -> PredictionServer:
+        from pydantic import SecretStr  # noqa: PLC0415 - loaded with the settings
+
+        from orderloom import samples  # noqa: PLC0415 - only simulations need them
+        from orderloom.signals import PredictionBook, PredictionServer, read_records  # noqa: PLC0415
+
+        path = self._options.signals
+        if path is None and not self._options.market:
+            path = samples.predictions()
+        server = PredictionServer(
+            PredictionBook(read_records(path) if path is not None else ()),
+            clock=stage.clock.now,
+            api_key=SecretStr(_LOCAL_KEY),
+            tickers=tuple(self._tickers),
+            requests_per_minute=None,
+        )
+        server.start()
+        stack.callback(server.stop)
+        return server
+
+    # -- a TWS somewhere else ----------------------------------------------------------------
+
+    async def _run_at_broker(self, stack: AsyncExitStack) -> None:
+        broker = self._settings.broker
+        self._open_runner(stack, broker.account)
+        await self._open_broker(stack, broker.port, is_paced=True)
+        await self._start_market()
+        tasks = [asyncio.create_task(self.runner.keep_time())]
+        server_url = self._local_predictions(stack) or self._settings.signals.url
+        if server_url is not None:
+            self._open_signals(
+                stack, server_url, is_embedded=server_url != self._settings.signals.url
+            )
+            assert self._client is not None  # noqa: S101 - opened in the line above
+            poll = int(self._settings.signals.poll) / 1e9
+            tasks.append(asyncio.create_task(self._client.run(self._tickers, poll)))
+        try:
+            await self._wait_for_end(tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _local_predictions(self, stack: AsyncExitStack) -> str | None:
+        """A file of predictions, served by the embedded API as of the system's clock."""
+        if self._options.signals is None:
+            return None
+        from pydantic import SecretStr  # noqa: PLC0415 - loaded with the settings
+
+        from orderloom.signals import PredictionBook, PredictionServer, read_records  # noqa: PLC0415
+
+        server = PredictionServer(
+            PredictionBook(read_records(self._options.signals)),
+            clock=self._clock.now,
+            api_key=SecretStr(_LOCAL_KEY),
+            tickers=tuple(self._tickers),
+            requests_per_minute=None,
+        )
+        server.start()
+        stack.callback(server.stop)
+        return server.url
+
+    async def _wait_for_end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        options = self._options
+        ends = [self._started / 1e9 + options.duration] if options.duration is not None else []
+        if options.until is not None:
+            ends.append(options.until / 1e9)
+        timeout = min(ends) - time.time() if ends else None
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({stopping, *tasks}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        for task in tasks:
+            if task.done() and not task.cancelled():
+                error = task.exception()
+                if error is not None:
+                    raise error
+
+    # -- the end -----------------------------------------------------------------------------
+
+    def _summary(self) -> dict[str, Any]:
+        engine = self.runner.engine
+        positions = {
+            symbol: engine.position(index)[0]
+            for index, symbol in enumerate(self.symbols)
+            if engine.position(index)[0] != "0"
+        }
+        live = json.loads(engine.live_orders())
+        stage = self.stage
+        unlike = [] if stage is None else differences(engine, stage, self.symbols)
+        for text in unlike:
+            self._problem(text)
+        tally = self.tally.summary()
+        violations = tally.pop("invariant_violations") + len(unlike)
+        exit_code = 4 if violations or engine.mode == "Halted" else 0
+        return {
+            "exit_code": exit_code,
+            "run": self.run_name,
+            "mode": self._options.mode,
+            "seed": self._options.seed,
+            "symbols": list(self.symbols),
+            "seconds": round(time.monotonic() - self._began, 3),
+            **tally,
+            "final_positions": positions,
+            "live_orders": len(live),
+            "invariant_violations": violations,
+            "ledger_differences": unlike,
+            "orders_sent": self.runner.sent,
+        }
+
+
+def _nothing_to_trade() -> OrderloomError:
+    return NothingToTradeError(
+        "no symbols: expected at least one in a rule or in `market.symbols`, found none"
+    )
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)

@@ -1,0 +1,84 @@
+"""A stage that plays by the system's clock: `orderloom sim`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Final
+
+from orderloom.clock import ManualClock
+from orderloom.feeds import read_market
+from orderloom.world.stage import ACCOUNT, Listed, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_BEAT_SECONDS: Final = 0.2
+
+
+class LiveStage:
+    """Plays a market at `speed` simulated seconds per second to whoever connects.
+
+    The data's times are moved so that it begins at `starts_at` (UTC ns), or kept. With `symbols`
+    empty, everything that the files hold is listed. After the last price, time goes on.
+    """
+
+    def __init__(
+        self,
+        market: Sequence[Path],
+        symbols: Sequence[str],
+        *,
+        calendar: str,
+        speed: float,
+        seed: int,
+        starts_at: int | None,
+    ) -> None:
+        names = symbols or sorted({item.symbol for item in read_market(market)})
+        self._clock: Final = ManualClock()
+        self._stage: Final = Stage(
+            [Listed(name) for name in names],
+            market,
+            calendar=calendar,
+            clock=self._clock,
+            seed=seed,
+            shift_to=starts_at,
+        )
+        self._speed = speed
+        self.symbols: Final = tuple(names)
+        self.account: Final = ACCOUNT
+
+    @property
+    def port(self) -> int:
+        """The port listened on."""
+        return self._stage.tws.port
+
+    async def start(self, port: int) -> None:
+        """Listen on the loopback address. Raises `OSError` when the port is taken."""
+        await self._stage.tws.start(port=port)
+
+    async def stop(self) -> None:
+        """Disconnect everybody."""
+        await self._stage.tws.stop()
+
+    async def play(self) -> None:
+        """Play the market, then let time pass until cancelled."""
+        first, wall = self._stage.first, time.monotonic()
+        for moment in self._stage.moments():
+            while (now := self._now(first, wall)) < moment.at:
+                self._advance(now)
+                left = (moment.at - now) / 1e9 / self._speed
+                await asyncio.sleep(min(left, _BEAT_SECONDS))
+            self._clock.advance_to(max(moment.at, self._clock.now()))
+            self._stage.play(moment)
+            await asyncio.sleep(0)
+        while True:
+            self._advance(self._now(first, wall))
+            await asyncio.sleep(_BEAT_SECONDS)
+
+    def _now(self, first: int, wall: float) -> int:
+        return first + int((time.monotonic() - wall) * self._speed * 1e9)
+
+    def _advance(self, now: int) -> None:
+        self._clock.advance_to(max(now, self._clock.now()))
+        self._stage.pass_time()
