@@ -4,7 +4,17 @@
 Times are UTC nanoseconds. A `symbol` is the index of an instrument in the engine's configuration.
 """
 
-from typing import Literal, final
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol, Self, TypeVar, final
+
+from typing_extensions import Buffer
+
+_E = TypeVar("_E")
+
+class _Array(Protocol):
+    def __array__(self) -> Any: ...
+
+_Floats = Buffer | _Array | Sequence[float]
 
 Side = Literal["BUY", "SELL"]
 
@@ -209,3 +219,105 @@ class Engine:
     def __new__(cls, config_json: str) -> Engine: ...
     def on_event(self, seq: int, at: int, event: Event) -> Outcome: ...
     def next_deadline(self) -> int | None: ...
+
+@final
+class Subscription:
+    """One handler's place on a bus."""
+
+    @property
+    def event_class(self) -> type[Any]: ...
+    @property
+    def handler(self) -> Callable[..., object]: ...
+    @property
+    def is_active(self) -> bool: ...
+    def cancel(self) -> bool:
+        """End it, also inside a handler. Returns whether it was active."""
+
+class EventBus:
+    """The native part of `orderloom.bus.EventBus`: plain handlers, called in order."""
+
+    def __new__(
+        cls, on_error: Callable[[Callable[..., object], object, Exception], object] | None = None
+    ) -> Self: ...
+    @property
+    def errors(self) -> int:
+        """How many times a handler raised."""
+
+    def subscribe(self, event_class: type[_E], handler: Callable[[_E], object]) -> Subscription: ...
+    def publish(self, event: object, /) -> int:
+        """Deliver `event`, then what handlers published meanwhile.
+
+        Returns how many handlers `event` reached; 0 inside a handler, where it waits for its turn.
+        """
+
+    def report(self, handler: Callable[..., object], event: object, error: BaseException) -> None:
+        """Count and report what a handler raised that was called elsewhere."""
+
+@final
+class ATR:
+    """Average True Range in price units, fed bar by bar; `None` for the first `period` bars.
+
+    `wilder` is smoothed as its inventor and TA-Lib do it, `sma` is the plain mean of the last
+    `period` true ranges. Bad parameters raise `ValueError`.
+    """
+
+    def __new__(cls, period: int = 14, smoothing: Literal["wilder", "sma"] = "wilder") -> ATR: ...
+    def update(self, high: float, low: float, close: float) -> float | None:
+        """Take the next complete bar."""
+
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def is_warm(self) -> bool: ...
+    @property
+    def period(self) -> int: ...
+    @staticmethod
+    def batch(
+        high: _Floats,
+        low: _Floats,
+        close: _Floats,
+        period: int = 14,
+        smoothing: Literal["wilder", "sma"] = "wilder",
+    ) -> memoryview[float]:
+        """Compute whole columns of one length, NaN until warm.
+
+        Contiguous float64 buffers are read in place while the interpreter is free: do not write to
+        them from another thread meanwhile. `numpy.asarray` takes the result without copying.
+        """
+
+@final
+class Indicator:
+    """Any indicator by the name that conditions use, fed bar by bar.
+
+    An unknown name and bad parameters raise `ValueError`.
+    """
+
+    def __new__(cls, name: str, *parameters: float) -> Indicator: ...
+    def update(
+        self, open: float, high: float, low: float, close: float, volume: float = 0.0
+    ) -> float | None:
+        """Take the next complete bar."""
+
+    def begin_session(self) -> None:
+        """Say that the next bar belongs to a new exchange session."""
+
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def is_warm(self) -> bool: ...
+    @property
+    def warmup(self) -> int:
+        """Bars needed until the first value."""
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """All of them, defaults filled in."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of a bar that it reads."""
+
+    def batch(self, **columns: _Floats) -> memoryview[float]:
+        """Compute whole columns, `open` to `volume`, from the start; as `ATR.batch`."""
+
+INDICATORS: tuple[str, ...]

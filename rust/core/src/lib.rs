@@ -13,6 +13,7 @@
 //! not to; [`engine`] puts them in order.
 
 pub mod bracket;
+pub mod bus;
 pub mod command;
 pub mod config;
 pub mod context;

@@ -1,15 +1,19 @@
 //! Python bindings of the engine and the simulated venue: convert, call, convert.
 
+mod bus;
 mod command;
 mod engine;
 mod event;
+mod indicator;
 mod venue;
 
 use pyo3::prelude::*;
 
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    bus::register(module)?;
     event::register(module)?;
+    indicator::register(module)?;
     command::register(module)?;
     engine::register(module)?;
     venue::register(module)

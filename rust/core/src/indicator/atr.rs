@@ -2,7 +2,7 @@
 
 use super::ema::Ema;
 use super::sma::Sma;
-use super::{Candle, Lines, Period, Streaming, or_nan, single};
+use super::{Candle, Column, Lines, Period, Streaming, single};
 
 /// How true ranges are averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,11 +14,16 @@ pub enum Smoothing {
 }
 
 /// The largest of high − low, |high − previous close| and |low − previous close|, in price units.
+///
+/// NaN when high or low is.
 #[must_use]
 #[inline]
 pub fn true_range(high: f64, low: f64, previous_close: f64) -> f64 {
-    // Equals the largest of the three distances, with one subtraction.
-    high.max(previous_close) - low.min(previous_close)
+    // Equals the largest of the three distances, with one subtraction. Written with `if`, because
+    // `f64::max` would take the previous close in place of a NaN.
+    let top = if previous_close > high { previous_close } else { high };
+    let bottom = if previous_close < low { previous_close } else { low };
+    top - bottom
 }
 
 /// Average True Range over `period` bars, in price units.
@@ -66,13 +71,49 @@ impl Atr {
     /// When the lengths differ; callers convert user input and check there.
     #[must_use]
     pub fn batch(high: &[f64], low: &[f64], close: &[f64], period: Period, smoothing: Smoothing) -> Vec<f64> {
-        assert!(high.len() == low.len() && low.len() == close.len(), "three series of one length");
-        let mut atr = Self::new(period, smoothing);
-        high.iter().zip(low).zip(close).map(|((&h, &l), &c)| or_nan(atr.update(h, l, c))).collect()
+        let mut out = vec![0.0; close.len()];
+        Self::batch_into(high, low, close, period, smoothing, &mut out);
+        out
+    }
+
+    /// As `batch`, into `out`, which has the same length.
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    pub fn batch_into(
+        high: &[f64],
+        low: &[f64],
+        close: &[f64],
+        period: Period,
+        smoothing: Smoothing,
+        out: &mut [f64],
+    ) {
+        let length = out.len();
+        assert!([high.len(), low.len(), close.len()] == [length; 3], "series of one length");
+        let Some((first, out)) = out.split_first_mut() else { return };
+        *first = f64::NAN;
+        let mut average = Self::new(period, smoothing).average;
+        // Block by block, so that the true ranges are still in the nearest cache when they are averaged.
+        for (block, out) in out.chunks_mut(BLOCK).enumerate() {
+            let start = block * BLOCK;
+            let bars = high[start + 1..].iter().zip(&low[start + 1..]).zip(&close[start..]);
+            for (range, ((&high, &low), &previous_close)) in out.iter_mut().zip(bars) {
+                *range = true_range(high, low, previous_close);
+            }
+            match &mut average {
+                Average::Wilder(ema) => ema.replace(out),
+                Average::Simple(sma) => sma.replace(out),
+            }
+        }
     }
 }
 
+/// Bars whose true ranges are computed at once, without waiting for their average.
+const BLOCK: usize = 512;
+
 impl Streaming for Atr {
+    const COLUMNS: &'static [Column] = &[Column::High, Column::Low, Column::Close];
+
     fn on_candle(&mut self, candle: &Candle) -> Lines {
         single(self.update(candle.high, candle.low, candle.close))
     }

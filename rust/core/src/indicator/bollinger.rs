@@ -1,7 +1,7 @@
 //! Bollinger bands.
 
 use super::stdev::Stdev;
-use super::{Candle, Lines, Period, Streaming};
+use super::{Candle, Column, Lines, Period, Streaming};
 
 /// A band around a plain mean: `[mid, upper, lower]`, in price units.
 ///
@@ -31,6 +31,8 @@ impl Bollinger {
 }
 
 impl Streaming for Bollinger {
+    const COLUMNS: &'static [Column] = &[Column::Close];
+
     fn on_candle(&mut self, candle: &Candle) -> Lines {
         self.update(candle.close).map_or([None; 3], |lines| lines.map(Some))
     }

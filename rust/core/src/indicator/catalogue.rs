@@ -8,7 +8,7 @@ use super::ema::Ema;
 use super::rsi::Rsi;
 use super::sma::Sma;
 use super::stdev::Stdev;
-use super::{Candle, Lines, Period, Streaming};
+use super::{Candle, Column, Columns, Lines, Period, Streaming, or_nan};
 use crate::error::ConfigError;
 
 /// A documented parameter.
@@ -88,7 +88,11 @@ macro_rules! indicators {
             }
         }
 
-        impl Streaming for State {
+        impl State {
+            const fn columns(&self) -> &'static [Column] {
+                match self { $(Self::$family(_) => <$type as Streaming>::COLUMNS),+ }
+            }
+
             fn on_candle(&mut self, candle: &Candle) -> Lines {
                 match self { $(Self::$family(state) => state.on_candle(candle)),+ }
             }
@@ -99,6 +103,10 @@ macro_rules! indicators {
 
             fn begin_session(&mut self) {
                 match self { $(Self::$family(state) => state.begin_session()),+ }
+            }
+
+            fn batch_into(&mut self, line: usize, columns: Columns<'_>, out: &mut [f64]) {
+                match self { $(Self::$family(state) => run(state, line, columns, out)),+ }
             }
         }
     };
@@ -168,6 +176,20 @@ impl Indicator {
         self.state.on_candle(candle)
     }
 
+    /// What it reads of a bar.
+    #[must_use]
+    pub const fn columns(&self) -> &'static [Column] {
+        self.state.columns()
+    }
+
+    /// Feeds whole columns and writes one line's values to `out`; NaN where there is none.
+    ///
+    /// # Panics
+    /// When a column of `columns()` is absent or shorter than `out`; callers check user input.
+    pub fn batch_into(&mut self, line: usize, columns: Columns<'_>, out: &mut [f64]) {
+        self.state.batch_into(line, columns, out);
+    }
+
     /// A new exchange session begins before the next bar.
     pub fn begin_session(&mut self) {
         self.state.begin_session();
@@ -177,6 +199,24 @@ impl Indicator {
     #[must_use]
     pub fn warmup(&self) -> usize {
         self.state.warmup()
+    }
+}
+
+fn run<S: Streaming>(state: &mut S, line: usize, columns: Columns<'_>, out: &mut [f64]) {
+    for column in S::COLUMNS {
+        assert!(columns[*column as usize].is_some(), "the column `{}`", column.as_str());
+    }
+    // Columns that the indicator does not read are never looked at.
+    let at = |column: Column, index: usize| columns[column as usize].map_or(f64::NAN, |values| values[index]);
+    for (index, out) in out.iter_mut().enumerate() {
+        let candle = Candle {
+            open: at(Column::Open, index),
+            high: at(Column::High, index),
+            low: at(Column::Low, index),
+            close: at(Column::Close, index),
+            volume: at(Column::Volume, index),
+        };
+        *out = or_nan(state.on_candle(&candle)[line]);
     }
 }
 

@@ -48,6 +48,41 @@ impl From<&Bar> for Candle {
     }
 }
 
+/// A column of a table of bars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// First prices.
+    Open,
+    /// Highest prices.
+    High,
+    /// Lowest prices.
+    Low,
+    /// Last prices.
+    Close,
+    /// Volumes.
+    Volume,
+}
+
+impl Column {
+    /// Every column, in the order of their discriminants.
+    pub const ALL: [Self; 5] = [Self::Open, Self::High, Self::Low, Self::Close, Self::Volume];
+
+    /// Its name in data frames.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::High => "high",
+            Self::Low => "low",
+            Self::Close => "close",
+            Self::Volume => "volume",
+        }
+    }
+}
+
+/// Bars as columns of one length, by the discriminant of `Column`; `None` for one that is not needed.
+pub type Columns<'a> = [Option<&'a [f64]>; 5];
+
 /// How many bars an indicator looks back on: 1..=100,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period(u32);
@@ -80,6 +115,9 @@ pub type Lines = [Option<f64>; 3];
 
 /// An indicator fed bar by bar.
 trait Streaming {
+    /// What it reads of a bar.
+    const COLUMNS: &'static [Column];
+
     /// Takes the next complete bar.
     fn on_candle(&mut self, candle: &Candle) -> Lines;
 

@@ -1,7 +1,7 @@
 //! Relative Strength Index.
 
 use super::ema::Ema;
-use super::{Candle, Lines, Period, Streaming, or_nan, single};
+use super::{Candle, Column, Lines, Period, Streaming, or_nan, single};
 
 /// Relative Strength Index over `period` changes, 0..=100.
 ///
@@ -42,6 +42,8 @@ impl Rsi {
 }
 
 impl Streaming for Rsi {
+    const COLUMNS: &'static [Column] = &[Column::Close];
+
     fn on_candle(&mut self, candle: &Candle) -> Lines {
         single(self.update(candle.close))
     }

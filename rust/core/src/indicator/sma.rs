@@ -1,7 +1,7 @@
 //! Simple moving average.
 
 use super::window::Window;
-use super::{Candle, Lines, Period, Streaming, or_nan, single};
+use super::{Candle, Column, Lines, Period, Streaming, or_nan, single};
 
 /// Plain mean of the last `period` values, in their units.
 ///
@@ -35,12 +35,22 @@ impl Sma {
     /// Over a whole series; NaN until warm.
     #[must_use]
     pub fn batch(values: &[f64], period: Period) -> Vec<f64> {
-        let mut sma = Self::new(period);
-        values.iter().map(|&value| or_nan(sma.update(value))).collect()
+        let mut values = values.to_vec();
+        Self::new(period).replace(&mut values);
+        values
+    }
+
+    /// Takes `values` one after the other and puts the means in their places.
+    pub(super) fn replace(&mut self, values: &mut [f64]) {
+        for value in values {
+            *value = or_nan(self.update(*value));
+        }
     }
 }
 
 impl Streaming for Sma {
+    const COLUMNS: &'static [Column] = &[Column::Close];
+
     fn on_candle(&mut self, candle: &Candle) -> Lines {
         single(self.update(candle.close))
     }

@@ -1,7 +1,7 @@
 //! Rolling standard deviation.
 
 use super::window::Window;
-use super::{Candle, Lines, Period, Streaming, or_nan, single};
+use super::{Candle, Column, Lines, Period, Streaming, or_nan, single};
 
 /// Population standard deviation of the last `period` values, in their units.
 ///
@@ -56,6 +56,8 @@ impl Stdev {
 }
 
 impl Streaming for Stdev {
+    const COLUMNS: &'static [Column] = &[Column::Close];
+
     fn on_candle(&mut self, candle: &Candle) -> Lines {
         single(self.update(candle.close))
     }
