@@ -83,6 +83,13 @@ impl Market {
         (bid.is_positive() && bid <= ask && at - seen <= max_age).then_some((bid, ask))
     }
 
+    /// Until when the newest price is one.
+    #[must_use]
+    pub fn usable_until(&self, max_age: Span) -> Option<Timestamp> {
+        let quoted = self.quote.map(|(_, seen)| seen);
+        quoted.or(self.last.map(|(_, seen)| seen)).map(|seen| seen + max_age)
+    }
+
     /// What an order of `side` would trade at now: the far side of the quote, or the last trade of a
     /// source that has no quotes.
     #[must_use]

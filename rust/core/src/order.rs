@@ -11,7 +11,7 @@ use crate::command::{Role, Ticket};
 use crate::decimal::{Money, Price, Quantity};
 use crate::event::{OrderOpened, OrderStatus, OrderStatusReport};
 use crate::id::{ContextId, OrderId, OrderRef, PermId};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Where an order stands, computed from its facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -86,6 +86,18 @@ impl Asked {
     #[must_use]
     pub const fn again(self, at: Timestamp) -> Self {
         Self { at, times: self.times.saturating_add(1) }
+    }
+
+    /// After this many times the waits grow no longer.
+    pub const LONGEST: u8 = 10;
+
+    /// When it is to be asked again, if `patience` was given the first time: each silence is waited
+    /// for twice as long as the one before, an hour at most. At once when it was never asked.
+    #[must_use]
+    pub fn due(self, patience: Span) -> Timestamp {
+        let Some(doublings) = self.times.checked_sub(1) else { return Timestamp::MIN };
+        let wait = patience.0.saturating_mul(1 << doublings.min(Self::LONGEST - 1));
+        self.at + Span(wait.min(Span::from_secs(3_600).0))
     }
 }
 
@@ -176,6 +188,12 @@ impl Order {
             filled_at: None,
             done_at: None,
         }
+    }
+
+    /// When it was last sent as a new order.
+    #[must_use]
+    pub fn last_sent_at(&self) -> Timestamp {
+        self.placing.map_or(self.sent_at, |asked| asked.at)
     }
 
     /// Where it stands.

@@ -17,7 +17,7 @@ use crate::instrument::Instrument;
 use crate::market::Market;
 use crate::order::{Asked, Order, Orders, Phase, Terms};
 use crate::rule::Level;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 /// One thing to do for a trade.
 #[derive(Debug, Clone, PartialEq)]
@@ -501,10 +501,7 @@ impl Planner<'_> {
 
     /// Whether a question is due to be asked again; after the last time the operator is told once.
     fn may_ask(&mut self, asked: Asked, order: &Order) -> bool {
-        // Each silence is waited for longer than the one before; the hour bounds it.
-        let factor = 1_i64 << asked.times.saturating_sub(1).min(9);
-        let wait = Span((self.at.execution.answer_timeout.0 * factor).min(Span::from_secs(3_600).0));
-        let due = if asked.times == 0 { Timestamp::MIN } else { asked.at + wait };
+        let due = asked.due(self.at.execution.answer_timeout);
         if self.at.now < due {
             self.look_again(due);
             return false;

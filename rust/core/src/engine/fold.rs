@@ -311,7 +311,7 @@ impl State {
             .orders
             .iter()
             .filter(|order| !order.is_done() && !snapshot.seen.contains(&order.ticket.order_id))
-            .filter(|order| order.placing.map_or(order.sent_at, |asked| asked.at) < snapshot.began_at)
+            .filter(|order| order.last_sent_at() < snapshot.began_at)
             .map(|order| order.ticket.order_id)
             .collect();
         for id in missing {

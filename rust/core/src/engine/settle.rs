@@ -13,7 +13,7 @@ use crate::id::{ContextId, OrderId, OrderRef, RuleId, SymbolId};
 use crate::order::{Asked, Order, Terms};
 use crate::plan::{Situation, Step, plan};
 use crate::rule::Reprice;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 /// The rule that recovery trades are booked under: none.
 const NO_RULE: RuleId = RuleId(u32::MAX);
@@ -204,7 +204,7 @@ impl State {
         }
         let (now, patience) = (self.now, self.config.execution.answer_timeout);
         let asked = self.slot(symbol).mismatch.unwrap_or(Asked { at: now, times: 0 });
-        let due = asked.at + Span(patience.0 * (1 << asked.times.min(9)));
+        let due = asked.again(asked.at).due(patience);
         if now < due {
             self.slot_mut(symbol).mismatch = Some(asked);
             return Some(due);
@@ -218,9 +218,10 @@ impl State {
                 format!("the broker holds {reported} shares, executions add up to {own}"),
             );
         }
-        self.slot_mut(symbol).mismatch = Some(asked.again(now));
+        let asked = asked.again(now);
+        self.slot_mut(symbol).mismatch = Some(asked);
         self.reconcile(format!("position {reported} at the broker, {own} by executions"));
-        Some(now + Span(patience.0 * (1 << (asked.times + 1).min(9))))
+        Some(asked.again(now).due(patience))
     }
 
     fn reconcile(&mut self, reason: String) {

@@ -1,5 +1,7 @@
 //! Everything the engine remembers between two events.
 
+use std::sync::Arc;
+
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 
@@ -95,7 +97,8 @@ impl Recent {
 /// Everything the engine remembers, and what it has to say about the event at hand.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
-    pub(crate) config: EngineConfig,
+    /// Shared: a search clones engines by the million.
+    pub(crate) config: Arc<EngineConfig>,
     pub(crate) now: Timestamp,
     pub(crate) slots: Vec<Slot>,
     pub(crate) orders: Orders,
@@ -164,7 +167,7 @@ impl State {
             touched: Vec::new(),
             dirty: Vec::new(),
             entered: Vec::new(),
-            config,
+            config: Arc::new(config),
         }
     }
 
