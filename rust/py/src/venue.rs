@@ -29,6 +29,15 @@ impl Venue {
         act(&mut self.lock(), &mut events);
         events
     }
+
+    fn attempt(
+        &self,
+        act: impl FnOnce(&mut sim::Venue, &mut Vec<VenueEvent>) -> Result<(), sim::VenueError>,
+    ) -> PyResult<String> {
+        let mut events = Vec::new();
+        act(&mut self.lock(), &mut events).map_err(refused)?;
+        to_json(&events)
+    }
 }
 
 #[pymethods]
@@ -94,6 +103,57 @@ impl Venue {
 
     fn advance(&self, at: i64) -> PyResult<Option<String>> {
         some_json(&self.command(|venue, out| venue.advance(Timestamp(at), out)))
+    }
+
+    fn halt(&self, at: i64, con_id: i64, is_halted: bool) -> PyResult<String> {
+        let symbol = self.symbol(con_id)?;
+        to_json(&self.command(|venue, out| venue.halt(Timestamp(at), symbol, is_halted, out)))
+    }
+
+    fn locate(&self, at: i64, con_id: i64, is_hard: bool) -> PyResult<String> {
+        let symbol = self.symbol(con_id)?;
+        to_json(&self.command(|venue, out| venue.locate(Timestamp(at), symbol, is_hard, out)))
+    }
+
+    fn fork(&self, at: i64, order: &str) -> PyResult<String> {
+        let request = parse("order", order)?;
+        to_json(&self.command(|venue, out| venue.fork(Timestamp(at), request, out)))
+    }
+
+    #[pyo3(signature = (at, con_id, side, quantity, price=None))]
+    fn manual_trade(
+        &self,
+        at: i64,
+        con_id: i64,
+        side: &str,
+        quantity: f64,
+        price: Option<f64>,
+    ) -> PyResult<String> {
+        let symbol = self.symbol(con_id)?;
+        let side = parse("side", &format!("\"{side}\""))?;
+        let quantity = to_size("quantity", quantity)?;
+        let price = price.map(|price| to_price("price", price)).transpose()?;
+        let at = Timestamp(at);
+        self.attempt(|venue, out| venue.manual_trade(at, symbol, side, quantity, price, out))
+    }
+
+    fn manual_order(&self, at: i64, order: &str) -> PyResult<String> {
+        let request = parse("order", order)?;
+        self.attempt(|venue, out| venue.manual_order(Timestamp(at), request, out))
+    }
+
+    fn bind(&self) -> Vec<(i64, i64)> {
+        self.lock().bind().into_iter().map(|(perm_id, order_id)| (perm_id.0, order_id.0)).collect()
+    }
+
+    fn split(&self, at: i64, con_id: i64, new: u32, old: u32) -> PyResult<String> {
+        let symbol = self.symbol(con_id)?;
+        self.attempt(|venue, out| venue.split(Timestamp(at), symbol, new, old, out))
+    }
+
+    fn correct_latest(&self, at: i64, price: f64) -> PyResult<String> {
+        let price = to_price("price", price)?;
+        self.attempt(|venue, out| venue.correct_latest(Timestamp(at), price, out))
     }
 
     fn what_if(&self, at: i64, order: &str) -> PyResult<String> {

@@ -156,7 +156,9 @@ impl Venue {
         let market = &self.markets[checked.symbol.index()];
         let own_price = match checked.terms.pricing {
             Pricing::Limit(limit) => Some(limit),
-            Pricing::Market | Pricing::LimitOffset(_) => checked.terms.prices().next(),
+            Pricing::Market | Pricing::LimitOffset(_) | Pricing::MarketToLimit | Pricing::Pegged { .. } => {
+                checked.terms.prices().next()
+            }
         };
         let price = own_price.or_else(|| market.touch(request.action)).unwrap_or_default();
         let multiplier = market.listing.multiplier;

@@ -3,6 +3,7 @@
 //! A refused change leaves the live order as it was.
 
 use orderloom_core::decimal::{Money, Quantity};
+use orderloom_core::event::OrderStatus;
 use orderloom_core::id::{OrderId, SymbolId};
 use orderloom_core::time::Timestamp;
 
@@ -12,6 +13,7 @@ use crate::family::share;
 use crate::market::TriggerMethod;
 use crate::order::{Ending, Order, OrderIndex, Stage};
 use crate::order_types::{Terms, TermsError};
+use crate::reading::{AutoCancelParent, CancelNews, ChangeNews, OcaRevision, QuantityBelowFilled};
 use crate::request::{OrderKey, OrderRequest, TimeInForce};
 use crate::venue::Venue;
 
@@ -79,7 +81,12 @@ impl Venue {
             TimeInForce::Gtd if request.good_till.is_none() => {
                 return Err(invalid("a GTD order needs the moment of its end".to_owned()));
             }
-            TimeInForce::Day | TimeInForce::Gtc | TimeInForce::Ioc | TimeInForce::Fok | TimeInForce::Gtd => {}
+            TimeInForce::Day
+            | TimeInForce::Gtc
+            | TimeInForce::Ioc
+            | TimeInForce::Fok
+            | TimeInForce::Gtd
+            | TimeInForce::Opening => {}
         }
         if request.oca_type > 3 {
             return Err(invalid(format!("OCA type: expected 0 to 3, found {}", request.oca_type)));
@@ -101,7 +108,7 @@ impl Venue {
         Ok(Checked { symbol, terms, trigger_method })
     }
 
-    fn admit(&mut self, request: OrderRequest, out: &mut Vec<VenueEvent>) -> Result<(), Refusal> {
+    pub(crate) fn admit(&mut self, request: OrderRequest, out: &mut Vec<VenueEvent>) -> Result<(), Refusal> {
         let checked = self.check(&request)?;
         let parent = self.live_parent(&request)?;
         let rejected = self.affordable(&request, &checked, parent).err();
@@ -153,7 +160,12 @@ impl Venue {
     }
 
     /// Adds an order to the books, held until it is transmitted or rejected.
-    fn enter(&mut self, request: OrderRequest, checked: Checked, parent: Option<OrderIndex>) -> OrderIndex {
+    pub(crate) fn enter(
+        &mut self,
+        request: OrderRequest,
+        checked: Checked,
+        parent: Option<OrderIndex>,
+    ) -> OrderIndex {
         let index = OrderIndex(u32::try_from(self.orders.len()).expect("fewer than 2³² orders"));
         let perm_id = self.next_perm_id();
         let group = match parent {
@@ -167,7 +179,9 @@ impl Venue {
         if let Some(parent) = parent {
             self.orders[parent.index()].children.push(index);
         }
-        self.by_key.insert(request.key(), index);
+        if request.order_id != OrderId(0) {
+            self.by_key.insert(request.key(), index);
+        }
         self.markets[checked.symbol.index()].live.push(index);
         self.orders.push(Order {
             perm_id,
@@ -253,6 +267,9 @@ impl Venue {
             self.tell(index, out);
             return Ok(());
         }
+        if self.config.change_news == ChangeNews::PreSubmittedFirst {
+            self.tell_as(index, OrderStatus::PreSubmitted, out);
+        }
         self.tell(index, out);
         self.touch(self.orders[index.index()].symbol);
         if is_transmitting {
@@ -298,10 +315,11 @@ impl Venue {
         let has_type = request.oca_type == was.oca_type
             || request.oca_type == 0
             || was.oca_type == 0 && request.oca_type == 3;
-        if !has_group || !has_type {
+        if (!has_group || !has_type) && self.config.oca_revision == OcaRevision::Refused {
             return Err(refusal(10326, "OCA group revision is not allowed"));
         }
-        if request.quantity < order.filled {
+        let is_below = request.quantity < order.filled;
+        if is_below && self.config.quantity_below_filled == QuantityBelowFilled::Rejected {
             let text = format!(
                 "Order rejected - reason: quantity {} is below the {} already filled",
                 request.quantity, order.filled
@@ -333,7 +351,17 @@ impl Venue {
             );
             return self.tell_error(key, 161, &text, out);
         }
+        let parent = order.parent.filter(|_| {
+            order.request.auto_cancel_parent && self.config.auto_cancel_parent == AutoCancelParent::Honoured
+        });
+        if self.config.cancel_news == CancelNews::PendingFirst {
+            let why_held = order.why_held(&self.config);
+            out.push(VenueEvent::Status(order.status_report(OrderStatus::PendingCancel, why_held)));
+        }
         self.end(index, Ending::Cancelled, out);
+        if let Some(parent) = parent.filter(|parent| self.orders[parent.index()].is_live()) {
+            self.end(parent, Ending::Cancelled, out);
+        }
         if self.config.oca_member_cancel == OcaMemberCancel::WholeGroup {
             self.cancel_group(index, out);
         }

@@ -10,6 +10,11 @@ use orderloom_core::time::Span;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::reading::{
+    AutoCancelParent, CancelNews, ChangeNews, ChildWhyHeld, HeldStatus, LocateStatus, OcaReductionSize,
+    OcaRevision, QuantityBelowFilled,
+};
+
 /// Everything that decides how a venue behaves. Every field has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -44,6 +49,24 @@ pub struct VenueConfig {
     pub oca_member_cancel: OcaMemberCancel,
     /// The status that follows error 201 on a new order.
     pub reject_status: RejectStatus,
+    /// The status of an order that is not transmitted.
+    pub held_status: HeldStatus,
+    /// The whyHeld of a child that waits for its parent.
+    pub child_why_held: ChildWhyHeld,
+    /// What a change to less than is filled leads to.
+    pub quantity_below_filled: QuantityBelowFilled,
+    /// What a change of the OCA group leads to.
+    pub oca_revision: OcaRevision,
+    /// What a reducing OCA group takes off.
+    pub oca_reduction_size: OcaReductionSize,
+    /// How a cancel is told.
+    pub cancel_news: CancelNews,
+    /// How a change is told.
+    pub change_news: ChangeNews,
+    /// The status of a short sale without shares to borrow.
+    pub locate_status: LocateStatus,
+    /// Whether a child may take its parent along.
+    pub auto_cancel_parent: AutoCancelParent,
 }
 
 impl Default for VenueConfig {
@@ -64,6 +87,15 @@ impl Default for VenueConfig {
             oca_lag_ns: None,
             oca_member_cancel: OcaMemberCancel::default(),
             reject_status: RejectStatus::default(),
+            held_status: HeldStatus::default(),
+            child_why_held: ChildWhyHeld::default(),
+            quantity_below_filled: QuantityBelowFilled::default(),
+            oca_revision: OcaRevision::default(),
+            oca_reduction_size: OcaReductionSize::default(),
+            cancel_news: CancelNews::default(),
+            change_news: ChangeNews::default(),
+            locate_status: LocateStatus::default(),
+            auto_cancel_parent: AutoCancelParent::default(),
         }
     }
 }
@@ -138,6 +170,8 @@ pub enum CommissionPlan {
     /// IBKR's published fixed rates for the United States.
     #[default]
     Fixed,
+    /// IBKR's published tiered rates for the United States, lowest tier.
+    Tiered,
     /// Nothing.
     None,
 }

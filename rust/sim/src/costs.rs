@@ -3,7 +3,7 @@
 //! Source: IBKR's published fixed rates for the United States: shares 0.005 USD each, at least 1.00 and
 //! at most 1 % of the trade's value per order (where the two collide, the maximum holds); options 0.65
 //! per contract, at least 1.00 per order; futures 0.85 per contract; currencies 0.2 basis points of the
-//! value, at least 2.00. Exchange and regulatory fees are not modelled.
+//! value, at least 2.00. The tiered rates differ for shares: 0.0035 USD each, at least 0.35. Exchange and regulatory fees are not modelled.
 
 use orderloom_core::decimal::{Money, ONE, Quantity, divide_rounded};
 
@@ -22,6 +22,19 @@ struct Rates {
 }
 
 const UNIT: i128 = ONE as i128;
+
+/// The lowest tier: up to 300,000 shares or 10,000 contracts a month.
+const fn tiered_rates(sec_type: SecType) -> Rates {
+    match sec_type {
+        SecType::Stock => Rates {
+            per_unit: UNIT * 35 / 10_000,
+            of_value: 0,
+            minimum: UNIT * 35 / 100,
+            maximum_of_value: Some(UNIT / 100),
+        },
+        SecType::Option | SecType::Future | SecType::Cash => fixed_rates(sec_type),
+    }
+}
 
 const fn fixed_rates(sec_type: SecType) -> Rates {
     match sec_type {
@@ -47,35 +60,34 @@ pub(crate) fn commission(plan: CommissionPlan, sec_type: SecType, filled: Quanti
     if filled.is_zero() {
         return Money::ZERO;
     }
-    match plan {
-        CommissionPlan::None => Money::ZERO,
-        CommissionPlan::Fixed => {
-            let rates = fixed_rates(sec_type);
-            let share_of_value = |share: i128| divide_rounded(value.counts() * share, UNIT);
-            let by_rate = divide_rounded(i128::from(filled.counts()) * rates.per_unit, UNIT)
-                + share_of_value(rates.of_value);
-            let at_least = by_rate.max(rates.minimum);
-            Money::from_counts(
-                rates.maximum_of_value.map_or(at_least, |share| at_least.min(share_of_value(share))),
-            )
-        }
-    }
+    let rates = match plan {
+        CommissionPlan::None => return Money::ZERO,
+        CommissionPlan::Fixed => fixed_rates(sec_type),
+        CommissionPlan::Tiered => tiered_rates(sec_type),
+    };
+    let share_of_value = |share: i128| divide_rounded(value.counts() * share, UNIT);
+    let by_rate =
+        divide_rounded(i128::from(filled.counts()) * rates.per_unit, UNIT) + share_of_value(rates.of_value);
+    let at_least = by_rate.max(rates.minimum);
+    Money::from_counts(rates.maximum_of_value.map_or(at_least, |share| at_least.min(share_of_value(share))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn shares(filled: i64, value: &str) -> String {
+    fn shares(plan: CommissionPlan, filled: i64, value: &str) -> String {
         let value = value.parse().unwrap();
-        commission(CommissionPlan::Fixed, SecType::Stock, Quantity::from_units(filled), value).to_string()
+        commission(plan, SecType::Stock, Quantity::from_units(filled), value).to_string()
     }
 
     #[test]
     fn published_examples_for_shares() {
-        assert_eq!(shares(100, "2500"), "1");
-        assert_eq!(shares(1000, "25000"), "5");
-        assert_eq!(shares(1000, "250"), "2.5");
-        assert_eq!(shares(10, "2"), "0.02");
+        assert_eq!(shares(CommissionPlan::Tiered, 50, "2500"), "0.35");
+        assert_eq!(shares(CommissionPlan::Tiered, 1000, "25000"), "3.5");
+        assert_eq!(shares(CommissionPlan::Fixed, 100, "2500"), "1");
+        assert_eq!(shares(CommissionPlan::Fixed, 1000, "25000"), "5");
+        assert_eq!(shares(CommissionPlan::Fixed, 1000, "250"), "2.5");
+        assert_eq!(shares(CommissionPlan::Fixed, 10, "2"), "0.02");
     }
 }

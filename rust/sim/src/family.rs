@@ -1,7 +1,7 @@
 //! Parents and children: when children start, with what size, and when they end with their parent.
 
 use orderloom_core::decimal::{ONE, Quantity};
-use orderloom_core::event::OrderStatus;
+use orderloom_core::event::{OrderStatus, Side};
 
 use crate::config::{ChildrenAfterPartialCancel, ChildrenStart};
 use crate::event::VenueEvent;
@@ -41,7 +41,13 @@ impl Venue {
     }
 
     /// Lets an order work.
-    fn start(&mut self, index: OrderIndex, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn start(&mut self, index: OrderIndex, out: &mut Vec<VenueEvent>) {
+        if self.needs_locate(index) {
+            self.orders[index.index()].stage = Stage::Locating;
+            self.tell(index, out);
+            let key = self.orders[index.index()].request.key();
+            return self.tell_error(key, 404, "Order held while securities are located.", out);
+        }
         let order = &mut self.orders[index.index()];
         order.stage = Stage::Active;
         let symbol = order.symbol;
@@ -67,6 +73,15 @@ impl Venue {
         self.touch(symbol);
     }
 
+    /// Whether an order would sell shares that are neither held nor to be borrowed.
+    fn needs_locate(&self, index: OrderIndex) -> bool {
+        let order = &self.orders[index.index()];
+        let held = self.ledger.holdings[order.symbol.index()].quantity;
+        self.markets[order.symbol.index()].is_hard_to_borrow
+            && order.request.action == Side::Sell
+            && held < order.remaining()
+    }
+
     /// Whether an order's quantity still follows its parent's fills, so that it may rest with nothing
     /// left to do.
     pub(crate) fn is_growing(&self, index: OrderIndex) -> bool {
@@ -81,7 +96,7 @@ impl Venue {
         let is_filled = self.orders[parent.index()].ending() == Some(Ending::Filled);
         for child in self.orders[parent.index()].children.clone() {
             match (self.orders[child.index()].stage, self.config.children_start) {
-                (Stage::Held | Stage::Ended(_), _) => {}
+                (Stage::Held | Stage::Locating | Stage::Ended(_), _) => {}
                 (Stage::Waiting | Stage::Active, ChildrenStart::OnPartialScaled) => self.scale(child, out),
                 (Stage::Waiting, ChildrenStart::OnFirstFillFullSize) => self.start(child, out),
                 (Stage::Waiting, ChildrenStart::OnFullFill) if is_filled => self.start(child, out),

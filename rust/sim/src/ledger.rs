@@ -77,6 +77,23 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// Books that a fill of the past was worth `more`; `realized` is the profit it was booked with.
+    pub(crate) fn correct(&mut self, symbol: SymbolId, side: Side, more: Money, realized: Option<Money>) {
+        let holding = &mut self.holdings[symbol.index()];
+        let paid = match side {
+            Side::Buy => more,
+            Side::Sell => -more,
+        };
+        self.cash -= paid;
+        if realized.is_none() && !holding.quantity.is_zero() {
+            holding.cost += paid;
+        } else {
+            holding.realized -= paid;
+        }
+    }
+}
+
 /// `amount` × `part` / `whole`, exactly `amount` when they are equal.
 fn share(amount: Money, part: Quantity, whole: Quantity) -> Money {
     Money::from_counts(divide_rounded(

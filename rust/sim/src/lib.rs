@@ -5,6 +5,7 @@
 //! and is not IBKR: where two readings of TWS exist, `config` has a switch for each.
 //!
 //! Reading order: `config`, `request` and `event` are the border; `venue` takes the commands;
+//! `reading` names what TWS leaves open; `manual` and `corporate` are what happens without a client;
 //! `admission` judges orders, `matching` fills them, `family` and `oca` carry a fill to other orders.
 
 mod account;
@@ -12,16 +13,19 @@ mod admission;
 mod backtest;
 mod bars;
 mod config;
+mod corporate;
 mod costs;
 mod event;
 mod family;
 mod ledger;
+mod manual;
 mod market;
 mod matching;
 mod oca;
 mod order;
 mod order_types;
 mod random;
+mod reading;
 mod request;
 mod venue;
 
@@ -35,5 +39,9 @@ pub use config::{
 pub use event::{Commission, Execution, OpenOrder, OrderError, PositionReport, Status, VenueEvent};
 pub use ledger::Holding;
 pub use market::{Listing, SecType};
+pub use reading::{
+    AutoCancelParent, CancelNews, ChangeNews, ChildWhyHeld, HeldStatus, LocateStatus, OcaReductionSize,
+    OcaRevision, QuantityBelowFilled,
+};
 pub use request::{ClientId, ConId, OrderKey, OrderKind, OrderRequest, TimeInForce};
 pub use venue::{Completed, ReportedExecution, Venue, VenueError};

@@ -1,6 +1,6 @@
 //! One instrument's market: what is quoted, what was printed, and how much of it is left for us.
 
-use orderloom_core::decimal::{ONE, Price, Quantity};
+use orderloom_core::decimal::{ONE, Price, Quantity, Rounding};
 use orderloom_core::event::Side;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,26 @@ pub(crate) struct Quote {
     pub(crate) ask: Option<Level>,
 }
 
+/// What an order could take next.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Offer {
+    /// Where on the market's way; `None` when no price is known yet.
+    pub(crate) place: Option<Price>,
+    pub(crate) price: Price,
+    /// `None`: any amount.
+    pub(crate) left: Option<Quantity>,
+    pub(crate) source: Source,
+}
+
+/// Whose size a fill takes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    Quote,
+    Print,
+    /// An auction or a hand, whose volume no feed shows.
+    Elsewhere,
+}
+
 /// A print that is being matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Print {
@@ -115,6 +135,10 @@ impl TriggerMethod {
 pub(crate) struct Market {
     pub(crate) listing: Listing,
     pub(crate) is_open: bool,
+    /// Nothing triggers or fills while trading is halted.
+    pub(crate) is_halted: bool,
+    /// New short sales wait for shares to borrow.
+    pub(crate) is_hard_to_borrow: bool,
     pub(crate) quote: Quote,
     pub(crate) quote_before: Quote,
     /// Where the price stands; inside a sweep, how far it has come.
@@ -130,6 +154,8 @@ impl Market {
         Self {
             listing,
             is_open,
+            is_halted: false,
+            is_hard_to_borrow: false,
             quote: Quote { bid: None, ask: None },
             quote_before: Quote { bid: None, ask: None },
             last: None,
@@ -171,24 +197,20 @@ impl Market {
     ///
     /// A quoted market fills at the opposite side of the quote. A market known from prints alone fills
     /// while one is matched: where the price stands, or at the limit once it gets there.
-    pub(crate) fn offer(
-        &self,
-        side: Side,
-        limit: Option<Price>,
-        needs_through: bool,
-    ) -> Option<(Option<Price>, Price, Option<Quantity>)> {
-        // A buy limit is met from above.
-        let meets = match side {
-            Side::Buy => Direction::Down,
-            Side::Sell => Direction::Up,
-        };
+    pub(crate) fn offer(&self, side: Side, limit: Option<Price>, needs_through: bool) -> Option<Offer> {
+        let meets = meeting(side);
         if self.is_quoted() {
             let level = match side {
                 Side::Buy => self.quote.ask?,
                 Side::Sell => self.quote.bid?,
             };
             let is_met = limit.is_none_or(|limit| meets.reaches(limit, level.price));
-            return (is_met && has_some(level.left)).then_some((self.last, level.price, level.left));
+            return (is_met && has_some(level.left)).then_some(Offer {
+                place: self.last,
+                price: level.price,
+                left: level.left,
+                source: Source::Quote,
+            });
         }
         let (print, from) = (self.print.filter(|print| has_some(print.left))?, self.last?);
         let price = match limit {
@@ -201,19 +223,43 @@ impl Market {
                 meets.first_reach(limit, from, print.to)?
             }
         };
-        Some((Some(price), price, print.left))
+        Some(Offer { place: Some(price), price, left: print.left, source: Source::Print })
+    }
+
+    /// What a passive order at `limit` in a quoted market gets from a print at its price or beyond.
+    pub(crate) fn passive_offer(&self, side: Side, limit: Price) -> Option<Offer> {
+        let print = self.print.filter(|print| has_some(print.left) && self.is_quoted())?;
+        let (place, left) = (self.last, print.left);
+        meeting(side).reaches(limit, print.to).then_some(Offer {
+            place,
+            price: limit,
+            left,
+            source: Source::Print,
+        })
+    }
+
+    /// Where an order that follows the quote stands now; `None` while a side is missing.
+    pub(crate) fn peg(&self, side: Side, better: Option<Price>, cap: Option<Price>) -> Option<Price> {
+        let (bid, ask) = (self.quote.bid?.price, self.quote.ask?.price);
+        let tick = self.listing.tick;
+        let wanted = match (side, better) {
+            (_, None) => middle(bid, ask),
+            (Side::Buy, Some(better)) => (bid + better).min(ask),
+            (Side::Sell, Some(better)) => (ask - better).max(bid),
+        };
+        Some(match side {
+            Side::Buy => cap.map_or(wanted, |cap| wanted.min(cap)).rounded_to(tick, Rounding::Down),
+            Side::Sell => cap.map_or(wanted, |cap| wanted.max(cap)).rounded_to(tick, Rounding::Up),
+        })
     }
 
     /// Takes `quantity` from what an order of `side` was offered.
-    pub(crate) fn take(&mut self, side: Side, quantity: Quantity) {
-        let left = if self.is_quoted() {
-            let level = match side {
-                Side::Buy => &mut self.quote.ask,
-                Side::Sell => &mut self.quote.bid,
-            };
-            level.as_mut().and_then(|level| level.left.as_mut())
-        } else {
-            self.print.as_mut().and_then(|print| print.left.as_mut())
+    pub(crate) fn take(&mut self, side: Side, quantity: Quantity, source: Source) {
+        let left = match (source, side) {
+            (Source::Quote, Side::Buy) => self.quote.ask.as_mut().and_then(|level| level.left.as_mut()),
+            (Source::Quote, Side::Sell) => self.quote.bid.as_mut().and_then(|level| level.left.as_mut()),
+            (Source::Print, _) => self.print.as_mut().and_then(|print| print.left.as_mut()),
+            (Source::Elsewhere, _) => None,
         };
         if let Some(left) = left {
             *left -= quantity;
@@ -284,6 +330,14 @@ pub(crate) fn takeable(size: Quantity, fraction: Option<Fraction>) -> Option<Qua
         // The fraction is at most 1.
         Quantity::from_counts(share as i64).whole()
     }))
+}
+
+/// The way from which the market meets a limit: a buy limit from above.
+const fn meeting(side: Side) -> Direction {
+    match side {
+        Side::Buy => Direction::Down,
+        Side::Sell => Direction::Up,
+    }
 }
 
 fn has_some(left: Option<Quantity>) -> bool {

@@ -11,7 +11,7 @@ use orderloom_core::id::{ExecId, SymbolId};
 
 use crate::costs::commission;
 use crate::event::{Commission, Execution, PositionReport, VenueEvent};
-use crate::market::Market;
+use crate::market::{Market, Source};
 use crate::order::{Ending, Order, OrderIndex, Stage};
 use crate::order_types::{Pricing, Trigger};
 use crate::venue::{ReportedExecution, Venue};
@@ -27,7 +27,7 @@ struct Step {
 #[derive(Debug, Clone, Copy)]
 enum Act {
     TurnOn,
-    Fill { price: Price, quantity: Quantity },
+    Fill { price: Price, quantity: Quantity, source: Source },
 }
 
 impl Venue {
@@ -61,7 +61,7 @@ impl Venue {
             self.markets[symbol.index()].last = step.place.or(market.last);
             match step.act {
                 Act::TurnOn => self.turn_on(index, out),
-                Act::Fill { price, quantity } => self.fill(index, price, quantity, out),
+                Act::Fill { price, quantity, source } => self.fill(index, price, quantity, source, out),
             }
         }
     }
@@ -73,7 +73,7 @@ impl Venue {
     }
 
     fn next_step(&self, order: &Order, market: &Market) -> Option<Step> {
-        if !market.is_open && !order.works_outside_session() {
+        if market.is_halted || !market.is_open && !order.works_outside_session() {
             return None;
         }
         let side = order.request.action;
@@ -84,17 +84,22 @@ impl Venue {
         }
         let limit = match order.terms.pricing {
             Pricing::Limit(limit) => Some(limit),
-            Pricing::Market | Pricing::LimitOffset(_) => None,
+            Pricing::Pegged { better, cap } => Some(market.peg(side, better, cap)?),
+            Pricing::Market | Pricing::LimitOffset(_) | Pricing::MarketToLimit => None,
         };
         let is_resting = order.told.is_some_and(|(status, _)| status == OrderStatus::Submitted);
         let needs_through = self.config.fill.limit_needs_through && is_resting;
-        let (place, offered, left) = market.offer(side, limit, needs_through)?;
-        let quantity = left.map_or(order.remaining(), |left| left.min(order.remaining()));
+        let mut offer = market.offer(side, limit, needs_through);
+        if let (None, Pricing::Pegged { .. }, Some(limit)) = (&offer, order.terms.pricing, limit) {
+            offer = market.passive_offer(side, limit);
+        }
+        let offer = offer?;
+        let quantity = offer.left.map_or(order.remaining(), |left| left.min(order.remaining()));
         if !quantity.is_positive() || quantity < order.smallest_fill() {
             return None;
         }
-        let price = if limit.is_some() { offered } else { self.slipped(side, offered, market) };
-        Some(Step { place, act: Act::Fill { price, quantity } })
+        let price = if limit.is_some() { offer.price } else { self.slipped(side, offer.price, market) };
+        Some(Step { place: offer.place, act: Act::Fill { price, quantity, source: offer.source } })
     }
 
     fn slipped(&self, side: Side, price: Price, market: &Market) -> Price {
@@ -118,7 +123,7 @@ impl Venue {
         if let Some(print) = market.print {
             market.last = Some(print.to);
         }
-        let has_had_its_chance = !market.is_open || market.has_liquidity_now();
+        let has_had_its_chance = !market.is_halted && (!market.is_open || market.has_liquidity_now());
         let mut dropped = Vec::new();
         for &index in &market.live {
             let order = &mut self.orders[index.index()];
@@ -138,7 +143,14 @@ impl Venue {
     }
 
     /// Fills a part of an order, or all that is left of it.
-    fn fill(&mut self, index: OrderIndex, price: Price, quantity: Quantity, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn fill(
+        &mut self,
+        index: OrderIndex,
+        price: Price,
+        quantity: Quantity,
+        source: Source,
+        out: &mut Vec<VenueEvent>,
+    ) {
         let exec_id = ExecId(self.next_exec_id());
         let is_growing = self.is_growing(index);
         let now = self.now;
@@ -148,11 +160,15 @@ impl Venue {
         let remaining_before = order.remaining();
         let is_resting = order.told.is_some_and(|(status, _)| status == OrderStatus::Submitted);
         let has_limit = matches!(order.terms.pricing, Pricing::Limit(_));
-        market.take(side, quantity);
+        market.take(side, quantity, source);
 
         order.filled += quantity;
         order.paid += price.value(quantity, 1);
         order.last_fill_price = price;
+        if order.terms.pricing == Pricing::MarketToLimit {
+            order.terms.pricing = Pricing::Limit(price);
+            order.request.limit_price = Some(price);
+        }
         let multiplier = market.listing.multiplier;
         let paid = Money::from_counts(order.paid.abs().counts() * i128::from(multiplier));
         let cost = commission(self.config.commission, market.listing.sec_type, order.filled, paid);
@@ -191,7 +207,8 @@ impl Venue {
         } else {
             let order = &self.orders[index.index()];
             let status = self.status(order);
-            let (report, why_held) = (order.status_report(status), order.why_held());
+            let why_held = order.why_held(&self.config);
+            let report = order.status_report(status, why_held);
             out.push(VenueEvent::Status(report));
             self.orders[index.index()].told = Some((status, why_held));
         }
@@ -217,10 +234,14 @@ impl Venue {
             currency: listing.currency.clone(),
             realized_pnl,
         }));
-        let holding = self.ledger.holdings[order.symbol.index()];
+        self.tell_position(order.symbol, out);
+    }
+
+    pub(crate) fn tell_position(&self, symbol: SymbolId, out: &mut Vec<VenueEvent>) {
+        let holding = self.ledger.holdings[symbol.index()];
         out.push(VenueEvent::Position(PositionReport {
             account: self.config.account.clone(),
-            con_id: listing.con_id,
+            con_id: self.markets[symbol.index()].listing.con_id,
             quantity: holding.quantity,
             avg_cost: holding.average_cost(),
         }));
@@ -233,7 +254,7 @@ const fn is_trailing(order: &Order) -> bool {
 
 /// Lets a trailing stop follow its market, which it does whenever the order may trigger.
 pub(crate) fn follow(order: &mut Order, market: &Market) {
-    if !market.is_open && !order.works_outside_session() {
+    if market.is_halted || !market.is_open && !order.works_outside_session() {
         return;
     }
     let side = order.request.action;

@@ -12,6 +12,7 @@ use orderloom_core::time::Timestamp;
 use crate::config::OcaReduction;
 use crate::event::VenueEvent;
 use crate::order::{Ending, OrderIndex};
+use crate::reading::OcaReductionSize;
 use crate::venue::Venue;
 
 /// A group's place in the venue's list of groups.
@@ -85,7 +86,12 @@ impl Venue {
                 self.end(other, Ending::Cancelled, out);
                 continue;
             }
-            let by = proportional(member.remaining(), quantity, remaining_before);
+            let by = match self.config.oca_reduction_size {
+                OcaReductionSize::ShareOfRemaining => {
+                    proportional(member.remaining(), quantity, remaining_before)
+                }
+                OcaReductionSize::SameUnits => quantity.min(member.remaining()),
+            };
             if kind != 2 && self.config.oca_reduction == OcaReduction::Lagging {
                 let due = self.config.oca_lag_ns.map(|lag| self.now + lag);
                 self.next_due = self.next_due.min(due.unwrap_or(Timestamp::MAX));

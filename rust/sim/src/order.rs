@@ -5,11 +5,12 @@ use orderloom_core::event::OrderStatus;
 use orderloom_core::id::{PermId, SymbolId};
 use orderloom_core::time::Timestamp;
 
-use crate::config::RejectStatus;
+use crate::config::{RejectStatus, VenueConfig};
 use crate::event::{OpenOrder, Status};
 use crate::market::TriggerMethod;
 use crate::oca::GroupIndex;
 use crate::order_types::Terms;
+use crate::reading::{ChildWhyHeld, HeldStatus, LocateStatus};
 use crate::request::{OrderKind, OrderRequest, TimeInForce};
 
 /// An order's place in the venue's list of all orders.
@@ -29,6 +30,8 @@ pub(crate) enum Stage {
     Held,
     /// Waits for its parent.
     Waiting,
+    /// Waits for shares to borrow.
+    Locating,
     /// May trigger and fill.
     Active,
     Ended(Ending),
@@ -98,7 +101,7 @@ impl Order {
     pub(crate) const fn ending(&self) -> Option<Ending> {
         match self.stage {
             Stage::Ended(ending) => Some(ending),
-            Stage::Held | Stage::Waiting | Stage::Active => None,
+            Stage::Held | Stage::Waiting | Stage::Locating | Stage::Active => None,
         }
     }
 
@@ -114,7 +117,7 @@ impl Order {
 
     /// Whether what does not fill at once is cancelled.
     pub(crate) const fn is_immediate(&self) -> bool {
-        matches!(self.request.tif, TimeInForce::Ioc | TimeInForce::Fok)
+        matches!(self.request.tif, TimeInForce::Ioc | TimeInForce::Fok | TimeInForce::Opening)
     }
 
     /// The least quantity that its next fill may have.
@@ -137,30 +140,42 @@ impl Order {
         self.request.good_till.filter(|_| self.request.tif == TimeInForce::Gtd && self.is_live())
     }
 
-    pub(crate) fn status(&self, is_open: bool, reject: RejectStatus) -> OrderStatus {
+    pub(crate) fn status(&self, is_open: bool, config: &VenueConfig) -> OrderStatus {
         match self.stage {
-            Stage::Held | Stage::Waiting => OrderStatus::PreSubmitted,
+            Stage::Held => match config.held_status {
+                HeldStatus::PreSubmitted => OrderStatus::PreSubmitted,
+                HeldStatus::Inactive => OrderStatus::Inactive,
+            },
+            Stage::Waiting => OrderStatus::PreSubmitted,
+            Stage::Locating => match config.locate_status {
+                LocateStatus::PreSubmitted => OrderStatus::PreSubmitted,
+                LocateStatus::Inactive => OrderStatus::Inactive,
+            },
             Stage::Active => {
                 let is_working = self.terms.trigger.is_none() && (is_open || self.works_outside_session());
                 if is_working { OrderStatus::Submitted } else { OrderStatus::PreSubmitted }
             }
             Stage::Ended(Ending::Filled) => OrderStatus::Filled,
             Stage::Ended(Ending::Cancelled | Ending::Expired) => OrderStatus::Cancelled,
-            Stage::Ended(Ending::Rejected) => match reject {
+            Stage::Ended(Ending::Rejected) => match config.reject_status {
                 RejectStatus::Inactive | RejectStatus::Nothing => OrderStatus::Inactive,
                 RejectStatus::Cancelled => OrderStatus::Cancelled,
             },
         }
     }
 
-    pub(crate) const fn why_held(&self) -> &'static str {
+    pub(crate) const fn why_held(&self, config: &VenueConfig) -> &'static str {
         match self.stage {
-            Stage::Waiting => "child",
+            Stage::Waiting => match config.child_why_held {
+                ChildWhyHeld::Child => "child",
+                ChildWhyHeld::Empty => "",
+            },
+            Stage::Locating => "locate",
             Stage::Held | Stage::Active | Stage::Ended(_) => "",
         }
     }
 
-    pub(crate) fn status_report(&self, status: OrderStatus) -> Status {
+    pub(crate) fn status_report(&self, status: OrderStatus, why_held: &str) -> Status {
         Status {
             client_id: self.request.client_id,
             order_id: self.request.order_id,
@@ -171,11 +186,17 @@ impl Order {
             avg_fill_price: self.average_price(),
             last_fill_price: self.last_fill_price,
             parent_id: self.request.parent_id,
-            why_held: self.why_held().into(),
+            why_held: why_held.into(),
         }
     }
 
-    pub(crate) fn open_order(&self, status: OrderStatus, oca_group: &str, account: &str) -> OpenOrder {
+    pub(crate) fn open_order(
+        &self,
+        status: OrderStatus,
+        why_held: &str,
+        oca_group: &str,
+        account: &str,
+    ) -> OpenOrder {
         let request = &self.request;
         OpenOrder {
             client_id: request.client_id,
@@ -204,7 +225,7 @@ impl Order {
             remaining: self.remaining(),
             avg_fill_price: self.average_price(),
             last_fill_price: self.last_fill_price,
-            why_held: self.why_held().into(),
+            why_held: why_held.into(),
             commission: None,
         }
     }

@@ -6,7 +6,7 @@
 use orderloom_core::decimal::{Price, Rounding, divide_rounded};
 use orderloom_core::event::Side;
 
-use crate::request::{OrderKind, OrderRequest};
+use crate::request::{OrderKind, OrderRequest, TimeInForce};
 
 /// An order's type, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +23,17 @@ pub(crate) enum Trigger {
     Stop(Price),
     /// The market comes to meet the side: down for a buy, up for a sell.
     Touch(Price),
+    /// A session opens or closes.
+    Auction(Auction),
     /// A stop that follows the market by a distance; unset until a price is known.
     Trail { distance: Distance, stop: Option<Price> },
+}
+
+/// Which end of the session an order waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Auction {
+    Open,
+    Close,
 }
 
 /// How far a trailing stop stays behind.
@@ -42,6 +51,14 @@ pub(crate) enum Pricing {
     Limit(Price),
     /// A limit that far beyond the stop that triggered.
     LimitOffset(Price),
+    /// The market's price, and what is left as a limit there.
+    MarketToLimit,
+    /// A limit that follows the quote: its own side, better by `better`, or the middle when absent;
+    /// never worse than `cap`.
+    Pegged {
+        better: Option<Price>,
+        cap: Option<Price>,
+    },
 }
 
 /// Which way the market must go.
@@ -85,8 +102,28 @@ impl Terms {
                 };
                 (Some(trail(request, "TRAIL LIMIT")?), Pricing::LimitOffset(offset))
             }
+            OrderKind::MarketOnClose => (Some(Trigger::Auction(Auction::Close)), Pricing::Market),
+            OrderKind::LimitOnClose => {
+                (Some(Trigger::Auction(Auction::Close)), Pricing::Limit(limit("LOC")?))
+            }
+            OrderKind::MarketToLimit => (None, Pricing::MarketToLimit),
+            OrderKind::Relative => {
+                let better = request.stop_price.unwrap_or_default();
+                (None, Pricing::Pegged { better: Some(better), cap: request.positive_limit() })
+            }
+            OrderKind::PeggedToMiddle => {
+                (None, Pricing::Pegged { better: None, cap: request.positive_limit() })
+            }
             OrderKind::Other(word) => return Err(TermsError::Unsupported(word.clone())),
         };
+        if request.tif == TimeInForce::Opening {
+            return match (trigger, pricing) {
+                (None, Pricing::Market | Pricing::Limit(_)) => {
+                    Ok(Self { trigger: Some(Trigger::Auction(Auction::Open)), pricing })
+                }
+                _ => Err(TermsError::Unsupported("OPG with this order type".into())),
+            };
+        }
         Ok(Self { trigger, pricing })
     }
 
@@ -95,11 +132,12 @@ impl Terms {
         let trigger = match self.trigger {
             Some(Trigger::Stop(price) | Trigger::Touch(price)) => Some(price),
             Some(Trigger::Trail { stop, .. }) => stop,
-            None => None,
+            Some(Trigger::Auction(_)) | None => None,
         };
         let limit = match self.pricing {
             Pricing::Limit(price) => Some(price),
-            Pricing::Market | Pricing::LimitOffset(_) => None,
+            Pricing::Pegged { cap, .. } => cap,
+            Pricing::Market | Pricing::LimitOffset(_) | Pricing::MarketToLimit => None,
         };
         trigger.into_iter().chain(limit)
     }
@@ -120,8 +158,17 @@ impl Terms {
     /// Takes over that an order is on already, and the limit that it then got.
     pub(crate) const fn stay_on(&mut self, was: Self) {
         self.trigger = None;
-        if let Pricing::LimitOffset(_) = self.pricing {
+        if let Pricing::LimitOffset(_) | Pricing::MarketToLimit = self.pricing {
             self.pricing = was.pricing;
+        }
+    }
+
+    /// Whether an order of `side` that is on would trade at `price`.
+    pub(crate) fn takes(&self, side: Side, price: Price) -> bool {
+        match (self.pricing, side) {
+            (Pricing::Limit(limit), Side::Buy) => price <= limit,
+            (Pricing::Limit(limit), Side::Sell) => price >= limit,
+            _ => true,
         }
     }
 
@@ -129,7 +176,7 @@ impl Terms {
     pub(crate) const fn trail_stop(&self) -> Option<Price> {
         match self.trigger {
             Some(Trigger::Trail { stop, .. }) => stop,
-            Some(Trigger::Stop(_) | Trigger::Touch(_)) | None => None,
+            Some(Trigger::Stop(_) | Trigger::Touch(_) | Trigger::Auction(_)) | None => None,
         }
     }
 }
@@ -154,7 +201,7 @@ impl Trigger {
         match self {
             Self::Stop(price) | Self::Trail { stop: Some(price), .. } => Some((price, against)),
             Self::Touch(price) => Some((price, against.opposite())),
-            Self::Trail { stop: None, .. } => None,
+            Self::Trail { stop: None, .. } | Self::Auction(_) => None,
         }
     }
 

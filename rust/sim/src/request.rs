@@ -100,6 +100,9 @@ pub struct OrderRequest {
     /// Whether it fills in one piece or not at all.
     #[serde(default)]
     pub all_or_none: bool,
+    /// Whether its cancel cancels its parent.
+    #[serde(default)]
+    pub auto_cancel_parent: bool,
 }
 
 fn no_order() -> OrderId {
@@ -148,6 +151,7 @@ impl OrderRequest {
             order_ref: no_ref(),
             min_quantity: None,
             all_or_none: false,
+            auto_cancel_parent: false,
         }
     }
 
@@ -155,6 +159,11 @@ impl OrderRequest {
     #[must_use]
     pub const fn key(&self) -> OrderKey {
         OrderKey { client_id: self.client_id, order_id: self.order_id }
+    }
+
+    /// The limit, where it is a price; clients write 0 for none.
+    pub(crate) fn positive_limit(&self) -> Option<Price> {
+        self.limit_price.filter(|price| price.is_positive())
     }
 
     /// The parent's name, of an order that names one.
@@ -192,6 +201,21 @@ pub enum OrderKind {
     /// At a limit, once a better price is touched.
     #[serde(rename = "LIT")]
     LimitIfTouched,
+    /// At the close's price.
+    #[serde(rename = "MOC")]
+    MarketOnClose,
+    /// At the close's price, if that is a limit or better.
+    #[serde(rename = "LOC")]
+    LimitOnClose,
+    /// At the market; what is left becomes a limit at the price of the first fill.
+    #[serde(rename = "MTL")]
+    MarketToLimit,
+    /// A limit that follows its own side of the quote, better by the offset in auxPrice.
+    #[serde(rename = "REL", alias = "PEG PRI")]
+    Relative,
+    /// A limit that follows the middle of the quote, up to its own limit.
+    #[serde(rename = "PEG MID", alias = "MIDPRICE")]
+    PeggedToMiddle,
     /// A word that this venue does not trade; refused with error 387.
     #[serde(untagged)]
     Other(Box<str>),
@@ -216,6 +240,9 @@ pub enum TimeInForce {
     /// Until a moment.
     #[serde(rename = "GTD")]
     Gtd,
+    /// In the opening of the next session, or not at all.
+    #[serde(rename = "OPG")]
+    Opening,
     /// A word that this venue does not know; refused with error 10052.
     #[serde(untagged)]
     Other(Box<str>),

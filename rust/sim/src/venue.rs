@@ -14,9 +14,10 @@ use thiserror::Error;
 use crate::config::VenueConfig;
 use crate::event::{Execution, OpenOrder, OrderError, VenueEvent};
 use crate::ledger::{Holding, Ledger};
-use crate::market::{Level, Listing, Market, Print, Quote, takeable};
+use crate::market::{Level, Listing, Market, Print, Quote, Source, takeable};
 use crate::oca::{Groups, LateReduction};
-use crate::order::{Ending, Order, OrderIndex};
+use crate::order::{Ending, Order, OrderIndex, Stage};
+use crate::order_types::{Auction, Trigger};
 use crate::random::SplitMix64;
 use crate::request::{ConId, OrderKey};
 
@@ -97,6 +98,8 @@ pub struct Venue {
     pub(crate) dirty: Vec<SymbolId>,
     random: SplitMix64,
     last_perm_id: i64,
+    /// The latest id given to an order by hand; counts down.
+    pub(crate) last_bound_id: i64,
     last_exec_number: u32,
 }
 
@@ -124,6 +127,7 @@ impl Venue {
             dirty: Vec::new(),
             random,
             last_perm_id,
+            last_bound_id: 0,
             last_exec_number,
         }
     }
@@ -245,6 +249,10 @@ impl Venue {
         self.begin(at, out);
         let market = &mut self.markets[symbol.index()];
         if market.is_open != is_open {
+            if !is_open {
+                self.close_auction(symbol, out);
+            }
+            let market = &mut self.markets[symbol.index()];
             market.is_open = is_open;
             let live = market.live.clone();
             for index in live {
@@ -263,11 +271,53 @@ impl Venue {
         let is_over = order.is_for_the_day()
             && if is_open { order.is_past_close } else { !order.works_outside_session() };
         order.is_past_close |= !is_open;
+        if is_open && order.terms.trigger == Some(Trigger::Auction(Auction::Open)) {
+            order.terms.turn_on(order.request.action);
+        }
         if is_over {
             self.end(index, Ending::Expired, out);
         } else if !self.acts_now(index) {
             self.tell_change(index, out);
         }
+    }
+
+    /// Fills what waits for the close at the session's last price; a limit that is not met expires.
+    ///
+    /// An approximation: the auction's own price and volume are in no feed.
+    fn close_auction(&mut self, symbol: SymbolId, out: &mut Vec<VenueEvent>) {
+        let market = &self.markets[symbol.index()];
+        let Some(close) = market.mark().filter(|_| !market.is_halted) else { return };
+        for index in market.live.clone() {
+            let order = &mut self.orders[index.index()];
+            if order.stage != Stage::Active || order.terms.trigger != Some(Trigger::Auction(Auction::Close)) {
+                continue;
+            }
+            let (side, quantity) = (order.request.action, order.remaining());
+            order.terms.turn_on(side);
+            if order.terms.takes(side, close) {
+                self.fill(index, close, quantity, Source::Elsewhere, out);
+            }
+        }
+    }
+
+    /// Halts trading in an instrument, or lets it go on. Orders stay; none triggers or fills meanwhile.
+    pub fn halt(&mut self, at: Timestamp, symbol: SymbolId, is_halted: bool, out: &mut Vec<VenueEvent>) {
+        self.begin(at, out);
+        self.markets[symbol.index()].is_halted = is_halted;
+        self.touch(symbol);
+        self.finish(out);
+    }
+
+    /// Makes an instrument's shares hard to borrow, or finds them. New short sales wait meanwhile.
+    pub fn locate(&mut self, at: Timestamp, symbol: SymbolId, is_hard: bool, out: &mut Vec<VenueEvent>) {
+        self.begin(at, out);
+        self.markets[symbol.index()].is_hard_to_borrow = is_hard;
+        for index in self.markets[symbol.index()].live.clone() {
+            if !is_hard && self.orders[index.index()].stage == Stage::Locating {
+                self.start(index, out);
+            }
+        }
+        self.finish(out);
     }
 
     /// Cancels one order.
@@ -286,6 +336,11 @@ impl Venue {
             }
         }
         self.finish(out);
+    }
+
+    pub(crate) fn live_indices(&self) -> Vec<OrderIndex> {
+        let live = |index: &OrderIndex| self.orders[index.index()].is_live();
+        (0..self.orders.len() as u32).map(OrderIndex).filter(live).collect()
     }
 
     /// All live orders, in order of arrival.
@@ -393,7 +448,8 @@ impl Venue {
     pub(crate) fn tell_as(&mut self, index: OrderIndex, status: OrderStatus, out: &mut Vec<VenueEvent>) {
         let order = &self.orders[index.index()];
         let open_order = OpenOrder { status, ..self.open_order(order) };
-        let (report, why_held) = (order.status_report(status), order.why_held());
+        let why_held = order.why_held(&self.config);
+        let report = order.status_report(status, why_held);
         out.push(VenueEvent::OpenOrder(Box::new(open_order)));
         out.push(VenueEvent::Status(report));
         self.orders[index.index()].told = Some((status, why_held));
@@ -402,7 +458,7 @@ impl Venue {
     /// Tells an order whose status changed since it was last told.
     pub(crate) fn tell_change(&mut self, index: OrderIndex, out: &mut Vec<VenueEvent>) {
         let order = &self.orders[index.index()];
-        if order.told != Some((self.status(order), order.why_held())) {
+        if order.told != Some((self.status(order), order.why_held(&self.config))) {
             self.tell(index, out);
         }
     }
@@ -417,19 +473,20 @@ impl Venue {
     }
 
     pub(crate) fn status(&self, order: &Order) -> OrderStatus {
-        order.status(self.markets[order.symbol.index()].is_open, self.config.reject_status)
+        order.status(self.markets[order.symbol.index()].is_open, &self.config)
     }
 
     pub(crate) fn open_order(&self, order: &Order) -> OpenOrder {
         let group = order.group.map_or("", |group| self.groups.name(group));
-        order.open_order(self.status(order), group, &self.config.account)
+        let why_held = order.why_held(&self.config);
+        order.open_order(self.status(order), why_held, group, &self.config.account)
     }
 
     /// Ends a live order, tells it, and carries the end to its children.
     pub(crate) fn end(&mut self, index: OrderIndex, ending: Ending, out: &mut Vec<VenueEvent>) {
         self.close(index, ending);
         let order = &self.orders[index.index()];
-        let report = order.status_report(self.status(order));
+        let report = order.status_report(self.status(order), order.why_held(&self.config));
         out.push(VenueEvent::Status(report));
         if ending == Ending::Cancelled {
             self.tell_error(order.request.key(), 202, "Order Canceled - reason:", out);

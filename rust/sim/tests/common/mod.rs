@@ -92,6 +92,34 @@ impl Desk {
         self.run(|venue, at, out| venue.session(at, AAPL, is_open, out))
     }
 
+    pub(crate) fn run_halt(&mut self, is_halted: bool) -> Vec<VenueEvent> {
+        self.run(|venue, at, out| venue.halt(at, AAPL, is_halted, out))
+    }
+
+    pub(crate) fn run_locate(&mut self, is_hard: bool) -> Vec<VenueEvent> {
+        self.run(|venue, at, out| venue.locate(at, AAPL, is_hard, out))
+    }
+
+    pub(crate) fn run_fork(&mut self, request: &OrderRequest) -> Vec<VenueEvent> {
+        self.run(|venue, at, out| venue.fork(at, request.clone(), out))
+    }
+
+    pub(crate) fn run_manual_trade(&mut self, side: Side, quantity: i64) -> Vec<VenueEvent> {
+        self.run(|venue, at, out| venue.manual_trade(at, AAPL, side, units(quantity), None, out).unwrap())
+    }
+
+    pub(crate) fn run_manual_order(&mut self, request: &OrderRequest) -> Vec<VenueEvent> {
+        self.run(|venue, at, out| venue.manual_order(at, request.clone(), out).unwrap())
+    }
+
+    pub(crate) fn run_split(&mut self, new: u32, old: u32) -> Vec<VenueEvent> {
+        self.run(|venue, at, out| venue.split(at, AAPL, new, old, out).unwrap())
+    }
+
+    pub(crate) fn run_correct(&mut self, to: &str) -> Vec<VenueEvent> {
+        self.run(|venue, at, out| venue.correct_latest(at, price(to), out).unwrap())
+    }
+
     pub(crate) fn advance_to(&mut self, at: i64) -> Vec<VenueEvent> {
         self.now = at - 1;
         self.run(|venue, at, out| venue.advance(at, out))

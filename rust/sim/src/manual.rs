@@ -1,0 +1,144 @@
+//! What happens without a client: trades and orders by hand in TWS, second orders made from a change,
+//! corrected executions.
+//!
+//! An order by hand has client 0 and order id 0 until client 0 binds it to a negative id.
+
+use orderloom_core::decimal::{Price, Quantity};
+use orderloom_core::event::Side;
+use orderloom_core::id::{ExecId, OrderId, PermId, SymbolId};
+use orderloom_core::time::Timestamp;
+
+use crate::admission::Refusal;
+use crate::event::VenueEvent;
+use crate::market::Source;
+use crate::request::{ClientId, OrderKey, OrderKind, OrderRequest};
+use crate::venue::{Venue, VenueError};
+
+/// The name of all orders by hand that are not bound.
+const BY_HAND: OrderKey = OrderKey { client_id: ClientId(0), order_id: OrderId(0) };
+
+impl Venue {
+    /// Trades by hand: a fill that no client's order explains. At the market without a `price`.
+    ///
+    /// # Errors
+    /// When the quantity is not positive, or no price is known.
+    pub fn manual_trade(
+        &mut self,
+        at: Timestamp,
+        symbol: SymbolId,
+        side: Side,
+        quantity: Quantity,
+        price: Option<Price>,
+        out: &mut Vec<VenueEvent>,
+    ) -> Result<(), VenueError> {
+        let market = &self.markets[symbol.index()];
+        let Some(price) = price.or_else(|| market.touch(side)) else {
+            return Err(VenueError::Refused { code: 201, text: "no price is known to trade at".into() });
+        };
+        let con_id = market.listing.con_id;
+        let request = OrderRequest::new(BY_HAND, con_id, side, quantity, OrderKind::Market);
+        let checked = self.check(&request).map_err(refused)?;
+        self.begin(at, out);
+        let index = self.enter(request, checked, None);
+        self.fill(index, price, quantity, Source::Elsewhere, out);
+        self.finish(out);
+        Ok(())
+    }
+
+    /// Places an order by hand; its client and order id are ignored.
+    ///
+    /// # Errors
+    /// When no client could place such an order either.
+    pub fn manual_order(
+        &mut self,
+        at: Timestamp,
+        mut request: OrderRequest,
+        out: &mut Vec<VenueEvent>,
+    ) -> Result<(), VenueError> {
+        request.client_id = BY_HAND.client_id;
+        request.order_id = BY_HAND.order_id;
+        self.begin(at, out);
+        let admitted = self.admit(request, out).map_err(refused);
+        self.finish(out);
+        admitted
+    }
+
+    /// Binds the live orders by hand to client 0 under negative ids, and returns these.
+    pub fn bind(&mut self) -> Vec<(PermId, OrderId)> {
+        let mut bound = Vec::new();
+        for index in self.live_indices() {
+            let order = &mut self.orders[index.index()];
+            if order.request.key() == BY_HAND {
+                self.last_bound_id -= 1;
+                order.request.order_id = OrderId(self.last_bound_id);
+                self.by_key.insert(order.request.key(), index);
+                bound.push((order.perm_id, order.request.order_id));
+            }
+        }
+        bound
+    }
+
+    /// Takes a change of a live order as a second order under the same id, as TWS was seen to do when it
+    /// was cut off from IB. The first one lives on and answers to no id.
+    pub fn fork(&mut self, at: Timestamp, request: OrderRequest, out: &mut Vec<VenueEvent>) {
+        self.begin(at, out);
+        let key = request.key();
+        let was = self.by_key.remove(&key);
+        if let Err(Refusal { code, text }) = self.admit(request, out) {
+            self.by_key.extend(was.map(|index| (key, index)));
+            self.tell_error(key, code, &text, out);
+        }
+        self.finish(out);
+    }
+
+    /// Corrects the price of the latest execution, which is told again with a later execution id.
+    ///
+    /// # Errors
+    /// When nothing was executed yet.
+    pub fn correct_latest(
+        &mut self,
+        at: Timestamp,
+        price: Price,
+        out: &mut Vec<VenueEvent>,
+    ) -> Result<(), VenueError> {
+        let Some(report) = self.executions.last_mut() else {
+            return Err(VenueError::Refused { code: 201, text: "nothing was executed yet".into() });
+        };
+        let execution = &mut report.execution;
+        let symbol = self.by_con_id[&execution.con_id];
+        let multiplier = self.markets[symbol.index()].listing.multiplier;
+        let more = price - execution.price;
+        let quantity = execution.quantity;
+        self.ledger.correct(symbol, execution.side, more.value(quantity, multiplier), report.realized_pnl);
+        if let Some(profit) = &mut report.realized_pnl {
+            *profit += match execution.side {
+                Side::Buy => -more.value(quantity, multiplier),
+                Side::Sell => more.value(quantity, multiplier),
+            };
+        }
+        let order = self.orders.iter_mut().find(|order| order.perm_id == execution.perm_id);
+        if let Some(order) = order {
+            order.paid += more.value(quantity, 1);
+            execution.avg_price = order.average_price();
+        }
+        execution.exec_id = ExecId(next_version(&execution.exec_id.0));
+        execution.price = price;
+        let corrected = execution.clone();
+        self.begin(at, out);
+        out.push(VenueEvent::Execution(Box::new(corrected)));
+        self.tell_position(symbol, out);
+        self.finish(out);
+        Ok(())
+    }
+}
+
+/// `….01` as `….02`.
+fn next_version(exec_id: &str) -> Box<str> {
+    let (stem, version) = exec_id.rsplit_once('.').unwrap_or((exec_id, "01"));
+    let version: u32 = version.parse().unwrap_or(1);
+    format!("{stem}.{:02}", version + 1).into()
+}
+
+fn refused(refusal: Refusal) -> VenueError {
+    VenueError::Refused { code: refusal.code, text: refusal.text }
+}
