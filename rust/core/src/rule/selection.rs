@@ -10,6 +10,10 @@ use super::tree::Node;
 use super::{Comparison, CompiledRule, Field, Trigger, View};
 use crate::id::{RuleId, SymbolId};
 
+/// A rule's place in the order of judging. Told apart from a rule's id by this name only, so that one
+/// reused vector can hold places while they are gathered and sorted as plain numbers, and ids after.
+type Rank = RuleId;
+
 /// The rules of a set, by what selects them.
 #[derive(Debug, Clone)]
 pub(super) struct Selection {
@@ -17,8 +21,8 @@ pub(super) struct Selection {
     any: Vec<Bucket>,
     /// By trigger, then by symbol: rules that name it.
     named: Vec<Vec<Bucket>>,
-    /// By rule: its place in the order of judging.
-    ranks: Vec<u32>,
+    /// The rules in the order of judging.
+    order: Vec<RuleId>,
 }
 
 impl Selection {
@@ -26,25 +30,21 @@ impl Selection {
         let mut order: Vec<&CompiledRule> = rules.iter().collect();
         // Stable: equal priorities stay in the order of definition.
         order.sort_by_key(|rule| std::cmp::Reverse(rule.priority));
-        let mut ranks = vec![0; rules.len()];
-        for (rank, rule) in (0..).zip(&order) {
-            ranks[rule.id.0 as usize] = rank;
-        }
         let triggers = Trigger::ALL.len();
         let mut any = vec![Bucket::default(); triggers];
         let mut named = vec![vec![Bucket::default(); symbols]; triggers];
-        for rule in order {
+        for (rank, rule) in (0..).map(RuleId).zip(&order) {
             for trigger in &rule.on {
                 if rule.symbols.is_empty() {
-                    any[*trigger as usize].insert(rule);
+                    any[*trigger as usize].insert(rank, rule);
                 }
                 for symbol in &rule.symbols {
-                    named[*trigger as usize][symbol.index()].insert(rule);
+                    named[*trigger as usize][symbol.index()].insert(rank, rule);
                 }
             }
         }
         any.iter_mut().chain(named.iter_mut().flatten()).for_each(Bucket::sort);
-        Self { any, named, ranks }
+        Self { any, named, order: order.into_iter().map(|rule| rule.id).collect() }
     }
 
     pub(super) fn listens_to(&self, trigger: Trigger) -> bool {
@@ -66,7 +66,10 @@ impl Selection {
             self.named[trigger as usize][symbol.index()].collect(view, out);
         }
         if out.len() > 1 {
-            out.sort_unstable_by_key(|rule| self.ranks[rule.0 as usize]);
+            out.sort_unstable();
+        }
+        for rule in out {
+            *rule = self.order[rule.0 as usize];
         }
     }
 }
@@ -91,7 +94,7 @@ struct ByWord {
 #[derive(Debug, Clone, Default)]
 struct Groups {
     /// No threshold test: always candidates.
-    always: Vec<RuleId>,
+    always: Vec<Rank>,
     /// The others, by the operand and the direction tested.
     by_threshold: Vec<ByThreshold>,
 }
@@ -105,7 +108,7 @@ struct ByThreshold {
     /// Ascending; an inclusive threshold stands before a strict one at the same number.
     thresholds: Vec<Threshold>,
     /// The rules of `thresholds`, in the same order.
-    rules: Vec<RuleId>,
+    rules: Vec<Rank>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -125,7 +128,7 @@ impl Bucket {
         self.plain.always.is_empty() && self.plain.by_threshold.is_empty() && self.by_word.is_empty()
     }
 
-    fn insert(&mut self, rule: &CompiledRule) {
+    fn insert(&mut self, rank: Rank, rule: &CompiledRule) {
         let parts = required_parts(&rule.condition.node);
         let groups = match parts.iter().find_map(|part| word_test(part)) {
             None => &mut self.plain,
@@ -143,7 +146,7 @@ impl Bucket {
             }
         };
         match parts.iter().find_map(|part| threshold_test(part)) {
-            None => groups.always.push(rule.id),
+            None => groups.always.push(rank),
             Some((operand, is_below, threshold)) => {
                 let tests = &mut groups.by_threshold;
                 let is_same = |by: &ByThreshold| by.operand == *operand && by.is_below == is_below;
@@ -153,7 +156,7 @@ impl Bucket {
                     tests.len() - 1
                 });
                 tests[place].thresholds.push(threshold);
-                tests[place].rules.push(rule.id);
+                tests[place].rules.push(rank);
             }
         }
     }
@@ -165,7 +168,7 @@ impl Bucket {
         }
     }
 
-    fn collect(&self, view: &impl View, out: &mut Vec<RuleId>) {
+    fn collect(&self, view: &impl View, out: &mut Vec<Rank>) {
         self.plain.collect(view, out);
         for by in &self.by_word {
             if let Some(word) = view.text(by.field)
@@ -178,7 +181,7 @@ impl Bucket {
 }
 
 impl Groups {
-    fn collect(&self, view: &impl View, out: &mut Vec<RuleId>) {
+    fn collect(&self, view: &impl View, out: &mut Vec<Rank>) {
         out.extend_from_slice(&self.always);
         for by in &self.by_threshold {
             if let Some(value) = by.operand.value(view) {
@@ -192,7 +195,7 @@ impl Groups {
 
 impl ByThreshold {
     fn sort(&mut self) {
-        let mut both: Vec<(Threshold, RuleId)> =
+        let mut both: Vec<(Threshold, Rank)> =
             self.thresholds.iter().copied().zip(self.rules.iter().copied()).collect();
         both.sort_by(|(left, _), (right, _)| {
             left.at.total_cmp(&right.at).then(left.is_strict.cmp(&right.is_strict))
