@@ -7,7 +7,7 @@ Times are UTC nanoseconds. A `symbol` is the index of an instrument in the engin
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol, Self, TypeVar, final
 
-from typing_extensions import Buffer
+from typing_extensions import Buffer, disjoint_base
 
 _E = TypeVar("_E")
 
@@ -233,6 +233,7 @@ class Subscription:
     def cancel(self) -> bool:
         """End it, also inside a handler. Returns whether it was active."""
 
+@disjoint_base
 class EventBus:
     """The native part of `orderloom.bus.EventBus`: plain handlers, called in order."""
 
