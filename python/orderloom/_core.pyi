@@ -9,6 +9,22 @@ from typing import Any, Literal, Protocol, Self, TypeVar, final
 
 from typing_extensions import Buffer, disjoint_base
 
+__all__ = [
+    "ATR",
+    "INDICATORS",
+    "Command",
+    "Engine",
+    "Event",
+    "EventBus",
+    "Indicator",
+    "Notice",
+    "Outcome",
+    "Subscription",
+    "Ticket",
+    "Venue",
+    "bar_path",
+]
+
 _E = TypeVar("_E")
 
 class _Array(Protocol):
@@ -16,7 +32,7 @@ class _Array(Protocol):
 
 _Floats = Buffer | _Array | Sequence[float]
 
-Side = Literal["BUY", "SELL"]
+_Side = Literal["BUY", "SELL"]
 
 @final
 class Event:
@@ -140,7 +156,7 @@ class Ticket:
     @property
     def symbol(self) -> int: ...
     @property
-    def side(self) -> Side: ...
+    def side(self) -> _Side: ...
     @property
     def quantity(self) -> float: ...
     @property
@@ -216,9 +232,123 @@ class Engine:
     The configuration is JSON; what is wrong in it raises `ValueError`, naming the rule and field.
     """
 
-    def __new__(cls, config_json: str) -> Engine: ...
-    def on_event(self, seq: int, at: int, event: Event) -> Outcome: ...
-    def next_deadline(self) -> int | None: ...
+    def __new__(cls, config: str) -> Engine: ...
+    def on_event(self, seq: int, at: int, event: Event) -> Outcome | None:
+        """Judge one event; `None` when nothing came of it. `at` never moves back."""
+
+    def next_deadline(self) -> int | None:
+        """When time alone makes something due."""
+
+    @property
+    def warm_up_bars(self) -> int:
+        """Bars that the rules' indicators need before they are warm."""
+
+    @property
+    def mode(self) -> Literal["Active", "ReduceOnly", "Halted"]: ...
+    def position(self, symbol: int) -> tuple[str, str | None, str, str]:
+        """Signed quantity, average price, realised profit before commissions, and commissions.
+
+        All decimal strings; no average price when flat.
+        """
+
+    def unrealized(self, symbol: int) -> str | None:
+        """Profit if the position were closed at the last price; `None` when flat or unpriced."""
+
+    def mark(self, symbol: int) -> str | None:
+        """The last price."""
+
+    def profit(self) -> str:
+        """Profit of the run: realised and unrealised, after commissions."""
+
+    def live_orders(self) -> str:
+        """Every order that may still do something, as a JSON array."""
+
+    def fills(self) -> str:
+        """Every fill as it counts now, corrections applied, as a JSON array."""
+
+    def context(self, symbol: int) -> str | None:
+        """The open trade of a symbol as a JSON object."""
+
+@final
+class Venue:
+    """A simulated exchange with one account: one command in, its events out, from a seed.
+
+    Orders and instruments go in as JSON objects, events come out as JSON arrays; `None` says that
+    there are none. What cannot be read raises `ValueError` naming the field.
+    """
+
+    def __new__(cls, config: str) -> Venue: ...
+    def add_instrument(self, instrument: str) -> None: ...
+    def place(self, at: int, order: str) -> str:
+        """Take a new order, or a change of one that is alive under the same numbers."""
+
+    def cancel(self, at: int, client_id: int, order_id: int) -> str: ...
+    def global_cancel(self, at: int) -> str: ...
+    def session(self, at: int, con_id: int, is_open: bool) -> str:
+        """Open or close the regular session of an instrument."""
+
+    def quote(
+        self,
+        at: int,
+        con_id: int,
+        bid: float | None,
+        ask: float | None,
+        bid_size: float,
+        ask_size: float,
+    ) -> str | None: ...
+    def trade(self, at: int, con_id: int, price: float, size: float) -> str | None:
+        """Take a print: it triggers stops and fills what rests at its price."""
+
+    def sweep(self, at: int, con_id: int, price: float, size: float) -> str | None:
+        """Take a print that stands for all prices since the one before, as bars need it."""
+
+    def advance(self, at: int) -> str | None:
+        """Let time pass without a price."""
+
+    def fork(self, at: int, order: str) -> str:
+        """Take a change of a live order as a second order under the same numbers."""
+
+    def halt(self, at: int, con_id: int, is_halted: bool) -> str: ...
+    def locate(self, at: int, con_id: int, is_hard: bool) -> str:
+        """Say whether an instrument is hard to borrow."""
+
+    def manual_trade(
+        self, at: int, con_id: int, side: str, quantity: float, price: float | None = None
+    ) -> str:
+        """Fill something that no client's order explains."""
+
+    def manual_order(self, at: int, order: str) -> str:
+        """Take an order by hand: client 0 and number 0 until it is bound."""
+
+    def bind(self) -> list[tuple[int, int]]:
+        """Give live orders by hand negative numbers; permanent and new numbers."""
+
+    def split(self, at: int, con_id: int, new: int, old: int) -> str:
+        """Split a stock `new` for `old`."""
+
+    def correct_latest(self, at: int, price: float) -> str:
+        """Correct the price of the latest execution."""
+
+    def what_if(self, at: int, order: str) -> str:
+        """Tell margin and commission of an order, and place nothing."""
+
+    def orders(self) -> str:
+        """Every order that is alive."""
+
+    def completed(self) -> str:
+        """Every order that has ended."""
+
+    def executions(self) -> str:
+        """Every fill, with its commission."""
+
+    def positions(self) -> str: ...
+    def account(self) -> str:
+        """The account's values by their TWS tags, as a JSON object."""
+
+def bar_path(
+    open: float, high: float, low: float, close: float, volume: float, start: int, span: int
+) -> list[tuple[int, float, float]]:
+    """Unfold a bar into four prints, `(at, price, size)`: open, its extremes, close."""
 
 @final
 class Subscription:

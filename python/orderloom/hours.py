@@ -49,13 +49,11 @@ class Hours:
 
     def __init__(self, name: str, start: int, end: int) -> None:
         self.name: Final = name
-        self.time_zone: Final[str]
-        if name == "always":
-            self.time_zone = "UTC"
-            first = start // _DAY_NS
-            self.days = [_whole_day(day) for day in range(first, end // _DAY_NS + 1)]
-        else:
-            self.time_zone, self.days = _from_calendar(name, start, end)
+        time_zone, days = (
+            _always(start, end) if name == "always" else _from_calendar(name, start, end)
+        )
+        self.time_zone: Final = time_zone
+        self.days: Final = days
         self._opens = [day.open for day in self.days]
         self._zone = ZoneInfo(self.time_zone)
 
@@ -87,6 +85,10 @@ class Hours:
 
     def _local(self, moment: int) -> datetime:
         return datetime.fromtimestamp(moment // 1_000_000_000, tz=UTC).astimezone(self._zone)
+
+
+def _always(start: int, end: int) -> tuple[str, list[TradingDay]]:
+    return "UTC", [_whole_day(day) for day in range(start // _DAY_NS, end // _DAY_NS + 1)]
 
 
 def _whole_day(day: int) -> TradingDay:
