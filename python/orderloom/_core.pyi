@@ -136,7 +136,9 @@ class Event:
     @staticmethod
     def reading(name: str, symbol: int | None, value: float | None) -> Event: ...
     @staticmethod
-    def answer(ask: int, value: bool | None) -> Event: ...
+    def answer(
+        ask: int, value: bool | None, actions: str | None = None, failure: str = ""
+    ) -> Event: ...
     @staticmethod
     def from_json(text: str) -> Event: ...
     @property
@@ -269,6 +271,17 @@ class Engine:
     def context(self, symbol: int) -> str | None:
         """The open trade of a symbol as a JSON object."""
 
+    def worth(
+        self, operand: str, symbol: int | None = None, ask: int | None = None
+    ) -> float | str | bool | None:
+        """What an operand of the rule tree, as JSON, is worth to rules about `symbol` now.
+
+        On the event of the question `ask`, if that is waiting; `None` while it is unknown.
+        """
+
+    def indicators(self, symbol: int) -> list[tuple[str, list[float], float | None]]:
+        """Name, parameters and value of every indicator that rules use."""
+
 @final
 class Venue:
     """A simulated exchange with one account: one command in, its events out, from a seed.
@@ -380,6 +393,9 @@ class EventBus:
 
         Returns how many handlers `event` reached; 0 inside a handler, where it waits for its turn.
         """
+
+    def has_handlers(self, event_class: type[Any]) -> bool:
+        """Whether anybody would get an event of exactly this class."""
 
     def report(self, handler: Callable[..., object], event: object, error: BaseException) -> None:
         """Count and report what a handler raised that was called elsewhere."""

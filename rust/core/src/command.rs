@@ -187,7 +187,7 @@ pub enum Command {
     Cancel(CancelOrder),
     /// Ask the broker for everything: open and completed orders, executions, positions, account.
     Reconcile(Reconcile),
-    /// Run a custom Python condition and answer with an `Answer` event.
+    /// Run a custom Python function and answer with an `Answer` event.
     Ask(Ask),
     /// Tell a person.
     Alert(Incident),
@@ -224,13 +224,38 @@ pub struct Reconcile {
     pub reason: Box<str>,
 }
 
+/// What a question to custom Python code is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// A yes or no, for a rule's condition.
+    #[default]
+    Condition,
+    /// What to do, for a rule's actions.
+    Actions,
+}
+
+impl Wanted {
+    /// The word of messages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Condition => "condition",
+            Self::Actions => "action",
+        }
+    }
+}
+
 /// A question to custom Python code.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ask {
     /// To be named in the answer.
     pub ask: AskId,
-    /// Name of the registered condition.
-    pub condition: Box<str>,
+    /// Name of the registered function.
+    pub name: Box<str>,
+    /// What it is asked for.
+    #[serde(default)]
+    pub wanted: Wanted,
     /// The rule that asks.
     pub rule: RuleId,
     /// The symbol it asks about.

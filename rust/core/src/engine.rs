@@ -3,6 +3,7 @@
 //! `on_event` is the whole of it, in six steps that are always in this order. The shell carries out
 //! every command before it hands in the next event, and sends `Clock` at `next_deadline`.
 
+mod ask;
 mod decide;
 mod enter;
 mod fingerprint;
@@ -10,6 +11,8 @@ mod fold;
 mod settle;
 mod state;
 mod view;
+
+pub use ask::Worth;
 
 use std::sync::Arc;
 
@@ -24,7 +27,7 @@ use crate::id::{RuleId, SymbolId};
 use crate::indicator::IndicatorTable;
 use crate::order::Orders;
 use crate::position::{Ledger, Position};
-use crate::rule::{RuleSet, compile};
+use crate::rule::{IndicatorSpec, RuleSet, compile};
 use crate::time::Timestamp;
 
 /// What the engine asks for and tells after an event.
@@ -59,7 +62,7 @@ impl Engine {
     /// Takes in one event and says what is to be done.
     pub fn on_event(&mut self, event: &Event) -> Output<'_> {
         self.state.begin();
-        self.advance(event.at);
+        self.advance(event);
         self.state.fold(&event.kind);
         let concluded = self.settle();
         self.decide(&event.kind, concluded);
@@ -75,8 +78,8 @@ impl Engine {
     }
 
     /// Step 1: time never moves back; what it makes due is planned again.
-    fn advance(&mut self, at: Timestamp) {
-        self.state.now = self.state.now.max(at);
+    fn advance(&mut self, event: &Event) {
+        self.state.now = self.state.now.max(event.at);
         if self.state.now < self.state.due {
             return;
         }
@@ -85,7 +88,11 @@ impl Engine {
                 self.state.mark_dirty(symbol);
             }
         }
-        self.judge().expire_asks();
+        let answered = match &event.kind {
+            EventKind::Answer(answer) => Some(answer.ask),
+            _ => None,
+        };
+        self.judge().expire_asks(answered);
         self.state.update_due();
     }
 
@@ -158,6 +165,12 @@ impl Engine {
     #[must_use]
     pub fn warm_up_bars(&self) -> usize {
         self.state.indicators.warmup_max()
+    }
+
+    /// Every indicator that rules use, with its value at a symbol after the last bar.
+    pub fn indicators(&self, symbol: SymbolId) -> impl Iterator<Item = (&IndicatorSpec, Option<f64>)> {
+        let table = &self.state.indicators;
+        table.slots().map(move |slot| (table.spec(slot), table.value(slot, symbol)))
     }
 
     /// Profit of the run: realised, unrealised at the last prices, less commissions.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decimal::{Money, Price, Quantity};
 use crate::id::{AskId, ExecId, OrderId, OrderRef, PermId, SymbolId};
+use crate::rule::Action;
 use crate::time::{Session, Span, Timestamp};
 
 /// One thing that happened: its place in the order of all events, its time, and what it was.
@@ -460,12 +461,18 @@ pub struct Reading {
 }
 
 /// What custom Python code answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// To which question.
     pub ask: AskId,
-    /// The answer; `None` when it came late, raised, or was no bool.
+    /// Yes or no, where a condition was wanted; `None` when it came late, raised, or was no bool.
     pub value: Option<bool>,
+    /// What to do, where actions were wanted; `None` as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actions: Option<Vec<Action>>,
+    /// Why there is no answer, with function and line; empty when there is one.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub failure: Box<str>,
 }
 
 impl EventKind {

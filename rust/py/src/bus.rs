@@ -234,6 +234,11 @@ impl EventBus {
         Ok(count)
     }
 
+    /// Whether anybody would get an event of exactly this class.
+    fn has_handlers(&self, event_class: &Bound<'_, PyType>) -> bool {
+        !self.shared.route(event_class).is_empty()
+    }
+
     /// How many times a handler raised.
     #[getter]
     fn errors(&self) -> u64 {

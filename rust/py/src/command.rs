@@ -214,7 +214,7 @@ impl Command {
             CoreCommand::Alert(incident) => Some(&incident.text),
             CoreCommand::Log(line) | CoreCommand::Notify(line) => Some(&line.text),
             CoreCommand::Reconcile(reconcile) => Some(&reconcile.reason),
-            CoreCommand::Ask(ask) => Some(&ask.condition),
+            CoreCommand::Ask(ask) => Some(&ask.name),
             CoreCommand::Place(_) | CoreCommand::Modify(_) | CoreCommand::Cancel(_) => None,
         }
     }

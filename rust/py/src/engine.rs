@@ -1,10 +1,11 @@
 //! `Engine`: the core's engine, one call per event.
 
 use orderloom_core::config::EngineConfig;
-use orderloom_core::engine::Engine as CoreEngine;
+use orderloom_core::engine::{Engine as CoreEngine, Worth};
 use orderloom_core::event::Event as CoreEvent;
-use orderloom_core::id::SymbolId;
+use orderloom_core::id::{AskId, SymbolId};
 use orderloom_core::time::Timestamp;
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 
@@ -19,6 +20,9 @@ pub(crate) struct Outcome {
     #[pyo3(get)]
     notices: Vec<Py<Notice>>,
 }
+
+/// An indicator's name, parameters and value.
+type IndicatorValue = (String, Vec<f64>, Option<f64>);
 
 /// Rules, trades, orders and positions of one account.
 #[pyclass(module = "orderloom._core")]
@@ -112,6 +116,33 @@ impl Engine {
     /// The last price of a symbol as a decimal string.
     fn mark(&self, symbol: u32) -> PyResult<Option<String>> {
         Ok(self.engine.mark(self.symbol(symbol)?).map(|price| price.to_string()))
+    }
+
+    /// What an operand (in the JSON of the rule tree) is worth to rules about a symbol, on the event of
+    /// the question `ask` if that is waiting; `None` while it is unknown.
+    #[pyo3(signature = (operand, symbol=None, ask=None))]
+    fn worth(
+        &self,
+        py: Python<'_>,
+        operand: &str,
+        symbol: Option<u32>,
+        ask: Option<u64>,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        let operand = serde_json::from_str(operand)
+            .map_err(|error| PyValueError::new_err(format!("`operand`: {error}")))?;
+        let symbol = symbol.map(|symbol| self.symbol(symbol)).transpose()?;
+        Ok(match self.engine.worth(symbol, ask.map(AskId), &operand) {
+            None => None,
+            Some(Worth::Number(number)) => Some(number.into_py_any(py)?),
+            Some(Worth::Text(word)) => Some((&*word).into_py_any(py)?),
+            Some(Worth::Flag(flag)) => Some(flag.into_py_any(py)?),
+        })
+    }
+
+    /// Name, parameters and value of every indicator that rules use.
+    fn indicators(&self, symbol: u32) -> PyResult<Vec<IndicatorValue>> {
+        let indicators = self.engine.indicators(self.symbol(symbol)?);
+        Ok(indicators.map(|(spec, value)| (spec.name.to_string(), spec.parameters.clone(), value)).collect())
     }
 
     /// Profit of the run as a decimal string.

@@ -350,9 +350,13 @@ impl Event {
     }
 
     #[staticmethod]
-    #[pyo3(signature = (ask, value))]
-    fn answer(ask: u64, value: Option<bool>) -> Self {
-        Self { kind: EventKind::Answer(Answer { ask: AskId(ask), value }) }
+    #[pyo3(signature = (ask, value, actions=None, failure=""))]
+    fn answer(ask: u64, value: Option<bool>, actions: Option<&str>, failure: &str) -> PyResult<Self> {
+        let actions = actions.map(serde_json::from_str).transpose();
+        let actions = actions
+            .map_err(|error| PyValueError::new_err(format!("`actions`: not a list of actions: {error}")))?;
+        let answer = Answer { ask: AskId(ask), value, actions, failure: failure.into() };
+        Ok(Self { kind: EventKind::Answer(answer) })
     }
 
     #[staticmethod]

@@ -1,16 +1,16 @@
 //! Step 4: rules triggered by this event are judged, and those that hold act.
 
 use crate::command::{
-    Ask, Command, Conclusion, ExitReason, IncidentCode, LogLine, Mode, Notice, Oca, OrderType, Reason, Role,
-    Ticket,
+    Command, Conclusion, ExitReason, LogLine, Mode, Notice, Oca, OrderType, Reason, Role, Ticket, Wanted,
 };
 use crate::context::{Exit, Successor};
 use crate::decimal::{Price, Rounding};
+use crate::engine::ask::Answers;
 use crate::engine::enter::Entry;
-use crate::engine::state::{PendingAsk, State};
+use crate::engine::state::State;
 use crate::engine::view::{Occasion, StateView};
-use crate::event::{Answer, EventKind, Operator};
-use crate::id::{AskId, RuleId, SymbolId};
+use crate::event::{EventKind, Operator};
+use crate::id::{RuleId, SymbolId};
 use crate::limits::{Intent, Refusal};
 
 use crate::rule::{
@@ -59,7 +59,7 @@ impl Judge<'_> {
                 None => self.trigger_everywhere(Trigger::Reading, occasion),
             },
             EventKind::Clock => self.trigger_everywhere(Trigger::Clock, occasion),
-            EventKind::Answer(answer) => self.on_answer(*answer),
+            EventKind::Answer(answer) => self.on_answer(answer),
             EventKind::Operator(Operator::EnableRule { rule, enabled }) => self.switch(rule, *enabled),
             _ => {}
         }
@@ -90,19 +90,19 @@ impl Judge<'_> {
         let view = StateView { state: self.state, occasion, symbol, answers: &[] };
         self.rules.candidates(trigger, symbol, &view, &mut candidates);
         for id in &candidates {
-            self.judge(self.rules.rule(*id), symbol, occasion, &[]);
+            self.judge(self.rules.rule(*id), symbol, occasion, &Answers::default());
         }
         *self.candidates = candidates;
     }
 
-    fn judge(
+    pub(super) fn judge(
         &mut self,
         rule: &CompiledRule,
         symbol: Option<SymbolId>,
         occasion: Occasion<'_>,
-        answers: &[(Box<str>, bool)],
+        answers: &Answers,
     ) {
-        let view = StateView { state: self.state, occasion, symbol, answers };
+        let view = StateView { state: self.state, occasion, symbol, answers: &answers.conditions };
         match rule.condition.evaluate(&view) {
             Truth::Yes => {}
             Truth::No => return,
@@ -111,14 +111,20 @@ impl Judge<'_> {
                     && self.discipline(rule, symbol).is_ok()
                 {
                     let name = name.into();
-                    self.ask(rule, symbol, occasion, answers, name);
+                    self.ask(rule, symbol, occasion, answers, name, Wanted::Condition);
                 }
                 return;
             }
         }
-        let acted = self
-            .discipline(rule, symbol)
-            .and_then(|()| self.act(rule, symbol, occasion, answers, &rule.actions, &mut 0));
+        let missing = answers.missing_actions(&rule.actions, &view).map(Box::from);
+        let acted = match (self.discipline(rule, symbol), missing) {
+            (Ok(()), Some(name)) => {
+                self.ask(rule, symbol, occasion, answers, name, Wanted::Actions);
+                return;
+            }
+            (Ok(()), None) => self.act(rule, symbol, occasion, answers, &rule.actions, &mut 0),
+            (Err(refusal), _) => Err(refusal),
+        };
         match acted {
             Ok(()) => {
                 self.note_acted(rule, symbol);
@@ -134,7 +140,7 @@ impl Judge<'_> {
     }
 
     /// Switch, time window, cooldown and daily cap.
-    fn discipline(&self, rule: &CompiledRule, symbol: Option<SymbolId>) -> Result<(), Refusal> {
+    pub(super) fn discipline(&self, rule: &CompiledRule, symbol: Option<SymbolId>) -> Result<(), Refusal> {
         let state = &*self.state;
         if rule.enabled == state.disabled.contains(&rule.id) {
             return Err(Refusal::new(Reason::Disabled, "the rule is switched off"));
@@ -196,7 +202,7 @@ impl Judge<'_> {
         rule: &CompiledRule,
         symbol: Option<SymbolId>,
         occasion: Occasion<'_>,
-        answers: &[(Box<str>, bool)],
+        answers: &Answers,
         actions: &[CompiledAction],
         enters: &mut u32,
     ) -> Result<(), Refusal> {
@@ -208,12 +214,14 @@ impl Judge<'_> {
                     self.enter(rule, traded(symbol)?, occasion, answers, place, spec)?;
                 }
                 CompiledAction::ScaleIn(spec) => {
-                    let view = StateView { state: self.state, occasion, symbol, answers };
+                    let view =
+                        StateView { state: self.state, occasion, symbol, answers: &answers.conditions };
                     let draft = view.draft_scale_in(traded(symbol)?, rule.id, spec)?;
                     self.state.send_entry(draft)?;
                 }
                 CompiledAction::DoubleDown { fraction_bp, size_bp } => {
-                    let view = StateView { state: self.state, occasion, symbol, answers };
+                    let view =
+                        StateView { state: self.state, occasion, symbol, answers: &answers.conditions };
                     let draft = view.draft_double_down(traded(symbol)?, rule.id, *fraction_bp, *size_bp)?;
                     self.state.send_entry(draft)?;
                 }
@@ -257,7 +265,8 @@ impl Judge<'_> {
                     self.act(rule, symbol, occasion, answers, actions, enters)?;
                 }
                 CompiledAction::When { condition, then, otherwise } => {
-                    let view = StateView { state: self.state, occasion, symbol, answers };
+                    let view =
+                        StateView { state: self.state, occasion, symbol, answers: &answers.conditions };
                     match condition.evaluate(&view) {
                         Truth::Yes => self.act(rule, symbol, occasion, answers, then, enters)?,
                         Truth::No => self.act(rule, symbol, occasion, answers, otherwise, enters)?,
@@ -268,8 +277,16 @@ impl Judge<'_> {
                     }
                 }
                 CompiledAction::Custom { name } => {
-                    let detail = format!("the custom action `{name}` is not registered");
-                    return Err(Refusal::new(Reason::ConditionUnknown, detail));
+                    let Some(scripted) = answers.actions_of(name) else {
+                        let detail = format!("the custom action `{name}` was not asked");
+                        return Err(Refusal::new(Reason::ConditionUnknown, detail));
+                    };
+                    if scripted.is_empty() {
+                        let detail = format!("the custom action `{name}` wants nothing done");
+                        return Err(Refusal::new(Reason::ConditionFalse, detail));
+                    }
+                    // Their place is not counted: only reversals look it up, and answers hold none.
+                    self.act(rule, symbol, occasion, answers, scripted, &mut 0)?;
                 }
             }
         }
@@ -281,11 +298,12 @@ impl Judge<'_> {
         rule: &CompiledRule,
         symbol: SymbolId,
         occasion: Occasion<'_>,
-        answers: &[(Box<str>, bool)],
+        answers: &Answers,
         place: u32,
         spec: &CompiledEnter,
     ) -> Result<(), Refusal> {
-        let view = StateView { state: self.state, occasion, symbol: Some(symbol), answers };
+        let view =
+            StateView { state: self.state, occasion, symbol: Some(symbol), answers: &answers.conditions };
         match view.draft_entry(symbol, rule.id, place, spec)? {
             Entry::Send(draft) => self.state.send_entry(*draft),
             Entry::CloseFirst(successor) => {
@@ -302,7 +320,7 @@ impl Judge<'_> {
             Err(Refusal::new(Reason::Expired, "the signal expired while the other side was closed"))
         } else {
             match nth_enter(&rule.actions, &mut successor.enter.clone()) {
-                Some(spec) => self.enter(rule, symbol, occasion, &[], successor.enter, spec),
+                Some(spec) => self.enter(rule, symbol, occasion, &Answers::default(), successor.enter, spec),
                 None => return,
             }
         };
@@ -322,11 +340,12 @@ impl Judge<'_> {
         &mut self,
         symbol: SymbolId,
         occasion: Occasion<'_>,
-        answers: &[(Box<str>, bool)],
+        answers: &Answers,
         levels: &[CompiledLevel],
         exit: Exit,
     ) -> Result<(), Refusal> {
-        let view = StateView { state: self.state, occasion, symbol: Some(symbol), answers };
+        let view =
+            StateView { state: self.state, occasion, symbol: Some(symbol), answers: &answers.conditions };
         let level = CompiledLevel::first(levels, &view).ok_or_else(|| {
             let reason = if exit == Exit::Stop { Reason::NoStop } else { Reason::NoTarget };
             Refusal::new(reason, "no level is available")
@@ -372,12 +391,13 @@ impl Judge<'_> {
         rule: &CompiledRule,
         symbol: SymbolId,
         occasion: Occasion<'_>,
-        answers: &[(Box<str>, bool)],
+        answers: &Answers,
         spec: &CompiledOrder,
         oca: Option<Oca>,
     ) -> Result<(), Refusal> {
         self.state.may_enter(symbol, false)?;
-        let view = StateView { state: self.state, occasion, symbol: Some(symbol), answers };
+        let view =
+            StateView { state: self.state, occasion, symbol: Some(symbol), answers: &answers.conditions };
         let instrument = &view.state.config.instruments[symbol.index()];
         let price_of = |operand: &Option<CompiledOperand>| match operand {
             None => Ok(None),
@@ -434,78 +454,6 @@ impl Judge<'_> {
         for id in live {
             self.state.cancel(id);
         }
-    }
-
-    fn ask(
-        &mut self,
-        rule: &CompiledRule,
-        symbol: Option<SymbolId>,
-        occasion: Occasion<'_>,
-        answers: &[(Box<str>, bool)],
-        name: Box<str>,
-    ) {
-        // A concluded trade leaves no event to judge again; its custom conditions are unknown.
-        let Occasion::Event(event) = occasion else { return };
-        let state = &mut *self.state;
-        let ask = AskId(state.next_ask);
-        state.next_ask += 1;
-        let deadline = state.now + state.config.execution.ask_deadline;
-        state.commands.push(Command::Ask(Ask {
-            ask,
-            condition: name.clone(),
-            rule: rule.id,
-            symbol,
-            deadline,
-        }));
-        let pending = PendingAsk {
-            rule: rule.id,
-            symbol,
-            event: event.clone(),
-            name,
-            answers: answers.to_vec(),
-            deadline,
-        };
-        state.asks.insert(ask, pending);
-        state.update_due();
-    }
-
-    fn on_answer(&mut self, answer: Answer) {
-        let Some(pending) = self.state.asks.shift_remove(&answer.ask) else { return };
-        let rule = self.rules.rule(pending.rule);
-        let Some(value) = answer.value.filter(|_| self.state.now <= pending.deadline) else {
-            self.unanswered(rule, &pending);
-            return;
-        };
-        let mut answers = pending.answers;
-        answers.push((pending.name, value));
-        self.judge(rule, pending.symbol, Occasion::Event(&pending.event), &answers);
-    }
-
-    /// Questions whose time is over.
-    pub(crate) fn expire_asks(&mut self) {
-        let now = self.state.now;
-        let late: Vec<AskId> =
-            self.state.asks.iter().filter(|(_, ask)| ask.deadline < now).map(|(id, _)| *id).collect();
-        for id in late {
-            if let Some(pending) = self.state.asks.shift_remove(&id) {
-                self.unanswered(self.rules.rule(pending.rule), &pending);
-            }
-        }
-    }
-
-    fn unanswered(&mut self, rule: &CompiledRule, pending: &PendingAsk) {
-        self.state.alert(
-            IncidentCode::ScriptFailed,
-            None,
-            None,
-            format!("rule `{}`: the condition `{}` gave no answer in time", rule.name, pending.name),
-        );
-        self.state.notices.push(Notice::RuleBlocked {
-            rule: rule.id,
-            symbol: pending.symbol,
-            reason: Reason::ConditionUnknown,
-            detail: format!("`{}` gave no answer", pending.name).into(),
-        });
     }
 
     /// Tells a change of the mode, with its cause.

@@ -201,7 +201,8 @@ impl<H: Hasher> Print<'_, H> {
             (name, value.to_bits()).hash(self.hasher);
         }
         for (ask, pending) in &state.asks {
-            (state.next_ask - ask.0, pending.rule, pending.symbol, &pending.name).hash(self.hasher);
+            let wanted = (pending.symbol, &pending.name, pending.wanted);
+            (state.next_ask - ask.0, pending.rule, wanted).hash(self.hasher);
             self.until(Some(pending.deadline));
         }
     }

@@ -9,7 +9,8 @@ use crate::command::{Command, Incident, IncidentCode, Mode, Notice};
 use crate::config::EngineConfig;
 use crate::context::Context;
 use crate::decimal::{Money, Quantity};
-use crate::event::{EventKind, Quote};
+use crate::engine::ask::PendingAsk;
+use crate::event::Quote;
 use crate::id::{AskId, ContextId, OrderId, OrderRef, RuleId, SymbolId};
 use crate::indicator::IndicatorTable;
 use crate::market::Market;
@@ -47,17 +48,6 @@ pub(crate) struct Snapshot {
     pub(crate) began_at: Timestamp,
     /// Orders that the broker named since.
     pub(crate) seen: IndexSet<OrderId, FxBuildHasher>,
-}
-
-/// A question to custom Python code that is waiting for its answer.
-#[derive(Debug, Clone)]
-pub(crate) struct PendingAsk {
-    pub(crate) rule: RuleId,
-    pub(crate) symbol: Option<SymbolId>,
-    pub(crate) event: EventKind,
-    pub(crate) name: Box<str>,
-    pub(crate) answers: Vec<(Box<str>, bool)>,
-    pub(crate) deadline: Timestamp,
 }
 
 /// Account values and what is derived from them.

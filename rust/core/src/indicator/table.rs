@@ -80,6 +80,19 @@ impl IndicatorTable {
         Ok(IndicatorSlot(u32::try_from(place).expect("fewer slots than memory has room for")))
     }
 
+    /// The slot of `spec`, if it was declared.
+    #[must_use]
+    pub fn find(&self, spec: &IndicatorSpec) -> Option<IndicatorSlot> {
+        let (indicator, line) = Indicator::new(&spec.name, &spec.parameters).ok()?;
+        let is_it = |slot: &Slot| slot.line == line && self.sources[slot.source].is_same(&indicator);
+        self.slots().find(|slot| is_it(&self.slots[slot.0 as usize]))
+    }
+
+    /// Every declared slot.
+    pub fn slots(&self) -> impl Iterator<Item = IndicatorSlot> + use<> {
+        (0..u32::try_from(self.slots.len()).expect("fewer slots than memory has room for")).map(IndicatorSlot)
+    }
+
     /// Feeds a complete bar to every indicator of its symbol.
     pub fn on_bar(&mut self, symbol: SymbolId, bar: &Bar) {
         let cells = &mut self.cells[symbol.index()];

@@ -5,7 +5,8 @@ use super::operand::{Arithmetic, CompiledOperand, CompiledValue, CompiledWord, S
 use super::set::{CompiledRule, RuleSet};
 use super::tree::{CompiledCondition, Node};
 use super::{
-    Action, Comparison, Condition, EnterSpec, ExitLevel, Field, Operand, OrderSpec, RuleSpec, Size, ValueType,
+    Action, Comparison, Condition, EnterSpec, ExitLevel, Field, Operand, Opposite, OrderSpec, RuleSpec, Size,
+    ValueType,
 };
 use crate::decimal::{Money, Price, Quantity};
 use crate::error::ConfigError;
@@ -39,6 +40,40 @@ pub fn compile(
         rules.push(compiler.rule(spec).map_err(|error| error.in_rule(&spec.name))?);
     }
     Ok(RuleSet::new(rules, instruments.len()))
+}
+
+/// Compiles what a custom action answered to `rule`. It was not there when indicators were declared, so it
+/// may only use those that a rule uses; it asks no further Python, and reverses nothing, because a
+/// reversal enters later, by the rule as it was declared.
+pub(crate) fn compile_answer(
+    rule: RuleId,
+    actions: &[Action],
+    instruments: &[Instrument],
+    indicators: &IndicatorTable,
+) -> Result<Box<[CompiledAction]>, ConfigError> {
+    check_answer(actions)?;
+    let mut declared = indicators.clone();
+    let compiled =
+        Compiler { rule, instruments, indicators: &mut declared }.actions(actions, "actions", 0)?;
+    if let Some(slot) = declared.slots().nth(indicators.slots().count()) {
+        let expected = "use indicators of the strategy's rules only: another has seen no bars";
+        return Err(ConfigError::new("actions", expected, Operand::Indicator(declared.spec(slot).clone())));
+    }
+    Ok(compiled)
+}
+
+fn check_answer(actions: &[Action]) -> Result<(), ConfigError> {
+    actions.iter().try_for_each(|action| match action {
+        Action::Custom { name } => {
+            Err(ConfigError::new("custom", "be no part of what a custom action answers", name))
+        }
+        Action::Enter(spec) if spec.opposite == Opposite::Reverse => {
+            Err(ConfigError::new("enter.opposite", "be `ignore` or `close` in a custom action", "reverse"))
+        }
+        Action::Sequence(actions) => check_answer(actions),
+        Action::When { then, otherwise, .. } => check_answer(then).and_then(|()| check_answer(otherwise)),
+        _ => Ok(()),
+    })
 }
 
 struct Compiler<'a> {

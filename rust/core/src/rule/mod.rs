@@ -21,6 +21,7 @@ mod view;
 
 pub use act::{CompiledAction, CompiledEnter, CompiledLevel, CompiledOrder, Level};
 pub use compile::compile;
+pub(crate) use compile::compile_answer;
 pub use explain::{ComparedValue, Explanation, Shown, explain};
 pub use operand::{Arithmetic, CompiledOperand, CompiledValue, CompiledWord, Sign};
 pub use set::{CompiledRule, RuleSet};
