@@ -22,6 +22,7 @@ from orderloom.report import RunTally
 from orderloom.runner import Runner
 from orderloom.session.books import differences
 from orderloom.session.lockstep import LockStep
+from orderloom.session.readiness import Readiness
 from orderloom.version import __version__
 from orderloom.world import Stage
 from orderloom.world.stage import ACCOUNT, Listed
@@ -316,15 +317,19 @@ class Session:
             self._open_signals(
                 stack, server_url, is_embedded=server_url != self._settings.signals.url
             )
-            assert self._client is not None  # noqa: S101 - opened in the line above
-            poll = int(self._settings.signals.poll) / 1e9
-            tasks.append(asyncio.create_task(self._client.run(self._tickers, poll)))
+            tasks.append(asyncio.create_task(self._poll()))
         try:
             await self._wait_for_end(tasks)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _poll(self) -> None:
+        client = self._client
+        assert client is not None  # noqa: S101 - opened before this is started
+        await Readiness(self.runner, len(self.symbols)).wait()
+        await client.run(self._tickers, int(self._settings.signals.poll) / 1e9)
 
     def _local_predictions(self, stack: AsyncExitStack) -> str | None:
         """A file of predictions, served by the embedded API as of the system's clock."""

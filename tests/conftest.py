@@ -1,0 +1,58 @@
+"""Fixtures that several folders of tests share."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PATIENCE = 20.0
+
+
+@pytest.fixture
+def orderloom() -> Path:
+    """The installed command."""
+    return Path(sys.executable).with_name("orderloom")
+
+
+@pytest.fixture
+def start_sim(orderloom: Path, tmp_path: Path) -> Iterator[Callable[..., int]]:
+    """Start `orderloom sim` with the given arguments as a process of its own; returns its port.
+
+    It is asked to end after the test, and must then end in order.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str | Path) -> int:
+        ready = tmp_path / f"sim-{len(started)}.json"
+        sim = subprocess.Popen(
+            [orderloom, "sim", "--port", "0", "--ready-file", ready, *arguments],
+            stdout=subprocess.DEVNULL,
+        )
+        started.append(sim)
+        deadline = time.monotonic() + PATIENCE
+        while not (ready.exists() and ready.read_text()):
+            assert sim.poll() is None, f"orderloom sim ended with {sim.returncode}"
+            assert time.monotonic() < deadline, "orderloom sim did not say that it is ready"
+            time.sleep(0.02)
+        port: int = json.loads(ready.read_text())["port"]
+        return port
+
+    yield start
+    for sim in started:
+        sim.terminate()
+    for sim in started:
+        try:
+            assert sim.wait(PATIENCE) == 0
+        except subprocess.TimeoutExpired:
+            sim.kill()
+            sim.wait()
+            raise
