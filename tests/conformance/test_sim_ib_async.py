@@ -1,9 +1,7 @@
 """An unmodified ib_async program against the simulated TWS, over a real socket."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 import pytest
@@ -21,72 +19,22 @@ from ib_async import (
     Trade,
 )
 
-from orderloom.sim import Bar, SimInstrument, SimulatedTws
-from orderloom.sim.times import SECOND, Zone
+from orderloom.sim import Bar
+from orderloom.sim.times import SECOND
 from orderloom.sim.wire import message
 
-core = pytest.importorskip("orderloom._core", reason="the native module is not built")
-pytestmark = pytest.mark.skipif(
-    not hasattr(core, "Venue"), reason="the native module has no simulated venue"
-)
+from .rig import AAPL, MSFT, OPEN, PATIENCE, ZONE, Exchange, Raw, hello, opened, until
 
-ZONE = Zone("US/Eastern")
-OPEN = ZONE.parse("20250922 09:30:00")
-AAPL = SimInstrument(
-    265598,
-    "AAPL",
-    long_name="APPLE INC",
-    trading_hours="20250922:0400-20250922:2000",
-    liquid_hours="20250922:0930-20250922:1600;20250923:CLOSED",
-)
-MSFT = SimInstrument(272093, "MSFT", long_name="MICROSOFT CORP")
 STOCK = Stock("AAPL", "SMART", "USD")
-PATIENCE = 5.0
 T = TypeVar("T")
 
 
-class Exchange:
-    """The simulated TWS with a hand on its clock and its market."""
-
-    def __init__(self, venue: str, **options: Any) -> None:
-        self.now = OPEN
-        self.tws = SimulatedTws(core.Venue(venue), [AAPL, MSFT], clock=lambda: self.now, **options)
-
-    def quote(
-        self, bid: float, ask: float, con_id: int = AAPL.con_id, size: float = 10_000.0
-    ) -> None:
-        self.now += SECOND
-        self.tws.publish_quote(self.now, con_id, bid, ask, size, size)
-
-    def trade(self, price: float, size: float = 10_000.0) -> None:
-        self.now += SECOND
-        self.tws.publish_trade(self.now, AAPL.con_id, price, size)
-
-    async def connect(self, client_id: int = 1, **options: Any) -> IB:
-        ib = IB()
-        await ib.connectAsync(
-            "127.0.0.1", self.tws.port, clientId=client_id, raiseSyncErrors=True, **options
-        )
-        return ib
-
-
-@asynccontextmanager
-async def opened(venue: str = "{}", **options: Any) -> AsyncIterator[Exchange]:
-    exchange = Exchange(venue, **options)
-    await exchange.tws.start()
-    exchange.quote(99.99, 100.01)
-    try:
-        yield exchange
-    finally:
-        await exchange.tws.stop()
-        await asyncio.sleep(0)
-
-
-async def until(holds: Callable[[], object]) -> None:
-    """Let the loop run until something holds; fail after a while."""
-    async with asyncio.timeout(PATIENCE):
-        while not holds():  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
+async def connected(exchange: Exchange, client_id: int = 1, **options: Any) -> IB:
+    ib = IB()
+    await ib.connectAsync(
+        "127.0.0.1", exchange.tws.port, clientId=client_id, raiseSyncErrors=True, **options
+    )
+    return ib
 
 
 async def answered(request: Awaitable[T]) -> T:
@@ -110,7 +58,7 @@ def bracket(ib: IB, quantity: float, limit: float, target: float, stop: float) -
 
 async def test_connecting_synchronises_account_positions_and_orders() -> None:
     async with opened() as exchange:
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         assert ib.client.serverVersion() == 178
         assert ib.managedAccounts() == ["DU0000001"]
         assert ib.positions() == []
@@ -123,7 +71,7 @@ async def test_connecting_synchronises_account_positions_and_orders() -> None:
 
 async def test_a_bracket_enters_exits_at_its_target_and_cancels_its_stop() -> None:
     async with opened() as exchange:
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         errors = errors_of(ib)
         entry, target, stop = (
             ib.placeOrder(STOCK, order) for order in bracket(ib, 100, 100.0, 105.0, 98.0)
@@ -164,7 +112,7 @@ async def test_a_bracket_enters_exits_at_its_target_and_cancels_its_stop() -> No
 
 async def test_a_resting_order_is_modified_then_cancelled() -> None:
     async with opened() as exchange:
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         trade = ib.placeOrder(STOCK, LimitOrder("BUY", 100, 90.0, tif="GTC", outsideRth=True))
         await until(lambda: trade.orderStatus.status == "Submitted")
         perm_id = trade.order.permId
@@ -187,7 +135,7 @@ async def test_a_resting_order_is_modified_then_cancelled() -> None:
 
 async def test_a_refused_order_leaves_nothing_alive() -> None:
     async with opened() as exchange:
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         errors = errors_of(ib)
         off_tick = ib.placeOrder(STOCK, LimitOrder("BUY", 100, 90.001, tif="DAY"))
         unknown = ib.placeOrder(Stock("NOPE", "SMART", "USD"), MarketOrder("BUY", 1))
@@ -202,7 +150,7 @@ async def test_a_refused_order_leaves_nothing_alive() -> None:
 
 async def test_a_stop_that_triggers_cancels_the_target() -> None:
     async with opened() as exchange:
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         entry, target, stop = (
             ib.placeOrder(STOCK, order) for order in bracket(ib, 100, 100.5, 105.0, 98.0)
         )
@@ -218,7 +166,7 @@ async def test_a_stop_that_triggers_cancels_the_target() -> None:
 
 async def test_partial_fills_add_up_and_the_rest_can_be_cancelled() -> None:
     async with opened('{"fill": {"max_fraction_of_volume": 1.0}}') as exchange:
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         trade = ib.placeOrder(STOCK, LimitOrder("BUY", 100, 99.0, tif="GTC"))
         await until(lambda: trade.orderStatus.status == "Submitted")
         exchange.quote(98.9, 99.0, size=30.0)
@@ -237,7 +185,7 @@ async def test_partial_fills_add_up_and_the_rest_can_be_cancelled() -> None:
 
 async def test_a_refused_modification_leaves_the_order_alive_as_it_was() -> None:
     async with opened() as exchange:
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         errors = errors_of(ib)
         trade = ib.placeOrder(STOCK, LimitOrder("BUY", 100, 90.0, tif="GTC", orderRef="old"))
         await until(lambda: trade.orderStatus.status == "Submitted")
@@ -245,7 +193,7 @@ async def test_a_refused_modification_leaves_the_order_alive_as_it_was() -> None
         trade.order.outsideRth = True
         ib.placeOrder(STOCK, trade.order)
         await until(lambda: (trade.order.orderId, 110) in errors)
-        observer = await exchange.connect(2)  # ib_async keeps the edit on the Trade it knows
+        observer = await connected(exchange, 2)  # ib_async keeps the edit on the Trade it knows
         (listed,) = await answered(observer.reqAllOpenOrdersAsync())
         assert (listed.order.lmtPrice, listed.order.outsideRth) == (90.0, False)
         assert listed.orderStatus.status == "Submitted"
@@ -255,7 +203,7 @@ async def test_a_refused_modification_leaves_the_order_alive_as_it_was() -> None
 
 async def test_an_order_beyond_the_account_s_means_is_refused_and_so_is_its_what_if() -> None:
     async with opened('{"cash": "1000"}') as exchange:
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         errors = errors_of(ib)
         trade = ib.placeOrder(STOCK, LimitOrder("BUY", 10_000, 100.0, tif="DAY", orderRef="big"))
         await until(lambda: (trade.order.orderId, 201) in errors)
@@ -270,14 +218,16 @@ async def test_an_order_beyond_the_account_s_means_is_refused_and_so_is_its_what
 
 async def test_a_trailing_stop_is_echoed_with_the_level_it_has_reached() -> None:
     async with opened() as exchange:
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         entry = ib.placeOrder(STOCK, MarketOrder("BUY", 10, tif="DAY"))
         trail = Order(action="SELL", totalQuantity=10, orderType="TRAIL", auxPrice=2.0, tif="GTC")
         held = ib.placeOrder(STOCK, trail)
         await until(lambda: entry.isDone() and held.orderStatus.permId)
         exchange.quote(104.99, 105.01)
         exchange.trade(105.0)
-        observer = await exchange.connect(2)  # ib_async keeps the first level on a Trade it knows
+        observer = await connected(
+            exchange, 2
+        )  # ib_async keeps the first level on a Trade it knows
         (listed,) = await answered(observer.reqAllOpenOrdersAsync())
         assert (listed.order.auxPrice, listed.order.trailStopPrice) == (2.0, 103.0)
         for each in (ib, observer):
@@ -287,7 +237,7 @@ async def test_a_trailing_stop_is_echoed_with_the_level_it_has_reached() -> None
 @pytest.mark.parametrize("version", range(157, 179))
 async def test_every_layout_carries_an_order_to_its_fill(version: int) -> None:
     async with opened(max_server_version=version) as exchange:
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         assert ib.client.serverVersion() == version
         trade = ib.placeOrder(STOCK, MarketOrder("BUY", 10, orderRef="v", tif="DAY"))
         await until(lambda: trade.orderStatus.status == "Filled")
@@ -303,7 +253,7 @@ async def test_every_layout_carries_an_order_to_its_fill(version: int) -> None:
 
 async def test_what_if_tells_numbers_and_places_nothing() -> None:
     async with opened() as exchange:
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         state = await answered(ib.whatIfOrderAsync(STOCK, LimitOrder("BUY", 100, 100.0)))
         assert 0 < float(state.initMarginChange) <= 10_000
         assert float(state.initMarginAfter) >= float(state.initMarginChange)
@@ -314,7 +264,7 @@ async def test_what_if_tells_numbers_and_places_nothing() -> None:
 
 async def test_a_client_id_in_use_is_refused_and_its_owner_stays() -> None:
     async with opened() as exchange:
-        ib = await exchange.connect(client_id=5)
+        ib = await connected(exchange, client_id=5)
         second = IB()
         errors = errors_of(second)
         with pytest.raises((TimeoutError, ConnectionError)):
@@ -328,7 +278,7 @@ async def test_a_client_id_in_use_is_refused_and_its_owner_stays() -> None:
 
 async def test_clients_see_their_own_orders_and_may_list_everybody_s() -> None:
     async with opened() as exchange:
-        first, second = await exchange.connect(1), await exchange.connect(2)
+        first, second = await connected(exchange, 1), await connected(exchange, 2)
         trade = first.placeOrder(STOCK, LimitOrder("BUY", 10, 90.0, tif="GTC"))
         await until(lambda: trade.orderStatus.status == "Submitted")
         assert await answered(second.reqOpenOrdersAsync()) == []
@@ -349,7 +299,7 @@ async def test_clients_see_their_own_orders_and_may_list_everybody_s() -> None:
 
 async def test_orders_outlive_their_connection() -> None:
     async with opened() as exchange:
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         trade = ib.placeOrder(STOCK, LimitOrder("BUY", 10, 99.5, orderRef="kept", tif="GTC"))
         await until(lambda: trade.orderStatus.status == "Submitted")
         used = trade.order.orderId
@@ -357,7 +307,7 @@ async def test_orders_outlive_their_connection() -> None:
         await until(lambda: exchange.tws.client_ids == ())
         exchange.quote(99.0, 99.2)
 
-        again = await exchange.connect()
+        again = await connected(exchange)
         (fill,) = again.fills()
         assert (fill.execution.orderRef, fill.execution.shares) == ("kept", 10)
         assert fill.commissionReport.commission > 0
@@ -369,7 +319,7 @@ async def test_orders_outlive_their_connection() -> None:
 async def test_executions_are_filtered_by_symbol_side_and_time() -> None:
     async with opened() as exchange:
         exchange.quote(499.0, 500.0, MSFT.con_id)
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         bought = ib.placeOrder(STOCK, MarketOrder("BUY", 10, tif="DAY"))
         other = ib.placeOrder(Stock("MSFT", "SMART", "USD"), MarketOrder("BUY", 1, tif="DAY"))
         await until(lambda: bought.isDone() and other.isDone())
@@ -384,7 +334,7 @@ async def test_executions_are_filtered_by_symbol_side_and_time() -> None:
 
 async def test_account_portfolio_and_profit_follow_a_position() -> None:
     async with opened() as exchange:
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         pnl = ib.reqPnL("DU0000001")
         single = ib.reqPnLSingle("DU0000001", "", AAPL.con_id)
         trade = ib.placeOrder(STOCK, MarketOrder("BUY", 100, tif="DAY"))
@@ -413,7 +363,7 @@ async def test_ticks_and_bars_reach_the_client_as_the_market_moves() -> None:
             [Bar(OPEN - n * minute, 100.0, 101.0, 99.0, 100.5, 500.0) for n in range(1, 11)],
         )
         exchange.trade(100.0, 200.0)
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         stock = Stock("AAPL", "SMART", "USD")
         await answered(ib.qualifyContractsAsync(stock))
         assert stock.conId == AAPL.con_id
@@ -455,7 +405,7 @@ async def test_ticks_and_bars_reach_the_client_as_the_market_moves() -> None:
 
 async def test_bars_kept_up_to_date_may_begin_with_none() -> None:
     async with opened() as exchange:
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         errors = errors_of(ib)
         updates: list[tuple[int, float]] = []
         wrapper: Any = ib.wrapper
@@ -481,7 +431,7 @@ async def test_bars_kept_up_to_date_may_begin_with_none() -> None:
 
 async def test_unknown_contracts_and_rules_end_their_requests_with_an_error() -> None:
     async with opened() as exchange:
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         errors = errors_of(ib)
         assert await answered(ib.reqContractDetailsAsync(Stock("NOPE", "SMART", "USD"))) == []
         assert [code for _, code in errors] == [200]
@@ -495,7 +445,7 @@ async def test_unknown_contracts_and_rules_end_their_requests_with_an_error() ->
 
 async def test_a_read_only_api_trades_nothing_and_shows_the_account() -> None:
     async with opened(is_read_only=True) as exchange:
-        ib = await exchange.connect(readonly=True)
+        ib = await connected(exchange, readonly=True)
         errors = errors_of(ib)
         trade = ib.placeOrder(STOCK, MarketOrder("BUY", 1))
         await until(lambda: errors)
@@ -503,42 +453,6 @@ async def test_a_read_only_api_trades_nothing_and_shows_the_account() -> None:
         assert ib.accountValues()
         assert ib.positions() == []
         ib.disconnect()
-
-
-class Raw:
-    """A client that writes its own bytes."""
-
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port))
-        self._socket.setblocking(False)
-        self._bytes = b""
-
-    async def write(self, *chunks: bytes) -> None:
-        for chunk in chunks:
-            await asyncio.get_running_loop().sock_sendall(self._socket, chunk)
-            await asyncio.sleep(0)
-
-    async def read(self) -> list[str] | None:
-        """Return the fields of the next frame, or `None` at the end of the stream."""
-        async with asyncio.timeout(PATIENCE):
-            while len(self._bytes) < 4 or len(self._bytes) < 4 + self._length():
-                chunk = await asyncio.get_running_loop().sock_recv(self._socket, 65536)
-                if not chunk:
-                    return None
-                self._bytes += chunk
-        end = 4 + self._length()
-        frame, self._bytes = self._bytes[4:end], self._bytes[end:]
-        return frame.decode().split("\0")[:-1]
-
-    def _length(self) -> int:
-        return int.from_bytes(self._bytes[:4], "big")
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-def hello(text: bytes) -> bytes:
-    return b"API\0" + len(text).to_bytes(4, "big") + text
 
 
 async def test_a_greeting_that_arrives_byte_by_byte_is_answered_once() -> None:
@@ -590,7 +504,7 @@ async def test_broken_and_unknown_messages_are_answered_and_the_connection_lives
 
 async def test_counts_tell_a_driver_when_every_request_is_served() -> None:
     async with opened() as exchange:
-        ib = await exchange.connect()
+        ib = await connected(exchange)
         before = exchange.tws.frames_in
         trades: list[Trade] = [
             ib.placeOrder(STOCK, StopOrder("SELL", 1, 50.0 + n, tif="GTC")) for n in range(20)
@@ -604,7 +518,7 @@ async def test_counts_tell_a_driver_when_every_request_is_served() -> None:
 
 async def test_notices_and_a_restart_reach_every_client() -> None:
     async with opened() as exchange:
-        clients = [await exchange.connect(number) for number in (1, 2)]
+        clients = [await connected(exchange, number) for number in (1, 2)]
         seen = [errors_of(ib) for ib in clients]
         exchange.tws.notice(1100, "Connectivity between IB and TWS has been lost.")
         await until(lambda: all((-1, 1100) in errors for errors in seen))

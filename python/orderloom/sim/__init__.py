@@ -2,7 +2,17 @@
 
 from .bars import Bar
 from .contracts import SimInstrument
+from .faults import FaultPlan, parse_plan
 from .ports import VenuePort
+from .readings import Readings
 from .server import SimulatedTws
 
-__all__ = ["Bar", "SimInstrument", "SimulatedTws", "VenuePort"]
+__all__ = [
+    "Bar",
+    "FaultPlan",
+    "Readings",
+    "SimInstrument",
+    "SimulatedTws",
+    "VenuePort",
+    "parse_plan",
+]

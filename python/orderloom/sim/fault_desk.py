@@ -180,13 +180,16 @@ class FaultDesk:
         name = name_of("replies", frame[4:])
         for each in self._bent(_Lane(connection, "replies"), name, frame):
             connection.queue(each)
+        self._settle()
         self.happened(name, connection.client_id)
 
     def request(self, connection: Connection, payload: bytes) -> None:
         """Pass a payload on its way from a client."""
         name = name_of("requests", payload)
         self.happened(name, connection.client_id)
-        for each in self._bent(_Lane(connection, "requests"), name, payload):
+        bent = self._bent(_Lane(connection, "requests"), name, payload)
+        self._settle()
+        for each in bent:
             connection.serve(each)
 
     def asked(self, client_id: int, request_id: int) -> None:
@@ -247,9 +250,7 @@ class FaultDesk:
     def _moment(self, text: str) -> int:
         zone = self._server.zone
         if text.startswith("+"):
-            later = faults.duration(text[1:])
-            if isinstance(later, int):
-                return self._began + later
+            return self._began + faults.parse_duration(text[1:])
         if len(text) == 8:
             text = f"{zone.date(self._began)} {text}"
         return zone.parse(text)

@@ -7,7 +7,7 @@ simulated time, and nanoseconds once read.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 from ruamel.yaml import YAML
@@ -25,7 +26,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from orderloom.errors import ConfigError, ConfigProblem, did_you_mean, shown
 
-from .messages import ORDER_NEWS, REPLIES, REQUESTS, Stream
+from .messages import REPLIES, REQUESTS, Stream
 from .times import SECOND
 
 if TYPE_CHECKING:
@@ -35,25 +36,27 @@ FILE_BYTES_MAX = 1_000_000
 ACTS = ("order", "modify", "cancel", "fill", "connection")
 """Things that happen and can be counted, beside messages."""
 
+_OF_A_FILE = "file"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)", re.ASCII)
 _UNITS = {"ms": SECOND // 1000, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
 
 
-def duration(text: object) -> object:
-    """Read ``90s`` as nanoseconds; what is no text passes as it is."""
-    if not isinstance(text, str):
-        return text
+def parse_duration(text: str) -> int:
+    """Read ``90s`` as nanoseconds; raise `ValueError` for anything else."""
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError("a duration such as `1500ms`, `90s`, `2m` or `1h`")
     return round(float(match[1]) * _UNITS[match[2]])
 
 
-def _signed_duration(text: object) -> object:
-    if isinstance(text, str) and text.startswith("-"):
-        value = duration(text[1:])
-        return -value if isinstance(value, int) else value
-    return duration(text)
+def _duration(value: object, info: ValidationInfo) -> object:
+    """Read text; nanoseconds pass where code names them, a bare number of a file has no unit."""
+    if isinstance(value, str):
+        sign, text = (-1, value[1:]) if value.startswith("-") else (1, value)
+        return sign * parse_duration(text)
+    if value is not None and info.context == _OF_A_FILE:
+        raise ValueError("a duration such as `1500ms`, `90s`, `2m` or `1h`")
+    return value
 
 
 def _message(name: str) -> str:
@@ -67,7 +70,7 @@ def _countable(name: str) -> str:
     return name if name in ACTS else _message(name)
 
 
-Duration = Annotated[int, BeforeValidator(duration)]
+Duration = Annotated[int, BeforeValidator(_duration)]
 Message = Annotated[str, AfterValidator(_message)]
 Count = Annotated[int, Field(ge=1)]
 OrderWord = Literal["order", "modify", "cancel"]
@@ -281,7 +284,7 @@ class ClockSkew(_Fault):
     """Tell a time that is wrong by `by`: the handshake, reqCurrentTime and execution times."""
 
     fault: Literal["clock_skew"] = "clock_skew"
-    by: Annotated[int, BeforeValidator(_signed_duration)]
+    by: Duration
 
 
 class Halt(_Fault):
@@ -412,7 +415,9 @@ def parse_plan(text: str, file: str = "faults.yaml") -> FaultPlan:
         cause = str(error).splitlines()[0]
         raise _problem(file, "the file", f"not YAML ({cause})", "YAML 1.2") from None
     try:
-        return FaultPlan.model_validate(_plain({} if tree is None else tree, file))
+        return FaultPlan.model_validate(
+            _plain({} if tree is None else tree, file), context=_OF_A_FILE
+        )
     except ValidationError as error:
         raise ConfigError([_found(found, tree, file) for found in error.errors()]) from None
 
@@ -420,7 +425,7 @@ def parse_plan(text: str, file: str = "faults.yaml") -> FaultPlan:
 def parse_fault(data: Mapping[str, Any]) -> Fault:
     """Read one fault from plain data, as the control port does; raise `ConfigError`."""
     try:
-        return FAULT.validate_python(dict(data))
+        return FAULT.validate_python(dict(data), context=_OF_A_FILE)
     except ValidationError as error:
         raise ConfigError([_found(found, None, "fault") for found in error.errors()]) from None
 
@@ -442,7 +447,7 @@ def _plain(node: Any, file: str) -> Any:
 def _found(found: Any, tree: Any, file: str) -> ConfigProblem:
     """Return one finding of pydantic's with its line and our words."""
     # A member of the union shows up in the path as its tag, which is no key of the file.
-    path = [part for part in found["loc"] if part not in _TAGS or part in ("fault",)]
+    path = [part for part in found["loc"] if part not in _TAGS]
     line, node = None, tree
     for part in path:
         if not isinstance(node, CommentedMap | CommentedSeq):
@@ -482,19 +487,4 @@ def _problem(
     return ConfigError([problem])
 
 
-_TAGS = frozenset(
-    member.model_fields["fault"].default
-    for member in Fault.__args__
-)
-
-__all__ = [
-    "ACTS",
-    "FAULT",
-    "ORDER_NEWS",
-    "TEXTS",
-    "Fault",
-    "FaultPlan",
-    "When",
-    "parse_fault",
-    "parse_plan",
-]
+_TAGS = frozenset(str(member.model_fields["fault"].default) for member in get_args(Fault))

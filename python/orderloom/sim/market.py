@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from . import replies
 from .bars import Bar, BarSize, Duration, always
 from .live_bars import BarLabel, LiveBars, RealTimeBars
+from .readings import Readings
 from .requests import (
     Feed,
     ReqHistoricalData,
@@ -44,7 +45,10 @@ class Subscriber(Receiver, Protocol):
 class MarketDesk:
     """All tapes, and the subscriptions of all sessions."""
 
-    def __init__(self, catalogue: Catalogue, permission: Permission) -> None:
+    def __init__(
+        self, catalogue: Catalogue, permission: Permission, readings: Readings | None = None
+    ) -> None:
+        self._readings = readings or Readings()
         self._catalogue = catalogue
         self._permission: Permission = permission
         self._tapes = {each.con_id: Tape(each) for each in catalogue}
@@ -93,8 +97,14 @@ class MarketDesk:
                 10167,
                 "Requested market data is not subscribed. Displaying delayed market data.",
             )
-        session.send(replies.tick_parameters(request_id, tape.instrument.tick))
-        session.send(replies.market_data_type(request_id, 3 if is_delayed else 1))
+        start = [
+            replies.tick_parameters(request_id, tape.instrument.tick),
+            replies.market_data_type(request_id, 3 if is_delayed else 1),
+        ]
+        if self._readings.stream_start == "type_first":
+            start.reverse()
+        for frame in start:
+            session.send(frame)
         stream = TickStream(session, request_id, request.generic_ticks, is_delayed=is_delayed)
         stream.send(list(tape.known_ticks(at)))
         if request.is_snapshot:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from .account import AccountDesk
     from .ports import VenueEvent, VenuePort
+    from .readings import Readings
     from .requests import ReqExecutions
     from .times import Zone
 
@@ -56,6 +57,7 @@ class OrderDesk:
         zone: Zone,
         listeners: Callable[[int], Sequence[OrderClient]],
         write_time: Callable[[int], str],
+        readings: Readings,
         on_fill: Callable[[int], None],
     ) -> None:
         self._venue = venue
@@ -67,6 +69,9 @@ class OrderDesk:
         self._listeners = listeners
         self._write_time = write_time
         self._on_fill = on_fill
+        self._readings = readings
+        self.binds_new = False
+        """Whether client 0 wants orders placed by hand bound to it."""
         self._records: dict[_Key, OrderRecord] = {}
         self._asked: dict[_Key, OrderRecord] = {}
         known = [*json.loads(venue.orders()), *json.loads(venue.completed())]
@@ -156,13 +161,22 @@ class OrderDesk:
         if is_filled:
             self._account_desk.filled(at)
 
+    def bind(self, clients: Sequence[OrderClient]) -> None:
+        """Give orders placed by hand ids of client 0, negative ones, and tell its session."""
+        for perm_id, order_id in self._venue.bind():
+            for client in clients:
+                client.send(replies.order_bound(perm_id, client.client_id, order_id))
+
+    def bind_new(self, clients: Sequence[OrderClient]) -> None:
+        """Bind what was just placed by hand, if client 0 wants that, and tell it as bound."""
+        if self.binds_new and clients:
+            self.bind(clients)
+            for client in clients:
+                self._tell_open(client, lambda event: event["order_id"] < 0)
+
     def list_open(self, client: OrderClient, *, is_all: bool) -> None:
         """List the client's live orders, or everybody's, and the end marker."""
-        for event in json.loads(self._venue.orders()):
-            if is_all or event["client_id"] == client.client_id:
-                record, overlay = self._told(event)
-                client.send(record.open_order(client.version, overlay))
-                client.send(replies.order_status(event))
+        self._tell_open(client, lambda event: is_all or event["client_id"] == client.client_id)
         client.send(replies.open_order_end())
 
     def list_completed(self, client: OrderClient) -> None:
@@ -184,11 +198,17 @@ class OrderDesk:
                 client.error(request_id, 321, f"Error validating request: cause - {error}")
                 return
         for event in json.loads(self._venue.executions()):
-            if event["at"] >= since and self._passes(request, event):
+            if event["at"] >= since and self._passes(client, request, event):
                 client.send(self._execution(client, request_id, event))
                 if event.get("commission") is not None:
                     client.send(replies.commission(_commission(event, self._currency)))
         client.send(replies.execution_end(request_id))
+
+    def _tell_open(self, client: OrderClient, is_wanted: Callable[[VenueEvent], bool]) -> None:
+        for event in filter(is_wanted, json.loads(self._venue.orders())):
+            record, overlay = self._told(event)
+            client.send(record.open_order(client.version, overlay))
+            client.send(replies.order_status(event))
 
     def _tell_impact(
         self, client: OrderClient, record: OrderRecord, order: dict[str, Any], at: int
@@ -235,11 +255,14 @@ class OrderDesk:
         time = self._write_time(event["at"])
         return replies.execution(client.version, request_id, event, instrument, time)
 
-    def _passes(self, request: ReqExecutions, event: VenueEvent) -> bool:
+    def _passes(self, client: OrderClient, request: ReqExecutions, event: VenueEvent) -> bool:
+        whose = request.client_id
+        if not whose and self._readings.unfiltered_executions == "own":
+            whose = client.client_id
         instrument = self._catalogue[event["con_id"]]
         side = request.side.upper()
         return (
-            request.client_id in (0, event["client_id"])
+            whose in (0, event["client_id"])
             and request.account in ("", event["account"])
             and request.symbol in ("", instrument.symbol)
             and request.sec_type in ("", instrument.sec_type)

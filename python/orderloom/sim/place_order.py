@@ -359,6 +359,7 @@ class PlaceOrder:
             "order_ref": fields["orderRef"],
             "min_quantity": fields["minQty"] or None,
             "all_or_none": fields["allOrNone"] == "1",
+            "auto_cancel_parent": fields.get("autoCancelParent") == "1",
         }
 
 

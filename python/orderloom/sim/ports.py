@@ -51,6 +51,29 @@ class VenuePort(Protocol):
     def advance(self, at: int) -> str | None:
         """Let time pass."""
 
+    def halt(self, at: int, con_id: int, is_halted: bool) -> str:
+        """Halt an instrument's trading, or let it go on."""
+
+    def locate(self, at: int, con_id: int, is_hard: bool) -> str:
+        """Make an instrument's shares hard to borrow, or find them."""
+
+    def manual_trade(
+        self, at: int, con_id: int, side: str, quantity: float, price: float | None
+    ) -> str:
+        """Trade by hand: a fill that no client's order explains."""
+
+    def manual_order(self, at: int, order: str) -> str:
+        """Place an order by hand: client 0 and order id 0 until it is bound."""
+
+    def bind(self) -> list[tuple[int, int]]:
+        """Give live orders by hand negative ids; return permanent and new ids."""
+
+    def split(self, at: int, con_id: int, new: int, old: int) -> str:
+        """Split a stock."""
+
+    def correct_latest(self, at: int, price: float) -> str:
+        """Correct the price of the latest execution."""
+
     def what_if(self, at: int, order: str) -> str:
         """Return margin and commission of an order that is not placed."""
 

@@ -65,6 +65,11 @@ def order_status(event: dict[str, Any]) -> bytes:
     )
 
 
+def order_bound(perm_id: int, client_id: int, order_id: int) -> bytes:
+    """Tell which id an order placed by hand got."""
+    return message("100", str(perm_id), str(client_id), str(order_id))
+
+
 def open_order_end() -> bytes:
     """End of a list of open orders."""
     return message("53", "1")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .account import AccountDesk
 from .connection import VERSION_MIN, Connection
@@ -17,6 +17,7 @@ from .contracts import Catalogue, SimInstrument
 from .fault_desk import FaultDesk
 from .market import MarketDesk, Permission
 from .orders import OrderDesk
+from .readings import Readings
 from .session import Desks, Session
 from .times import Zone
 
@@ -55,6 +56,7 @@ class SimulatedTws:
         master_client_id: int | None = None,
         market_data: Permission = "live",
         has_zoned_times: bool = True,
+        readings: Readings | None = None,
         faults: FaultPlan | None = None,
     ) -> None:
         if not VERSION_MIN <= max_server_version <= VERSION_MAX:
@@ -77,7 +79,8 @@ class SimulatedTws:
         catalogue = Catalogue(instruments)
         for instrument in catalogue:
             venue.add_instrument(json.dumps(instrument.venue_fields()))
-        self._market = MarketDesk(catalogue, market_data)
+        readings = readings or Readings()
+        self._market = MarketDesk(catalogue, market_data, readings)
         self._account = AccountDesk(venue, catalogue, account, currency, self.zone)
         self._orders = OrderDesk(
             venue,
@@ -88,6 +91,7 @@ class SimulatedTws:
             zone=self.zone,
             listeners=self._listeners,
             write_time=self._execution_time,
+            readings=readings,
             on_fill=lambda client_id: self.faults.happened("fill", client_id),
         )
         self._catalogue = catalogue
@@ -101,6 +105,7 @@ class SimulatedTws:
             account,
             clock,
             self.faults,
+            readings,
             is_read_only,
         )
 
@@ -274,6 +279,51 @@ class SimulatedTws:
     def false_tick(self, symbol: str, kind: str, price: float | str, size: float) -> None:
         """Show clients a price that the market does not have."""
         self._market.tape(self.con_id(symbol)).show(kind, price, size)
+
+    def halt(self, symbol: str, *, is_halted: bool) -> None:
+        """Halt trading in a symbol, or let it go on."""
+        at, con_id = self.now(), self.con_id(symbol)
+        self._market.tape(con_id).halt(is_halted=is_halted)
+        self._orders.deliver(self._venue.halt(at, con_id, is_halted), at)
+        self.flush()
+
+    def locate(self, symbol: str, *, is_hard: bool) -> None:
+        """Make shares of a symbol hard to borrow, or find them: waiting short sales set out."""
+        at = self.now()
+        self._orders.deliver(self._venue.locate(at, self.con_id(symbol), is_hard), at)
+        self.flush()
+
+    def manual_trade(
+        self, symbol: str, side: str, quantity: float, price: float | None = None
+    ) -> None:
+        """Trade by hand, at the market without a price; raise `ValueError` while none is known."""
+        at, con_id = self.now(), self.con_id(symbol)
+        events = self._venue.manual_trade(at, con_id, side, quantity, price)
+        self._orders.deliver(events, at)
+        self.flush()
+
+    def manual_order(self, symbol: str, **order: Any) -> None:
+        """Place an order by hand, its fields as `VenuePort.place` names them.
+
+        Raises `ValueError` for an order that no client could place.
+        """
+        at = self.now()
+        fields = {"client_id": 0, "order_id": 0, "con_id": self.con_id(symbol), **order}
+        self._orders.deliver(self._venue.manual_order(at, json.dumps(fields)), at)
+        self._orders.bind_new(self.sessions(0))
+        self.flush()
+
+    def split(self, symbol: str, new: int, old: int = 1) -> None:
+        """Split a stock; its GTC orders are cancelled. The next quotes are the driver's."""
+        at = self.now()
+        self._orders.deliver(self._venue.split(at, self.con_id(symbol), new, old), at)
+        self.flush()
+
+    def correct_latest(self, price: float) -> None:
+        """Correct the price of the latest execution; raise `ValueError` where there is none."""
+        at = self.now()
+        self._orders.deliver(self._venue.correct_latest(at, price), at)
+        self.flush()
 
     def forget_subscriptions(self) -> None:
         """End every market data subscription, as TWS does when it says 1101."""

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .fault_desk import FaultDesk
     from .faults import OrderWord
     from .orders import OrderDesk
+    from .readings import Readings
 
 _MARKET_FEEDS = frozenset(
     (Feed.MARKET_DATA, Feed.HISTORICAL_BARS, Feed.REAL_TIME_BARS, Feed.TICK_BY_TICK)
@@ -73,6 +74,7 @@ class Desks:
     account_id: str
     clock: Callable[[], int]
     faults: FaultDesk
+    readings: Readings
     is_read_only: bool
 
 
@@ -108,7 +110,9 @@ class Session:
         if request_id is not None:
             desks.faults.asked(self.client_id, request_id)
         if desks.is_read_only and isinstance(request, _NEEDS_WRITE_ACCESS):
-            order_id = request.order_id if isinstance(request, PlaceOrder | CancelOrder) else -1
+            order_id: int = desks.readings.read_only_id
+            if isinstance(request, PlaceOrder | CancelOrder):
+                order_id = request.order_id
             cause = "The API interface is currently in Read-Only mode."
             self.error(order_id, 321, f"Error validating request: cause - {cause}")
             return
@@ -120,11 +124,13 @@ class Session:
             case ReqGlobalCancel():
                 desks.orders.global_cancel(at)
             case ReqOpenOrders():
+                if self.client_id == 0:
+                    desks.orders.bind([self])
                 desks.orders.list_open(self, is_all=False)
             case ReqAllOpenOrders():
                 desks.orders.list_open(self, is_all=True)
             case ReqAutoOpenOrders():
-                self._bind_automatically()
+                self._bind_automatically(is_on=request.is_bind)
             case ReqCompletedOrders():
                 desks.orders.list_completed(self)
             case ReqExecutions():
@@ -197,9 +203,10 @@ class Session:
         else:
             self.error(order_id, *refusal)
 
-    def _bind_automatically(self) -> None:
-        # Every order of this venue comes through the API, so there is none left to bind.
-        if self.client_id != 0:
+    def _bind_automatically(self, *, is_on: bool) -> None:
+        if self.client_id == 0:
+            self._desks.orders.binds_new = is_on
+        else:
             self.error(-1, 327, "Only clientId 0 can bind orders automatically.")
 
     def _account_updates(self, request: ReqAccountUpdates, at: int) -> None:
