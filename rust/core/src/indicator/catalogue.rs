@@ -2,12 +2,24 @@
 //!
 //! A new indicator is a file of its own and one entry here.
 
+use super::adx::Adx;
 use super::atr::{Atr, Smoothing};
 use super::bollinger::Bollinger;
+use super::cci::Cci;
+use super::chandelier::Chandelier;
+use super::donchian::Donchian;
 use super::ema::Ema;
+use super::extreme::{Highest, Lowest};
+use super::keltner::Keltner;
+use super::macd::Macd;
+use super::obv::Obv;
+use super::roc::Roc;
 use super::rsi::Rsi;
 use super::sma::Sma;
 use super::stdev::Stdev;
+use super::stochastic::Stochastic;
+use super::supertrend::Supertrend;
+use super::vwap::Vwap;
 use super::{Candle, Column, Columns, Lines, Period, Streaming, or_nan};
 use crate::error::ConfigError;
 
@@ -22,14 +34,18 @@ struct Parameter {
 
 #[derive(Debug, Clone, Copy)]
 enum Range {
-    /// A whole number of bars, 1..=`Period::MAX`.
-    Bars,
+    /// A whole number of bars, from this one to `Period::MAX`.
+    Bars(f64),
     /// A finite number above zero.
     Positive,
 }
 
 const fn bars(name: &'static str, default: Option<f64>) -> Parameter {
-    Parameter { name, default, range: Range::Bars }
+    Parameter { name, default, range: Range::Bars(1.0) }
+}
+
+const fn at_least_two_bars(name: &'static str, default: f64) -> Parameter {
+    Parameter { name, default: Some(default), range: Range::Bars(2.0) }
 }
 
 const fn multiple(name: &'static str, default: f64) -> Parameter {
@@ -123,6 +139,30 @@ indicators! {
     Bollinger(Bollinger) ["bollinger_mid", "bollinger_upper", "bollinger_lower"]
         (bars("period", Some(20.0)), multiple("deviations", 2.0))
         = |p| Bollinger::new(p.period(0), p.number(1));
+    Macd(Macd) ["macd", "macd_signal", "macd_histogram"]
+        (bars("fast", Some(12.0)), bars("slow", Some(26.0)), bars("signal", Some(9.0)))
+        = |p| Macd::new(p.period(0), p.period(1), p.period(2));
+    Keltner(Keltner) ["keltner_mid", "keltner_upper", "keltner_lower"]
+        (bars("period", Some(20.0)), multiple("multiple", 2.0), bars("atr_period", Some(10.0)))
+        = |p| Keltner::new(p.period(0), p.number(1), p.period(2));
+    Donchian(Donchian) ["donchian_mid", "donchian_upper", "donchian_lower"] (bars("period", Some(20.0)))
+        = |p| Donchian::new(p.period(0));
+    Highest(Highest) ["highest"] (bars("period", None)) = |p| Highest::new(p.period(0));
+    Lowest(Lowest) ["lowest"] (bars("period", None)) = |p| Lowest::new(p.period(0));
+    Supertrend(Supertrend) ["supertrend", "supertrend_direction"]
+        (bars("period", Some(10.0)), multiple("multiple", 3.0))
+        = |p| Supertrend::new(p.period(0), p.number(1));
+    Chandelier(Chandelier) ["chandelier_long", "chandelier_short"]
+        (bars("period", Some(22.0)), multiple("multiple", 3.0))
+        = |p| Chandelier::new(p.period(0), p.number(1));
+    Adx(Adx) ["adx", "plus_di", "minus_di"] (at_least_two_bars("period", 14.0)) = |p| Adx::new(p.period(0));
+    Stochastic(Stochastic) ["stochastic_k", "stochastic_d"]
+        (bars("period", Some(14.0)), bars("smooth", Some(3.0)), bars("signal", Some(3.0)))
+        = |p| Stochastic::new(p.period(0), p.period(1), p.period(2));
+    Cci(Cci) ["cci"] (at_least_two_bars("period", 20.0)) = |p| Cci::new(p.period(0));
+    Roc(Roc) ["roc"] (bars("period", None)) = |p| Roc::new(p.period(0));
+    Obv(Obv) ["obv"] () = |_| Obv::new();
+    Vwap(Vwap) ["vwap"] () = |_| Vwap::new();
 }
 
 /// An indicator with checked parameters, fed bar by bar, and which of its lines a name means.
@@ -226,10 +266,10 @@ impl Parameter {
             return Err(ConfigError::new(self.name, "be given", "nothing"));
         };
         match self.range {
-            Range::Bars => {
-                let is_whole = value.fract() == 0.0 && value >= 1.0 && value <= Period::MAX as f64;
+            Range::Bars(least) => {
+                let is_whole = value.fract() == 0.0 && value >= least && value <= Period::MAX as f64;
                 is_whole.then_some(value).ok_or_else(|| {
-                    let expected = format!("be a whole number of bars from 1 to {}", Period::MAX);
+                    let expected = format!("be a whole number of bars from {least} to {}", Period::MAX);
                     ConfigError::new(self.name, expected, value)
                 })
             }

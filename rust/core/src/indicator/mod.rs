@@ -4,14 +4,26 @@
 //! it is warm. `batch` runs the same recursion over arrays and puts NaN where `update` gives `None`, so
 //! that the two can never disagree. Knows nothing of prices in ticks: rounding is the order's business.
 
+pub mod adx;
 pub mod atr;
 pub mod bollinger;
 mod catalogue;
+pub mod cci;
+pub mod chandelier;
+pub mod donchian;
 pub mod ema;
+pub mod extreme;
+pub mod keltner;
+pub mod macd;
+pub mod obv;
+pub mod roc;
 pub mod rsi;
 pub mod sma;
 pub mod stdev;
+pub mod stochastic;
+pub mod supertrend;
 mod table;
+pub mod vwap;
 mod window;
 
 use serde::{Deserialize, Serialize};
