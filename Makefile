@@ -87,8 +87,15 @@ types: develop ## Static types, and the extension's stub against the built modul
 test-python: develop ## Tests of the package, the guards, and each bench once
 	$(BIN)/pytest
 
+# Each client in an environment of its own, kept in .venvs; nautilus-ibapi does not name protobuf.
+CLIENTS := ib_async==2.1.0 ib_insync==0.9.86 ibapi==9.81.1.post1 nautilus-ibapi==10.46.1
+.venvs/%/installed: | $(BUILD)/tools
+	$(PYTHON) -m venv .venvs/$*
+	.venvs/$*/bin/pip install --quiet $(filter $*==%,$(CLIENTS)) $(if $(filter nautilus-ibapi,$*),protobuf)
+	@touch $@
+
 .PHONY: conformance
-conformance: develop ## A bare TWS client against the simulated TWS
+conformance: develop $(foreach c,$(CLIENTS),.venvs/$(firstword $(subst ==, ,$(c)))/installed) ## Four unmodified TWS clients against the simulated TWS
 	$(BIN)/pytest tests/conformance
 
 .PHONY: bench
