@@ -135,6 +135,8 @@ pub struct Order {
     pub status: Option<OrderStatus>,
     /// TWS whyHeld of the last status.
     pub why_held: Box<str>,
+    /// The broker said once that it waits for its parent.
+    pub has_waited: bool,
     /// Every permId seen for it; more than one means that the order was forked.
     pub perm_ids: Vec<PermId>,
     /// Filled, by executions. FIX CumQty 14.
@@ -175,6 +177,7 @@ impl Order {
             working: None,
             status: None,
             why_held: "".into(),
+            has_waited: false,
             perm_ids: Vec::new(),
             cum_qty: Quantity::ZERO,
             cum_value: Money::ZERO,
@@ -188,12 +191,6 @@ impl Order {
             filled_at: None,
             done_at: None,
         }
-    }
-
-    /// When it was last sent as a new order.
-    #[must_use]
-    pub fn last_sent_at(&self) -> Timestamp {
-        self.placing.map_or(self.sent_at, |asked| asked.at)
     }
 
     /// Where it stands.
@@ -275,6 +272,15 @@ impl Order {
         self.why_held.contains("child")
     }
 
+    /// Whether the broker has shown that it waits for its parent no longer. PreSubmitted shows
+    /// nothing: a stop says so all its life.
+    #[must_use]
+    pub fn has_started(&self) -> bool {
+        self.cum_qty.is_positive()
+            || self.status == Some(OrderStatus::Submitted)
+            || (self.has_waited && !self.waits_for_parent())
+    }
+
     /// Total quantity that may fill: with a change under way, the larger of old and new.
     #[must_use]
     pub fn total(&self) -> Quantity {
@@ -325,6 +331,7 @@ impl Order {
     pub fn on_status(&mut self, report: &OrderStatusReport) {
         self.reported_filled = self.reported_filled.max(report.filled);
         self.why_held.clone_from(&report.why_held);
+        self.has_waited |= self.waits_for_parent();
         self.on_word(report.status, report.perm_id);
     }
 

@@ -42,6 +42,8 @@ pub enum Step {
     Resend {
         /// Which order.
         order: OrderId,
+        /// How large it should be by now: what it was sent for may have filled elsewhere since.
+        quantity: Quantity,
     },
     /// Ask for a cancel, for the first time or again.
     Cancel {
@@ -147,12 +149,15 @@ impl Planner<'_> {
         if self.context.policy.stop.is_none() {
             return Quantity::ZERO;
         }
-        // TWS need not send anything when a child starts: a filled parent is the proof.
-        let has_started = bracket.entry.and_then(|id| self.at.orders.find(id)).is_none_or(Order::is_done);
+        // Whether children start with their parent's first fill or its last is not documented, and TWS
+        // need not send anything when they do. A parent that has ended is proof, and so is a sibling
+        // that shows it; without proof shares count as uncovered.
+        let has_started = self.entry_is_done(bracket)
+            || bracket.members(self.at.orders).any(|order| order.role != Role::Entry && order.has_started());
         let covered: Quantity = bracket
             .members(self.at.orders)
             .filter(|order| order.role == Role::Stop && order.is_resting())
-            .filter(|order| has_started || !order.waits_for_parent())
+            .filter(|order| has_started || order.ticket.parent.is_none())
             .map(Order::leaves_qty)
             .sum();
         (self.open(bracket) - covered).max(Quantity::ZERO)
@@ -185,10 +190,7 @@ impl Planner<'_> {
                 ),
             );
         }
-        let entries_are_done =
-            self.context.brackets.iter().all(|bracket| {
-                bracket.entry.and_then(|id| self.at.orders.find(id)).is_none_or(Order::is_done)
-            });
+        let entries_are_done = self.context.brackets.iter().all(|bracket| self.entry_is_done(bracket));
         // Twice the cap: the first was for re-covering.
         if self.context.closing.is_none() && entries_are_done && self.at.now >= since + cap + cap {
             self.plan.steps.push(Step::Close { reason: ExitReason::Recovery });
@@ -202,7 +204,7 @@ impl Planner<'_> {
         let bracket = &context.brackets[index];
         let open = self.open(bracket);
         for order in bracket.members(orders) {
-            self.chase(order, open.is_positive());
+            self.chase(bracket, order, open);
         }
         let stop = bracket.leg(Role::Stop, orders);
         if let Some(entry) = bracket.entry.and_then(|id| orders.find(id)).filter(|entry| !entry.is_done()) {
@@ -217,7 +219,15 @@ impl Planner<'_> {
                 _ => false,
             };
             let is_exposed = self.is_overdue() && self.uncovered(bracket).is_positive();
-            if context.closing.is_some() || has_lost_its_stop || is_expired || is_stuck || is_exposed {
+            // Everything that was held is closed: what was still to be added belongs to no trade.
+            let is_late = context.opened_at.is_some() && context.open_quantity(orders).is_zero();
+            if is_late
+                || context.closing.is_some()
+                || has_lost_its_stop
+                || is_expired
+                || is_stuck
+                || is_exposed
+            {
                 self.cancel(entry);
             }
             // While the entry works its children belong to the broker.
@@ -467,17 +477,24 @@ impl Planner<'_> {
     }
 
     /// Pursues what was asked of the broker and not answered.
-    fn chase(&mut self, order: &Order, is_exit_wanted: bool) {
+    fn chase(&mut self, bracket: &Bracket, order: &Order, open: Quantity) {
         if order.is_done() {
             return;
         }
         let id = order.ticket.order_id;
-        if order.is_absent && order.role != Role::Entry && is_exit_wanted && order.cancelling.is_none() {
+        let is_exit = order.role != Role::Entry;
+        // An exit that is sent again is sent for what is open now.
+        let quantity = if is_exit && open.is_positive() && self.entry_is_done(bracket) {
+            order.cum_qty + open
+        } else {
+            order.ticket.quantity
+        };
+        if order.is_absent && is_exit && open.is_positive() && order.cancelling.is_none() {
             // The broker does not list it: an exit is sent again under the same id, which cannot
             // double it. (An entry is cancelled instead: its moment may be over.)
             let asked = order.placing.unwrap_or(Asked { at: Timestamp::MIN, times: 0 });
             if self.may_ask(asked, order) {
-                self.plan.steps.push(Step::Resend { order: id });
+                self.plan.steps.push(Step::Resend { order: id, quantity });
             }
             return;
         }
@@ -490,13 +507,17 @@ impl Planner<'_> {
         if let Some(asked) = order.changing
             && self.may_ask(asked, order)
         {
-            self.plan.steps.push(Step::Resend { order: id });
+            self.plan.steps.push(Step::Resend { order: id, quantity });
         }
         if let Some(asked) = order.cancelling
             && self.may_ask(asked, order)
         {
             self.plan.steps.push(Step::Cancel { order: id });
         }
+    }
+
+    fn entry_is_done(&self, bracket: &Bracket) -> bool {
+        bracket.entry.and_then(|id| self.at.orders.find(id)).is_none_or(Order::is_done)
     }
 
     /// Whether a question is due to be asked again; after the last time the operator is told once.
@@ -541,7 +562,10 @@ impl Planner<'_> {
     }
 
     fn look_again(&mut self, at: Timestamp) {
-        self.plan.due = self.plan.due.min(at);
+        // What time alone made due before now is in this plan; looking again would find nothing new.
+        if at > self.at.now {
+            self.plan.due = self.plan.due.min(at);
+        }
     }
 }
 

@@ -82,8 +82,7 @@ impl<H: Hasher> Print<'_, H> {
         self.state.snapshot.is_some().hash(self.hasher);
         let Some(snapshot) = &self.state.snapshot else { return };
         for order in self.state.orders.iter().filter(|order| !order.is_done()) {
-            let is_seen = snapshot.seen.contains(&order.ticket.order_id);
-            (is_seen, order.last_sent_at() < snapshot.began_at).hash(self.hasher);
+            snapshot.unheard.contains(&order.ticket.order_id).hash(self.hasher);
         }
     }
 
@@ -155,7 +154,8 @@ impl<H: Hasher> Print<'_, H> {
         (order.role, order.ticket.symbol, order.ticket.side, order.ticket.quantity, order.ticket.order_type)
             .hash(self.hasher);
         (order.ticket.parent.is_some(), order.ticket.transmit).hash(self.hasher);
-        (order.working, order.status, &order.why_held, order.perm_ids.len()).hash(self.hasher);
+        (order.working, order.status, &order.why_held, order.has_waited, order.perm_ids.len())
+            .hash(self.hasher);
         (order.cum_qty, order.cum_value, order.reported_filled).hash(self.hasher);
         (order.refused, order.not_found, order.is_absent).hash(self.hasher);
         self.asked(order.placing);

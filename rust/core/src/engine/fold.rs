@@ -86,7 +86,7 @@ impl State {
         self.orders.find(id)?;
         self.touch(id);
         if let Some(snapshot) = &mut self.snapshot {
-            snapshot.seen.insert(id);
+            snapshot.unheard.swap_remove(&id);
         }
         Some(id)
     }
@@ -301,22 +301,15 @@ impl State {
         for slot in &mut self.slots {
             slot.is_in_snapshot = false;
         }
-        let began_at = self.now;
-        self.snapshot = Some(Snapshot { began_at, seen: indexmap::IndexSet::default() });
+        let alive = self.orders.iter().filter(|order| !order.is_done());
+        self.snapshot = Some(Snapshot { unheard: alive.map(|order| order.ticket.order_id).collect() });
     }
 
     fn on_snapshot_ended(&mut self) {
         let Some(snapshot) = self.snapshot.take() else { return };
-        let missing: Vec<OrderId> = self
-            .orders
-            .iter()
-            .filter(|order| !order.is_done() && !snapshot.seen.contains(&order.ticket.order_id))
-            .filter(|order| order.last_sent_at() < snapshot.began_at)
-            .map(|order| order.ticket.order_id)
-            .collect();
-        for id in missing {
+        for id in snapshot.unheard {
             self.touch(id);
-            if let Some(order) = self.orders.find_mut(id) {
+            if let Some(order) = self.orders.find_mut(id).filter(|order| !order.is_done()) {
                 order.is_absent = true;
             }
         }

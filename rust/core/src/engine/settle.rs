@@ -242,17 +242,7 @@ impl State {
                 }
                 self.change(order, terms);
             }
-            Step::Resend { order } => {
-                let Some(order) = self.orders.find_mut(order) else { return };
-                if let Some(changing) = order.changing {
-                    order.changing = Some(changing.again(now));
-                } else {
-                    order.placing = Some(order.placing.unwrap_or(Asked { at: now, times: 0 }).again(now));
-                }
-                let command =
-                    PlaceOrder { ticket: order.ticket.clone(), role: order.role, context: order.context };
-                self.commands.push(Command::Modify(command));
-            }
+            Step::Resend { order, quantity } => self.resend(order, quantity),
             Step::Cancel { order } => self.cancel(order),
             Step::PlaceExits { bracket, quantity, stop, target } => {
                 self.place_exits(symbol, bracket, quantity, stop, target);
@@ -286,16 +276,40 @@ impl State {
 
     fn change(&mut self, id: OrderId, terms: Terms) {
         self.touch(id);
-        let (now, has_live_parent) = (self.now, self.has_live_parent(id));
+        let now = self.now;
         let Some(order) = self.orders.find_mut(id) else { return };
         order.ticket.quantity = terms.quantity;
         order.ticket.order_type = order.ticket.order_type.with_prices(terms.limit_price, terms.stop_price);
+        order.changing = Some(Asked::first(now));
+        self.send_again(id);
+    }
+
+    fn resend(&mut self, id: OrderId, quantity: Quantity) {
+        self.touch(id);
+        let now = self.now;
+        let Some(order) = self.orders.find_mut(id) else { return };
+        order.ticket.quantity = quantity;
+        if let Some(changing) = order.changing {
+            order.changing = Some(changing.again(now));
+        } else {
+            order.placing = Some(order.placing.unwrap_or(Asked { at: now, times: 0 }).again(now));
+        }
+        self.send_again(id);
+    }
+
+    /// Sends an order's ticket under the id that it has.
+    fn send_again(&mut self, id: OrderId) {
+        let has_live_parent = self.has_live_parent(id);
+        if let Some(snapshot) = &mut self.snapshot {
+            // What is sent now may arrive after the broker has listed its orders.
+            snapshot.unheard.swap_remove(&id);
+        }
+        let Some(order) = self.orders.find_mut(id) else { return };
         if !has_live_parent {
             // A child whose parent has ended must not name it any more: TWS error 135.
             order.ticket.parent = None;
         }
         order.ticket.transmit = true;
-        order.changing = Some(Asked::first(now));
         let command = PlaceOrder { ticket: order.ticket.clone(), role: order.role, context: order.context };
         self.commands.push(Command::Modify(command));
     }

@@ -45,9 +45,8 @@ pub(crate) struct Slot {
 /// A snapshot of the broker that is being received.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
-    pub(crate) began_at: Timestamp,
-    /// Orders that the broker named since.
-    pub(crate) seen: IndexSet<OrderId, FxBuildHasher>,
+    /// Orders that lived when it began and that the broker has not named since.
+    pub(crate) unheard: IndexSet<OrderId, FxBuildHasher>,
 }
 
 /// Account values and what is derived from them.

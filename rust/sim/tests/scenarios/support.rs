@@ -119,6 +119,15 @@ impl Desk {
         self.check()
     }
 
+    /// An ask without a bid.
+    pub(crate) fn one_sided(&mut self, symbol: SymbolId, ask: &str) -> &mut Self {
+        let at = self.world.now() + Span::from_millis(10);
+        let size = shares(1_000);
+        self.world
+            .quote(at, Quote { symbol, bid: None, ask: Some(price(ask)), bid_size: size, ask_size: size });
+        self.check()
+    }
+
     pub(crate) fn market_of(&mut self, symbol: SymbolId, middle: &str, size: i64) -> &mut Self {
         let (middle, cent) = (price(middle), price("0.01"));
         let at = self.world.now() + Span::from_millis(10);
