@@ -238,6 +238,34 @@ class Engine:
     def on_event(self, seq: int, at: int, event: Event) -> Outcome | None:
         """Judge one event; `None` when nothing came of it. `at` never moves back."""
 
+    def replay(
+        self, rows: Sequence[tuple[int, int, str, str]]
+    ) -> tuple[int, int, str | None, str | None] | None:
+        """Take in rows of a journal: event number, time, type and JSON.
+
+        Commands and notices are compared with what the engine makes of their event. Returns the
+        first difference: event number, place among its outcome, what the journal has, what the
+        engine says. An event that cannot be read raises `ValueError`.
+        """
+
+    def unmatched(self) -> tuple[int, int, list[str]]:
+        """Return what the last replayed event led to and no row held.
+
+        The event's number, how much of its outcome was held, and the JSON of the rest.
+        """
+
+    def trace(
+        self, seq: int, at: int, event: Event, *, rule: int | None = None, symbol: int | None = None
+    ) -> list[str]:
+        """Take in an event and tell what each rule made of it: JSON, in the order of judging."""
+
+    def explain(self, seq: int, at: int, event: Event, rule: str) -> list[str]:
+        """Tell what a rule would make of an event that came now; changes nothing.
+
+        JSON, one per symbol; empty when the event does not trigger the rule. A name that no rule
+        has raises `ValueError`.
+        """
+
     def next_deadline(self) -> int | None:
         """When time alone makes something due."""
 

@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, str]] = {
     "run": "orderloom.cli.run",
     "sim": "orderloom.cli.sim",
     "predictions": "orderloom.cli.predictions",
+    "replay": "orderloom.cli.replay",
 }
 """Commands in the order of the help, each with its module."""
 

@@ -90,6 +90,15 @@ class Recording:
             "select seq, at, body from entry where type = 'event' order by id"
         )
 
+    def batches(self, size: int = 20_000) -> Iterator[list[tuple[int, int, str, str]]]:
+        """Yield all rows in order, `size` at a time: event number, time, type and JSON.
+
+        `Engine.replay` takes them as they are.
+        """
+        cursor = self._connection.execute("select seq, at, type, body from entry order by id")
+        while rows := cursor.fetchmany(size):
+            yield rows
+
     def commands(self) -> Iterator[Entry]:
         """Yield what the engine asked for, in order."""
         return self._entries("command")
@@ -97,6 +106,13 @@ class Recording:
     def notices(self) -> Iterator[Entry]:
         """Yield what the engine told, in order."""
         return self._entries("notice")
+
+    def count(self) -> tuple[int, int]:
+        """How many events there are, and how many entries with their commands and notices."""
+        counted = self._connection.execute(
+            "select count(*) filter (where type = 'event'), count(*) from entry where type <> 'end'"
+        ).fetchone()
+        return (counted[0], counted[1])
 
     def verify(self) -> Broken | None:
         """Follow the chain from the start; return the first row that breaks it.

@@ -6,6 +6,7 @@
 mod ask;
 mod decide;
 mod enter;
+mod explain;
 mod fingerprint;
 mod fold;
 mod settle;
@@ -20,6 +21,7 @@ use crate::command::{Command, Conclusion, Mode, Notice};
 use crate::config::EngineConfig;
 use crate::context::Successor;
 use crate::engine::decide::Judge;
+use crate::engine::explain::{Unwatched, Watch};
 use crate::engine::state::State;
 use crate::error::ConfigError;
 use crate::event::{Event, EventKind};
@@ -29,6 +31,8 @@ use crate::order::Orders;
 use crate::position::{Ledger, Position};
 use crate::rule::{IndicatorSpec, RuleSet, compile};
 use crate::time::Timestamp;
+
+pub use crate::engine::explain::{Blocker, Gate, Verdict};
 
 /// What the engine asks for and tells after an event.
 #[derive(Debug, Clone, Copy)]
@@ -61,11 +65,15 @@ impl Engine {
 
     /// Takes in one event and says what is to be done.
     pub fn on_event(&mut self, event: &Event) -> Output<'_> {
+        self.run(event, &mut Unwatched)
+    }
+
+    fn run(&mut self, event: &Event, watch: &mut impl Watch) -> Output<'_> {
         self.state.begin();
-        self.advance(event);
+        self.advance(event, watch);
         self.state.fold(&event.kind);
         let concluded = self.settle();
-        self.decide(&event.kind, concluded);
+        self.decide(&event.kind, concluded, watch);
         // Step 5, the limits, stands inside the actions that could break them: `State::send_entry`.
         self.state.tell_touched();
         Output { commands: &self.state.commands, notices: &self.state.notices }
@@ -78,7 +86,7 @@ impl Engine {
     }
 
     /// Step 1: time never moves back; what it makes due is planned again.
-    fn advance(&mut self, event: &Event) {
+    fn advance(&mut self, event: &Event, watch: &mut impl Watch) {
         self.state.now = self.state.now.max(event.at);
         if self.state.now < self.state.due {
             return;
@@ -92,7 +100,7 @@ impl Engine {
             EventKind::Answer(answer) => Some(answer.ask),
             _ => None,
         };
-        self.judge().expire_asks(answered);
+        self.judge(watch).expire_asks(answered);
         self.state.update_due();
     }
 
@@ -104,25 +112,30 @@ impl Engine {
     }
 
     /// Step 4: rules triggered by this event, by priority, then by order of definition.
-    fn decide(&mut self, event: &EventKind, mut concluded: Vec<(Conclusion, Option<Successor>)>) {
+    fn decide(
+        &mut self,
+        event: &EventKind,
+        mut concluded: Vec<(Conclusion, Option<Successor>)>,
+        watch: &mut impl Watch,
+    ) {
         let (has_filled, position_changed) = self.state.what_happened();
-        self.judge().on_event(event, has_filled, position_changed);
+        self.judge(watch).on_event(event, has_filled, position_changed);
         // What rules began, and what followed from it, is settled on the same event. Each round
         // concludes trades or ends, so the bound is never reached.
         for _ in 0..16 {
             for (conclusion, successor) in std::mem::take(&mut concluded) {
-                self.judge().on_concluded(&conclusion, successor);
+                self.judge(watch).on_concluded(&conclusion, successor);
             }
             if self.state.dirty.is_empty() {
                 break;
             }
             concluded = self.settle();
         }
-        self.judge().tell_mode(event);
+        self.judge(watch).tell_mode(event);
     }
 
-    fn judge(&mut self) -> Judge<'_> {
-        Judge { state: &mut self.state, rules: &self.rules, candidates: &mut self.candidates }
+    fn judge<'a, W: Watch>(&'a mut self, watch: &'a mut W) -> Judge<'a, W> {
+        Judge { state: &mut self.state, rules: &self.rules, candidates: &mut self.candidates, watch }
     }
 
     /// Every order of this run.
@@ -153,6 +166,12 @@ impl Engine {
     #[must_use]
     pub fn context(&self, symbol: SymbolId) -> Option<&crate::context::Context> {
         self.state.slot(symbol).context.as_ref()
+    }
+
+    /// The rules that it judges.
+    #[must_use]
+    pub fn rules(&self) -> &RuleSet {
+        &self.rules
     }
 
     /// The configuration it was made from.

@@ -9,8 +9,9 @@ use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 
-use crate::command::{Command, Notice};
+use crate::command::{Command, Notice, json};
 use crate::event::Event;
+use crate::replay::{Comparison, Difference, Row};
 
 /// What the engine asks for and tells after one event.
 #[pyclass(frozen, module = "orderloom._core")]
@@ -28,6 +29,7 @@ type IndicatorValue = (String, Vec<f64>, Option<f64>);
 #[pyclass(module = "orderloom._core")]
 pub(crate) struct Engine {
     engine: CoreEngine,
+    comparison: Comparison,
 }
 
 impl Engine {
@@ -38,6 +40,13 @@ impl Engine {
         }
         Err(PyIndexError::new_err(format!("`symbol` must be below {count}, was `{symbol}`")))
     }
+
+    fn event(&self, seq: u64, at: i64, event: &Event) -> PyResult<CoreEvent> {
+        if let Some(symbol) = event.kind.symbol() {
+            self.symbol(symbol.0)?;
+        }
+        Ok(CoreEvent { seq, at: Timestamp(at), kind: event.kind.clone() })
+    }
 }
 
 #[pymethods]
@@ -47,15 +56,12 @@ impl Engine {
         let config: EngineConfig = serde_json::from_str(config)
             .map_err(|error| PyValueError::new_err(format!("engine configuration: {error}")))?;
         let engine = CoreEngine::new(config).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        Ok(Self { engine })
+        Ok(Self { engine, comparison: Comparison::default() })
     }
 
     /// `None` when the event led to nothing.
     fn on_event(&mut self, py: Python<'_>, seq: u64, at: i64, event: &Event) -> PyResult<Option<Outcome>> {
-        if let Some(symbol) = event.kind.symbol() {
-            self.symbol(symbol.0)?;
-        }
-        let event = CoreEvent { seq, at: Timestamp(at), kind: event.kind.clone() };
+        let event = self.event(seq, at, event)?;
         let output = self.engine.on_event(&event);
         if output.commands.is_empty() && output.notices.is_empty() {
             return Ok(None);
@@ -72,6 +78,53 @@ impl Engine {
                 .map(|notice| Py::new(py, Notice { notice: notice.clone() }))
                 .collect::<PyResult<_>>()?,
         }))
+    }
+
+    /// Takes in rows of a journal in their order (`seq`, `at`, `type`, JSON body), while the interpreter
+    /// is free: events are judged, commands and notices compared with what the engine makes of them.
+    ///
+    /// Stops at the first difference and returns it as event number, place among the outcome, what
+    /// the journal has and what the engine says.
+    fn replay(&mut self, py: Python<'_>, rows: Vec<Row>) -> PyResult<Option<Difference>> {
+        let Self { engine, comparison } = self;
+        py.detach(|| comparison.feed(engine, &rows))
+    }
+
+    /// What the engine made of the last replayed event and the rows did not hold: number of the event,
+    /// how many of its outcome they held, and the JSON of the rest.
+    fn unmatched(&self) -> (u64, usize, Vec<String>) {
+        self.comparison.rest()
+    }
+
+    /// Takes in an event and tells why each rule that it triggers acted or did not: JSON verdicts, in
+    /// the order of judging. With `rule` or `symbol`, of that one alone.
+    #[pyo3(signature = (seq, at, event, *, rule=None, symbol=None))]
+    fn trace(
+        &mut self,
+        seq: u64,
+        at: i64,
+        event: &Event,
+        rule: Option<u32>,
+        symbol: Option<u32>,
+    ) -> PyResult<Vec<String>> {
+        let event = self.event(seq, at, event)?;
+        self.engine
+            .trace(&event)
+            .iter()
+            .filter(|verdict| rule.is_none_or(|rule| verdict.rule.0 == rule))
+            .filter(|verdict| symbol.is_none_or(|symbol| verdict.symbol == Some(SymbolId(symbol))))
+            .map(json)
+            .collect()
+    }
+
+    /// Why a rule would act on an event that came now, or not: JSON verdicts, one per symbol, none when
+    /// the event does not trigger the rule. The engine stays as it is.
+    fn explain(&self, seq: u64, at: i64, event: &Event, rule: &str) -> PyResult<Vec<String>> {
+        let event = self.event(seq, at, event)?;
+        let Some(found) = self.engine.rules().find(rule) else {
+            return Err(PyValueError::new_err(format!("there is no rule `{rule}`")));
+        };
+        self.engine.explain(&event, found.id).iter().map(json).collect()
     }
 
     fn next_deadline(&self) -> Option<i64> {

@@ -5,6 +5,7 @@ mod command;
 mod engine;
 mod event;
 mod indicator;
+mod replay;
 mod venue;
 
 use pyo3::prelude::*;

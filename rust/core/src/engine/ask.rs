@@ -3,6 +3,7 @@
 use crate::command::{Ask, Command, Conclusion, IncidentCode, Notice, Reason, Wanted};
 use crate::engine::Engine;
 use crate::engine::decide::Judge;
+use crate::engine::explain::Watch;
 use crate::engine::view::{Occasion, StateView};
 use crate::event::{Answer, EventKind};
 use crate::id::{AskId, RuleId, SymbolId};
@@ -69,7 +70,7 @@ impl Cause {
     }
 }
 
-impl Judge<'_> {
+impl<W: Watch> Judge<'_, W> {
     pub(super) fn ask(
         &mut self,
         rule: &CompiledRule,

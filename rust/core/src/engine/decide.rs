@@ -7,6 +7,7 @@ use crate::context::{Exit, Successor};
 use crate::decimal::{Price, Rounding};
 use crate::engine::ask::Answers;
 use crate::engine::enter::Entry;
+use crate::engine::explain::Watch;
 use crate::engine::state::State;
 use crate::engine::view::{Occasion, StateView};
 use crate::event::{EventKind, Operator};
@@ -19,14 +20,16 @@ use crate::rule::{
 };
 
 /// Judges rules against the state and carries their actions out.
-pub(crate) struct Judge<'a> {
+pub(crate) struct Judge<'a, W> {
     pub(crate) state: &'a mut State,
     pub(crate) rules: &'a RuleSet,
     /// Reused between events.
     pub(crate) candidates: &'a mut Vec<RuleId>,
+    /// Hears why, when somebody asks.
+    pub(crate) watch: &'a mut W,
 }
 
-impl Judge<'_> {
+impl<W: Watch> Judge<'_, W> {
     /// Judges the rules that `event` triggers. `has_filled`: it brought a new fill of ours.
     pub(crate) fn on_event(&mut self, event: &EventKind, has_filled: bool, position_changed: bool) {
         let occasion = Occasion::Event(event);
@@ -39,8 +42,10 @@ impl Judge<'_> {
                     side: signal.side,
                     dropped,
                 });
-                if dropped.is_none() {
-                    self.trigger(Trigger::PredictionSignal, signal.symbol, occasion);
+                match dropped {
+                    None => self.trigger(Trigger::PredictionSignal, signal.symbol, occasion),
+                    Some(reason) if W::IS_ON => self.look_at_dropped(signal, reason),
+                    Some(_) => {}
                 }
             }
             EventKind::Bar(bar) if !bar.is_history => self.trigger(Trigger::Bar, Some(bar.symbol), occasion),
@@ -87,8 +92,13 @@ impl Judge<'_> {
             return;
         }
         let mut candidates = std::mem::take(self.candidates);
-        let view = StateView { state: self.state, occasion, symbol, answers: &[] };
-        self.rules.candidates(trigger, symbol, &view, &mut candidates);
+        if W::IS_ON {
+            // Those that cannot fire are asked about, too; judging them changes nothing.
+            self.rules.listeners(trigger, symbol, &mut candidates);
+        } else {
+            let view = StateView { state: self.state, occasion, symbol, answers: &[] };
+            self.rules.candidates(trigger, symbol, &view, &mut candidates);
+        }
         for id in &candidates {
             self.judge(self.rules.rule(*id), symbol, occasion, &Answers::default());
         }
@@ -96,6 +106,24 @@ impl Judge<'_> {
     }
 
     pub(super) fn judge(
+        &mut self,
+        rule: &CompiledRule,
+        symbol: Option<SymbolId>,
+        occasion: Occasion<'_>,
+        answers: &Answers,
+    ) {
+        if W::IS_ON {
+            let verdict = self.look(rule, symbol, occasion, &answers.conditions);
+            let told = self.state.notices.len();
+            self.weigh(rule, symbol, occasion, answers);
+            self.tell(verdict, told);
+        } else {
+            self.weigh(rule, symbol, occasion, answers);
+        }
+    }
+
+    #[inline]
+    fn weigh(
         &mut self,
         rule: &CompiledRule,
         symbol: Option<SymbolId>,
@@ -141,36 +169,52 @@ impl Judge<'_> {
 
     /// Switch, time window, cooldown and daily cap.
     pub(super) fn discipline(&self, rule: &CompiledRule, symbol: Option<SymbolId>) -> Result<(), Refusal> {
-        let state = &*self.state;
-        if rule.enabled == state.disabled.contains(&rule.id) {
+        self.switched_on(rule)?;
+        self.inside_window(rule, symbol)?;
+        self.cooled_down(rule, symbol)?;
+        self.below_cap(rule, symbol)
+    }
+
+    pub(super) fn switched_on(&self, rule: &CompiledRule) -> Result<(), Refusal> {
+        if rule.enabled == self.state.disabled.contains(&rule.id) {
             return Err(Refusal::new(Reason::Disabled, "the rule is switched off"));
         }
-        let session = symbol.and_then(|symbol| state.slot(symbol).market.session);
-        if let (Some(window), Some(session)) = (rule.window, session) {
-            let second = session.second_of_day(state.now);
-            if second < window.from_second || window.to_second <= second {
-                return Err(Refusal::new(Reason::TimeWindow, "outside the rule's time window"));
-            }
-        }
-        if let Some(at) = state.acted_at.get(&(rule.id, symbol)) {
-            let passed = state.now - *at;
-            if passed < rule.cooldown {
-                let detail = format!("acted {passed} ago, cooldown {}", rule.cooldown);
-                return Err(Refusal::new(Reason::Cooldown, detail));
-            }
-        }
-        if let Some(cap) = rule.daily_cap {
-            let date = session.map(|session| session.date);
-            let times =
-                state.acted_today.get(&rule.id).filter(|(on, _)| *on == date).map_or(0, |(_, times)| *times);
-            if times >= cap {
-                return Err(Refusal::new(
-                    Reason::DailyCap,
-                    format!("acted {times} times today, allowed {cap}"),
-                ));
-            }
+        Ok(())
+    }
+
+    pub(super) fn inside_window(&self, rule: &CompiledRule, symbol: Option<SymbolId>) -> Result<(), Refusal> {
+        let (Some(window), Some(session)) = (rule.window, self.session(symbol)) else { return Ok(()) };
+        if !window.contains(session.second_of_day(self.state.now)) {
+            return Err(Refusal::new(Reason::TimeWindow, "outside the rule's time window"));
         }
         Ok(())
+    }
+
+    pub(super) fn cooled_down(&self, rule: &CompiledRule, symbol: Option<SymbolId>) -> Result<(), Refusal> {
+        let Some(at) = self.state.acted_at.get(&(rule.id, symbol)) else { return Ok(()) };
+        let passed = self.state.now - *at;
+        if passed < rule.cooldown {
+            let left = (*at + rule.cooldown) - self.state.now;
+            let detail = format!("acted {passed} ago, cooldown {}, {left} left", rule.cooldown);
+            return Err(Refusal::new(Reason::Cooldown, detail));
+        }
+        Ok(())
+    }
+
+    pub(super) fn below_cap(&self, rule: &CompiledRule, symbol: Option<SymbolId>) -> Result<(), Refusal> {
+        let Some(cap) = rule.daily_cap else { return Ok(()) };
+        let date = self.session(symbol).map(|session| session.date);
+        let acted = self.state.acted_today.get(&rule.id);
+        let times = acted.filter(|(on, _)| *on == date).map_or(0, |(_, times)| *times);
+        if times >= cap {
+            let detail = format!("acted {times} times today, allowed {cap}");
+            return Err(Refusal::new(Reason::DailyCap, detail));
+        }
+        Ok(())
+    }
+
+    fn session(&self, symbol: Option<SymbolId>) -> Option<crate::time::Session> {
+        self.state.slot(symbol?).market.session
     }
 
     fn note_acted(&mut self, rule: &CompiledRule, symbol: Option<SymbolId>) {

@@ -81,6 +81,18 @@ impl RuleSet {
         self.selection.candidates(trigger, symbol, view, out);
     }
 
+    /// Puts into `out`, in judging order, every rule on `trigger` for `symbol`, whether it can fire or
+    /// not; what `out` held is dropped. For explanations: `candidates` is what judging needs.
+    pub fn listeners(&self, trigger: Trigger, symbol: Option<SymbolId>, out: &mut Vec<RuleId>) {
+        out.clear();
+        let is_for = |rule: &CompiledRule| {
+            rule.symbols.is_empty() || symbol.is_some_and(|symbol| rule.symbols.contains(&symbol))
+        };
+        let rules = self.rules.iter().filter(|rule| rule.on.contains(&trigger) && is_for(rule));
+        out.extend(rules.map(|rule| rule.id));
+        out.sort_by_key(|id| std::cmp::Reverse(self.rule(*id).priority));
+    }
+
     /// Whether any rule is judged on `trigger`, for whatever symbol.
     #[must_use]
     pub fn listens_to(&self, trigger: Trigger) -> bool {

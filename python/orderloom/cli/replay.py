@@ -1,0 +1,38 @@
+"""`orderloom replay`: does the engine still say what the journal has?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orderloom.cli.journals import journal_of
+from orderloom.errors import ComparisonDiffers
+from orderloom.replay import replay as replay_journal
+
+
+def replay(
+    journal: Annotated[Path, typer.Argument(help="A journal, or the directory of a run.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Run the engine again over a journal and compare every command and notice.
+
+    Ends with 5 at the first difference.
+    """
+    replayed = replay_journal(journal_of(journal))
+    if as_json:
+        code = 0 if replayed.difference is None else ComparisonDiffers.exit_code
+        typer.echo(json.dumps({"exit_code": code, **replayed.as_dict()}))
+        raise typer.Exit(code)
+    if replayed.difference is not None:
+        raise ComparisonDiffers(str(replayed.difference))
+    rate = f"{replayed.events / replayed.seconds:,.0f}" if replayed.seconds else "-"
+    typer.echo(
+        f"identical: {replayed.events:,} events, {replayed.outcomes:,} commands and notices, "
+        f"{rate} events/s"
+    )
+    if not replayed.is_closed:
+        typer.echo("the run did not end in order: what came after the last row is not known")

@@ -1,0 +1,101 @@
+//! The engine run again over a journal, in batches: each outcome is compared, byte for byte.
+
+use orderloom_core::engine::{Engine, Output};
+use orderloom_core::event::{Event, EventKind};
+use orderloom_core::time::Timestamp;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+
+/// A journal's row: event number, time, type, JSON body.
+pub(crate) type Row = (u64, i64, PyBackedStr, PyBackedStr);
+
+/// Event number, place among its outcome, what the journal has, what the engine says.
+pub(crate) type Difference = (u64, usize, Option<String>, Option<String>);
+
+/// What the engine made of the last event, and how much of it the rows have held so far.
+#[derive(Debug, Default)]
+pub(crate) struct Comparison {
+    seq: u64,
+    /// Commands, then notices, as the journal writes them, without anything between them.
+    text: Vec<u8>,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+    matched: usize,
+}
+
+impl Comparison {
+    pub(crate) fn feed(&mut self, engine: &mut Engine, rows: &[Row]) -> PyResult<Option<Difference>> {
+        for (seq, at, kind, body) in rows {
+            let kind: &str = kind;
+            if matches!(kind, "command" | "notice") && *seq == self.seq {
+                if self.next().is_some_and(|next| next == body.as_bytes()) {
+                    self.matched += 1;
+                    continue;
+                }
+                let found = self.next().map(text);
+                return Ok(Some((*seq, self.matched, Some(body.to_string()), found)));
+            }
+            if let Some(next) = self.next() {
+                // The journal goes on without something that the engine said.
+                return Ok(Some((self.seq, self.matched, None, Some(text(next)))));
+            }
+            match kind {
+                "event" => self.judge(engine, *seq, *at, body)?,
+                "end" => {}
+                "command" | "notice" => {
+                    return Ok(Some((*seq, 0, Some(body.to_string()), None)));
+                }
+                other => {
+                    return Err(PyValueError::new_err(format!("event {seq}: unknown row type `{other}`")));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the engine said of the last event and no row has held.
+    pub(crate) fn rest(&self) -> (u64, usize, Vec<String>) {
+        let rest = (self.matched..self.ends.len()).map(|place| text(self.piece(place))).collect();
+        (self.seq, self.matched, rest)
+    }
+
+    fn judge(&mut self, engine: &mut Engine, seq: u64, at: i64, body: &str) -> PyResult<()> {
+        let broken = |reason: &dyn std::fmt::Display| PyValueError::new_err(format!("event {seq}: {reason}"));
+        let kind: EventKind = serde_json::from_str(body).map_err(|error| broken(&error))?;
+        let symbols = engine.config().instruments.len();
+        if let Some(symbol) = kind.symbol().filter(|symbol| symbols <= symbol.index()) {
+            return Err(broken(&format_args!("`symbol` must be below {symbols}, was `{}`", symbol.0)));
+        }
+        (self.seq, self.matched) = (seq, 0);
+        self.text.clear();
+        self.ends.clear();
+        let Output { commands, notices } = engine.on_event(&Event { seq, at: Timestamp(at), kind });
+        for command in commands {
+            self.push(command).map_err(|error| broken(&error))?;
+        }
+        for notice in notices {
+            self.push(notice).map_err(|error| broken(&error))?;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, said: &impl serde::Serialize) -> serde_json::Result<()> {
+        serde_json::to_writer(&mut self.text, said)?;
+        self.ends.push(self.text.len());
+        Ok(())
+    }
+
+    fn next(&self) -> Option<&[u8]> {
+        (self.matched < self.ends.len()).then(|| self.piece(self.matched))
+    }
+
+    fn piece(&self, place: usize) -> &[u8] {
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start..self.ends[place]]
+    }
+}
+
+fn text(json: &[u8]) -> String {
+    String::from_utf8_lossy(json).into_owned()
+}
