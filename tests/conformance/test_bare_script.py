@@ -107,12 +107,12 @@ def test_a_bare_script_trades_a_bracket_moves_its_exits_and_cancels(
 def test_the_script_in_the_readme_runs_as_it_stands(start_sim: Callable[..., int]) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
     (script,) = [block for block in blocks if "ib_async" in block]
-    assert len(script.splitlines()) <= 12
+    assert len(script.splitlines()) <= 15
     assert script.count("7497") == 1  # the default port of `orderloom sim`
 
     done = run_script(script.replace("7497", str(start_sim())))
 
     assert done.returncode == 0, done.stderr
-    assert "AAPL 100" in done.stdout
-    assert "STP" in done.stdout
-    assert "LMT" in done.stdout
+    assert "AAPL 100.0 at" in done.stdout
+    assert "STP PreSubmitted" in done.stdout
+    assert "LMT Submitted" in done.stdout
