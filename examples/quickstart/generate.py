@@ -107,8 +107,10 @@ STORY = (
     Told("13:00", "MSFT", "BUY", 0.84),
     Told("13:15", "AAPL", "NEUTRAL", 0.57),
     Told("13:45", "MSFT", "SELL", 0.82),
+    Told("14:20", "MSFT", "BUY", 0.83),
     Told("14:30", "AAPL", "BUY", 0.86),
     Told("15:00", "TSLA", "BUY", 0.95),
+    Told("15:05", "MSFT", "SHORT", 0.90),
 )
 
 NUMERIC = {"SHORT": -2, "SELL": -1, "NEUTRAL": 0, "BUY": 1}

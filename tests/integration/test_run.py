@@ -83,8 +83,11 @@ def test_the_day_shows_every_kind_of_ending(ran: Ran) -> None:
         ("LONG", "STOP"),
         ("LONG", "CLOSE_ALL"),
         ("LONG", "END_OF_DAY"),
+        ("LONG", "REVERSAL"),
         ("SHORT", "TARGET"),
+        ("SHORT", "END_OF_DAY"),
     }
+    assert max(trip["tranches"] for trip in ran.summary["round_trips"]) == 2
     for trip in ran.summary["round_trips"]:
         entry, leave = Decimal(trip["entry_price"]), Decimal(trip["exit_price"])
         is_up = leave > entry

@@ -126,7 +126,8 @@ def test_the_tsla_short_ends_at_its_target() -> None:
 
 
 @pytest.mark.parametrize(
-    ("symbol", "clock", "until"), [("AAPL", "14:30", "16:00"), ("MSFT", "13:00", "13:46")]
+    ("symbol", "clock", "until"),
+    [("AAPL", "14:30", "16:00"), ("MSFT", "13:00", "13:46"), ("MSFT", "14:20", "15:06")],
 )
 def test_the_late_longs_meet_neither_stop_nor_target(symbol: str, clock: str, until: str) -> None:
     start = minute(clock)
