@@ -275,7 +275,7 @@ async def test_a_bracket_and_an_oca_group_end_with_one_exit(client: str) -> None
         peer.rewind()
         await peer.fact("status", id=stop, status="Cancelled", filled=0.0)
 
-        group = {"oca": "exit", "oca_type": 1}
+        group: dict[str, Any] = {"oca": "exit", "oca_type": 1}
         low = await peer.place("BUY", 10, "LMT", limit=90.0, **group)
         high = await peer.place("BUY", 10, "STP", aux=110.0, **group)
         await peer.fact("status", id=high)
@@ -374,7 +374,7 @@ async def test_refusals_carry_their_codes(client: str) -> None:
 
 async def test_a_cancel_that_comes_too_late_is_refused_with_161(client: str) -> None:
     async with running(client, '{"oca_reduction": "lagging"}') as (exchange, peer):
-        group = {"oca": "both", "oca_type": 3}
+        group: dict[str, Any] = {"oca": "both", "oca_type": 3}
         low = await peer.place("BUY", 10, "LMT", limit=90.0, **group)
         other = await peer.place("BUY", 10, "LMT", limit=80.0, **group)
         await peer.fact("status", id=other)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from .fault_desk import FaultDesk
     from .messages import Stream
+    from .recording import Recorder
     from .session import Session
 
 VERSION_MIN = 157
@@ -32,9 +33,14 @@ class Hub(Protocol):
 
     max_server_version: int
 
+    recorder: Recorder | None
+
     @property
     def faults(self) -> FaultDesk:
         """What may bend frames on their way."""
+
+    def now(self) -> int:
+        """Return the simulated time."""
 
     def time_text(self) -> str:
         """Return the time for the handshake, zoned."""
@@ -143,6 +149,8 @@ class Connection(asyncio.Protocol):
         if not self._output:
             self._hub.wants_flush(self)
         self._output.append(frame)
+        if self._hub.recorder is not None:
+            self._hub.recorder.take(self._hub.now(), self, "replies", frame[4:])
 
     def flush(self) -> None:
         """Write queued frames in one piece; while replies are muted they wait."""
@@ -192,6 +200,8 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _take(self, payload: bytes) -> None:
+        if self._hub.recorder is not None:
+            self._hub.recorder.take(self._hub.now(), self, "requests", payload)
         if not self.version:
             self._greet(payload)
         elif self.session is None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .bars import Bar
     from .faults import FaultPlan
     from .ports import VenuePort
+    from .recording import Recorder
 
 VERSION_MAX = 178
 """Newest layout whose every client speaks plain text fields."""
@@ -58,6 +59,7 @@ class SimulatedTws:
         has_zoned_times: bool = True,
         readings: Readings | None = None,
         faults: FaultPlan | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         if not VERSION_MIN <= max_server_version <= VERSION_MAX:
             raise ValueError(
@@ -65,6 +67,7 @@ class SimulatedTws:
                 f"found {max_server_version}"
             )
         self.max_server_version = max_server_version
+        self.recorder = recorder
         self._venue = venue
         self._clock = clock
         self.zone = Zone(time_zone)

@@ -1,4 +1,4 @@
-# mypy: ignore-errors - runs in the client's environment, whose packages have no types
+# mypy: ignore-errors
 """The family of ib_insync: ib_insync 0.9 and ib_async 2, one asyncio facade."""
 
 import asyncio

@@ -1,4 +1,4 @@
-# mypy: ignore-errors - runs in the client's environment, whose packages have no types
+# mypy: ignore-errors
 # ruff: noqa: N802 - the callbacks are named by IB
 """The family of IB's own client: ibapi 9.81 and 10.x, callbacks in a thread."""
 

@@ -1,4 +1,4 @@
-# mypy: ignore-errors - runs in the client's environment, whose packages have no types
+# mypy: ignore-errors
 """What every client under test is told, and what it tells: one JSON object a line.
 
 Runs in each client's own environment, so it imports nothing but the standard library.
