@@ -1,0 +1,248 @@
+//! Breadth first through every state that can be reached, so that what is found comes by the shortest
+//! way.
+
+use std::fmt;
+use std::hash::Hasher;
+
+use crate::world::{Check, Scenario, Step, World};
+
+/// More states than any configuration has; a search that meets it did not close.
+const STATES_MAX: usize = 3_000_000;
+/// More steps than any orderly end takes.
+const END_MAX: usize = 400;
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    pub(crate) scenario: Scenario,
+    pub(crate) states: usize,
+    pub(crate) transitions: usize,
+    pub(crate) depth: usize,
+    pub(crate) is_closed: bool,
+    pub(crate) violation: Option<Violation>,
+}
+
+/// A broken duty, and the shortest way to it.
+#[derive(Debug)]
+pub(crate) struct Violation {
+    pub(crate) what: String,
+    pub(crate) steps: Vec<Step>,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scenario, states, transitions, depth, is_closed, violation } = self;
+        let closed = if *is_closed { "closed" } else { "open" };
+        let found = if violation.is_some() { 1 } else { 0 };
+        let name = scenario.name;
+        write!(f, "{name:<58} {states:>9} {transitions:>10} {depth:>5}  {closed:<6} {found}")?;
+        let Some(violation) = violation else { return Ok(()) };
+        write!(f, "\n\n{}\n\n{}", violation.what, as_test(*scenario, violation))
+    }
+}
+
+/// The violation as a test to keep.
+fn as_test(scenario: Scenario, violation: &Violation) -> String {
+    let steps: Vec<String> =
+        violation.steps.iter().map(|step| format!("            {},", code(*step))).collect();
+    let mut text = format!("    #[test]\n    fn regression() {{\n        // {}\n", violation.what);
+    text += &format!("        replay(\n            {scenario:?},\n            &[\n{}\n", steps.join("\n"));
+    text += "            ],\n        );\n    }\n\n";
+    let mut world = World::new(scenario);
+    text += &format!("    // start: {}\n", world.picture());
+    for step in &violation.steps {
+        let outcome = world.step(*step);
+        text += &format!("    // {step:?}: {}\n", world.picture());
+        if let Err(what) = outcome {
+            text += &format!("    // {what}\n");
+            return text;
+        }
+    }
+    // Nothing was wrong yet: what follows by itself is.
+    for _ in 0..END_MAX.min(40) {
+        let Some(step) = world.fair_step() else { break };
+        let outcome = world.step(step);
+        text += &format!("    // then {step:?}: {}\n", world.picture());
+        if outcome.is_err() {
+            break;
+        }
+    }
+    text
+}
+
+fn code(step: Step) -> String {
+    match step {
+        Step::Want(intent) => format!("Step::Want(Intent::{intent:?})"),
+        other => format!("Step::{other:?}"),
+    }
+}
+
+/// Visits every state of a scenario once, checks every step, and from every state that is quiet
+/// whether it ends well when everybody does what they owe.
+pub(crate) fn explore(scenario: Scenario) -> Finding {
+    let mut seen = States::default();
+    let mut ends_well = States::default();
+    let root = World::new(scenario);
+    seen.insert(fingerprint(&root), 0, Step::Hear);
+    let mut finding =
+        Finding { scenario, states: 1, transitions: 0, depth: 0, is_closed: true, violation: None };
+    let mut frontier = vec![(root, 0_u32)];
+    let mut choices = Vec::new();
+    while !frontier.is_empty() {
+        let mut next = Vec::new();
+        for (world, place) in frontier {
+            if world.is_quiet()
+                && let Err(what) = settle(&world, &mut ends_well)
+            {
+                finding.violation = Some(Violation { what, steps: seen.way_to(place) });
+                return finding;
+            }
+            world.choices(&mut choices);
+            for step in &choices {
+                finding.transitions += 1;
+                let mut after = world.clone();
+                let outcome = after.step(*step);
+                if let Err(what) = outcome {
+                    let mut steps = seen.way_to(place);
+                    steps.push(*step);
+                    finding.violation = Some(Violation { what, steps });
+                    return finding;
+                }
+                if let Some(place) = seen.insert(fingerprint(&after), place, *step) {
+                    finding.states += 1;
+                    next.push((after, place));
+                }
+            }
+            if finding.states > STATES_MAX {
+                finding.is_closed = false;
+                return finding;
+            }
+        }
+        finding.depth += usize::from(!next.is_empty());
+        frontier = next;
+    }
+    finding
+}
+
+/// Follows the orderly course of events to its end, which must be a good one. What it passes ends
+/// well too and is not followed again.
+fn settle(world: &World, ends_well: &mut States) -> Check {
+    let mut world = world.clone();
+    let mut passed = Vec::new();
+    for _ in 0..END_MAX {
+        let print = fingerprint(&world);
+        if ends_well.contains(print) {
+            passed.iter().for_each(|print| _ = ends_well.insert(*print, 0, Step::Hear));
+            return Ok(());
+        }
+        passed.push(print);
+        let Some(step) = world.fair_step() else {
+            world.check_end()?;
+            passed.iter().for_each(|print| _ = ends_well.insert(*print, 0, Step::Hear));
+            return Ok(());
+        };
+        world.step(step)?;
+    }
+    Err(format!("liveness: nothing is settled after {END_MAX} orderly steps, {}", world.picture()))
+}
+
+fn fingerprint(world: &World) -> u64 {
+    let mut hasher = Mixer(0x9e37_79b9_7f4a_7c15);
+    world.fingerprint(&mut hasher);
+    hasher.finish().max(1)
+}
+
+/// Folded multiplication: every input bit reaches every output bit.
+struct Mixer(u64);
+
+impl Mixer {
+    fn mix(&mut self, word: u64) {
+        let product = u128::from(self.0 ^ word) * 0xd6e8_feb8_6659_fd93_u128;
+        self.0 = (product as u64) ^ ((product >> 64) as u64) ^ self.0.rotate_left(29);
+    }
+}
+
+impl Hasher for Mixer {
+    fn finish(&self) -> u64 {
+        let mut last = Self(self.0);
+        last.mix(0x2545_f491_4f6c_dd1d);
+        last.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.mix(u64::from_le_bytes(word) ^ (chunk.len() as u64) << 56);
+        }
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.mix(u64::from(value));
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.mix(u64::from(value));
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.mix(value);
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.mix(value as u64);
+    }
+}
+
+/// Fingerprints of the states that were met, each with the state before it and the step between.
+#[derive(Default)]
+struct States {
+    /// Open addressing: places in `found`, plus one; zero is free.
+    slots: Vec<u32>,
+    found: Vec<(u64, u32, Step)>,
+}
+
+impl States {
+    fn slot(&self, print: u64) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut slot = print as usize & mask;
+        while self.slots[slot] != 0 && self.found[self.slots[slot] as usize - 1].0 != print {
+            slot = (slot + 1) & mask;
+        }
+        slot
+    }
+
+    fn contains(&self, print: u64) -> bool {
+        !self.slots.is_empty() && self.slots[self.slot(print)] != 0
+    }
+
+    /// The place of a state that was not met before.
+    fn insert(&mut self, print: u64, before: u32, step: Step) -> Option<u32> {
+        if self.found.len() * 2 >= self.slots.len() {
+            self.slots = vec![0; (self.slots.len() * 2).max(1 << 12)];
+            for place in 0..self.found.len() {
+                let slot = self.slot(self.found[place].0);
+                self.slots[slot] = place as u32 + 1;
+            }
+        }
+        let slot = self.slot(print);
+        if self.slots[slot] != 0 {
+            return None;
+        }
+        let place = self.found.len() as u32;
+        self.found.push((print, before, step));
+        self.slots[slot] = place + 1;
+        Some(place)
+    }
+
+    fn way_to(&self, mut place: u32) -> Vec<Step> {
+        let mut steps = Vec::new();
+        while place != 0 {
+            let (_, before, step) = self.found[place as usize];
+            steps.push(step);
+            place = before;
+        }
+        steps.reverse();
+        steps
+    }
+}
