@@ -2,7 +2,7 @@
 
 use super::ema::Ema;
 use super::sma::Sma;
-use super::{Candle, Column, Lines, Period, Streaming, single};
+use super::{Candle, Column, Lines, Period, Streaming, or_nan, single};
 
 /// How true ranges are averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,26 +90,34 @@ impl Atr {
     ) {
         let length = out.len();
         assert!([high.len(), low.len(), close.len()] == [length; 3], "series of one length");
-        let Some((first, out)) = out.split_first_mut() else { return };
-        *first = f64::NAN;
-        let mut average = Self::new(period, smoothing).average;
-        // Block by block, so that the true ranges are still in the nearest cache when they are averaged.
-        for (block, out) in out.chunks_mut(BLOCK).enumerate() {
-            let start = block * BLOCK;
-            let bars = high[start + 1..].iter().zip(&low[start + 1..]).zip(&close[start..]);
-            for (range, ((&high, &low), &previous_close)) in out.iter_mut().zip(bars) {
-                *range = true_range(high, low, previous_close);
+        let mut atr = Self::new(period, smoothing);
+        // Until warm, one bar at a time; a plain mean has no shorter way at all.
+        let cold = match &atr.average {
+            Average::Wilder(_) => length.min(period.bars() + 1),
+            Average::Simple(_) => length,
+        };
+        for index in 0..cold {
+            out[index] = or_nan(atr.update(high[index], low[index], close[index]));
+        }
+        let mut done = cold;
+        if let (Average::Wilder(ema), true) = (&mut atr.average, length > cold) {
+            let mut steps = ema.steps();
+            let (fours, _) = out[cold..].as_chunks_mut::<4>();
+            let (highs, _) = high[cold..].as_chunks::<4>();
+            let (lows, _) = low[cold..].as_chunks::<4>();
+            let (closes_before, _) = close[cold - 1..length - 1].as_chunks::<4>();
+            done += 4 * fours.len();
+            for (((four, high), low), before) in fours.iter_mut().zip(highs).zip(lows).zip(closes_before) {
+                *four = steps.four(std::array::from_fn(|bar| true_range(high[bar], low[bar], before[bar])));
             }
-            match &mut average {
-                Average::Wilder(ema) => ema.replace(out),
-                Average::Simple(sma) => sma.replace(out),
-            }
+            ema.resume(&steps);
+            atr.previous_close = Some(close[done - 1]);
+        }
+        for index in done..length {
+            out[index] = or_nan(atr.update(high[index], low[index], close[index]));
         }
     }
 }
-
-/// Bars whose true ranges are computed at once, without waiting for their average.
-const BLOCK: usize = 512;
 
 impl Streaming for Atr {
     const COLUMNS: &'static [Column] = &[Column::High, Column::Low, Column::Close];

@@ -75,38 +75,73 @@ impl Ema {
     }
 
     /// Takes `values` one after the other and puts the averages in their places.
-    ///
-    /// Four steps of the recursion are taken at once: each average is the one four steps back times a
-    /// power of what is kept, plus a share that does not depend on it. A processor waits for one
-    /// multiplication and one addition per four values instead of per value; results differ from
-    /// `update` by rounding only.
-    pub(super) fn replace(&mut self, values: &mut [f64]) {
-        let cold = (self.period.bars() - self.seen).min(values.len());
+    fn replace(&mut self, values: &mut [f64]) {
+        let cold = self.missing().min(values.len());
         let (cold, warm) = values.split_at_mut(cold);
         for value in cold {
             *value = or_nan(self.update(*value));
         }
-        let keep = 1.0 - self.weight;
-        let (keep2, keep3, keep4) = (keep * keep, keep * keep * keep, keep * keep * keep * keep);
         let (fours, rest) = warm.as_chunks_mut::<4>();
-        let mut state = self.state;
+        let mut steps = self.steps();
         for four in fours {
-            let share1 = four[0] * self.weight;
-            let share2 = share1 * keep + four[1] * self.weight;
-            let share3 = share2 * keep + four[2] * self.weight;
-            let share4 = share3 * keep + four[3] * self.weight;
-            *four = [
-                state * keep + share1,
-                state * keep2 + share2,
-                state * keep3 + share3,
-                state * keep4 + share4,
-            ];
-            state = four[3];
+            *four = steps.four(*four);
         }
-        self.state = state;
+        self.resume(&steps);
         for value in rest {
             *value = or_nan(self.update(*value));
         }
+    }
+
+    /// How many values it still needs, the one that makes it warm included.
+    pub(super) const fn missing(&self) -> usize {
+        self.period.bars() - self.seen
+    }
+
+    /// The recursion from here on, four values at a time; for a warm average.
+    pub(super) fn steps(&self) -> Steps {
+        let keep = 1.0 - self.weight;
+        let powers = [keep, keep * keep, keep * keep * keep, keep * keep * keep * keep];
+        Steps { weight: self.weight, powers, sum: self.state / self.weight }
+    }
+
+    /// Goes on where `steps` ended.
+    pub(super) fn resume(&mut self, steps: &Steps) {
+        if self.missing() == 0 {
+            self.state = steps.sum * self.weight;
+        }
+    }
+}
+
+/// Four steps of the recursion at once.
+///
+/// Each average is the one four steps back times a power of what is kept, plus a share that does not
+/// depend on it: a processor waits for one multiplication and one addition per four values instead of
+/// per value. Results differ from `Ema::update` by rounding only.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Steps {
+    weight: f64,
+    /// What is kept after one to four steps.
+    powers: [f64; 4],
+    /// The average over the weight, so that values need no multiplication on their way in.
+    sum: f64,
+}
+
+impl Steps {
+    #[inline]
+    pub(super) fn four(&mut self, values: [f64; 4]) -> [f64; 4] {
+        let [keep, keep2, keep3, keep4] = self.powers;
+        let [first, second, third, fourth] = values;
+        let second = first * keep + second;
+        let third = second * keep + third;
+        let fourth = third * keep + fourth;
+        let sums = [
+            self.sum * keep + first,
+            self.sum * keep2 + second,
+            self.sum * keep3 + third,
+            self.sum * keep4 + fourth,
+        ];
+        self.sum = sums[3];
+        sums.map(|sum| sum * self.weight)
     }
 }
 

@@ -35,16 +35,8 @@ impl Sma {
     /// Over a whole series; NaN until warm.
     #[must_use]
     pub fn batch(values: &[f64], period: Period) -> Vec<f64> {
-        let mut values = values.to_vec();
-        Self::new(period).replace(&mut values);
-        values
-    }
-
-    /// Takes `values` one after the other and puts the means in their places.
-    pub(super) fn replace(&mut self, values: &mut [f64]) {
-        for value in values {
-            *value = or_nan(self.update(*value));
-        }
+        let mut sma = Self::new(period);
+        values.iter().map(|&value| or_nan(sma.update(value))).collect()
     }
 }
 
