@@ -26,6 +26,10 @@ COMMANDS: Final[dict[str, str]] = {
     "sim": "orderloom.cli.sim",
     "predictions": "orderloom.cli.predictions",
     "replay": "orderloom.cli.replay",
+    **dict.fromkeys(
+        ("status", "positions", "orders", "signals", "halt", "resume", "flatten"),
+        "orderloom.cli.operator",
+    ),
 }
 """Commands in the order of the help, each with its module."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orderloom._core import Event
 from orderloom.clock import ManualClock, SystemClock
+from orderloom.control import ControlServer
 from orderloom.errors import BrokerUnavailable, OrderloomError
 from orderloom.journal import Header, Journal
 from orderloom.log import RunLog
@@ -23,6 +24,7 @@ from orderloom.runner import Runner
 from orderloom.session.books import differences
 from orderloom.session.lockstep import LockStep
 from orderloom.session.readiness import Readiness
+from orderloom.session.words import Words
 from orderloom.version import __version__
 from orderloom.world import Stage
 from orderloom.world.stage import ACCOUNT, Listed
@@ -149,6 +151,10 @@ class Session:
         self.runner.connect(self._broker)
         stack.push_async_callback(self._broker.disconnect)
         stack.callback(self.runner.finish)
+        words = Words(self.runner, self.tally, self.symbols, self._time)
+        control = ControlServer(self.directory, words.answer)
+        await control.start()
+        stack.push_async_callback(control.stop)
         await self._broker.connect()
         self._check_contracts()
 

@@ -1,0 +1,82 @@
+"""`status`, `halt`, `flatten` and their kind: talk to a running instance."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orderloom.control import find
+
+Run = Annotated[
+    Path | None,
+    typer.Option("--run", help="Directory of the run; the newest running one if left out."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def status(*, run: Run = None, as_json: AsJson = False) -> None:
+    """How the running instance does."""
+    _show(find(run).ask("status"), as_json=as_json)
+
+
+def positions(*, run: Run = None, as_json: AsJson = False) -> None:
+    """What the running instance holds."""
+    _show(find(run).ask("positions"), as_json=as_json)
+
+
+def orders(*, run: Run = None, as_json: AsJson = False) -> None:
+    """Orders of the running instance that may still do something."""
+    _show(find(run).ask("orders"), as_json=as_json)
+
+
+def signals(*, run: Run = None, as_json: AsJson = False) -> None:
+    """The signal funnel of the running instance, and what happened last."""
+    _show(find(run).ask("signals"), as_json=as_json)
+
+
+def halt(
+    reason: Annotated[str, typer.Argument(help="For the journal.")] = "",
+    *,
+    run: Run = None,
+    as_json: AsJson = False,
+) -> None:
+    """Kill switch: no risk-increasing order until `resume`; exits go on."""
+    _show(find(run).ask("halt", reason=reason), as_json=as_json)
+
+
+def resume(*, run: Run = None, as_json: AsJson = False) -> None:
+    """Re-arm after a halt or an incident."""
+    _show(find(run).ask("resume"), as_json=as_json)
+
+
+def flatten(
+    symbol: Annotated[str | None, typer.Argument(help="All symbols if left out.")] = None,
+    *,
+    run: Run = None,
+    as_json: AsJson = False,
+) -> None:
+    """Close one trade, or all of them."""
+    _show(find(run).ask("flatten", symbol=symbol), as_json=as_json)
+
+
+def _show(answer: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
+    for name, value in answer.items():
+        if isinstance(value, list):
+            typer.echo(f"{name}: {'none' if not value else ''}".rstrip())
+            for each in value:
+                typer.echo(f"  {_line(each)}")
+        else:
+            typer.echo(f"{name}: {_line(value)}")
+
+
+def _line(value: Any) -> str:
+    if isinstance(value, dict):
+        shown = ((name, each) for name, each in value.items() if each not in (None, "", {}, 0))
+        return "  ".join(f"{name} {_line(each)}" for name, each in shown) or "-"
+    return str(value)

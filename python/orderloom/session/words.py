@@ -1,0 +1,107 @@
+"""What an operator may ask of a running session, and tell it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from orderloom._core import Event
+from orderloom.control import RefusedWordError
+from orderloom.instant import ns_to_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from orderloom.report import RunTally
+    from orderloom.runner import Runner
+
+
+class Words:
+    """Answers the words of `orderloom status` and its kind.
+
+    What it tells the engine is an event like any other: journaled, and judged in its turn.
+    """
+
+    def __init__(
+        self, runner: Runner, tally: RunTally, symbols: Sequence[str], now: Callable[[], int]
+    ) -> None:
+        self._runner = runner
+        self._tally = tally
+        self._symbols = symbols
+        self._now = now
+
+    def answer(self, word: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Answer one word.
+
+        Raises:
+            RefusedWordError: an unknown word, symbol or argument.
+        """
+        questions: dict[str, Callable[[], dict[str, Any]]] = {
+            "status": self._status,
+            "positions": self._positions,
+            "orders": self._orders,
+            "signals": self._signals,
+        }
+        if word in questions:
+            return questions[word]()
+        if word == "halt":
+            reason = str(arguments.get("reason") or "halted by an operator")
+            self._runner.post(Event.operator("halt", reason=reason))
+        elif word == "resume":
+            self._runner.post(Event.operator("resume"))
+        elif word == "flatten":
+            name = arguments.get("symbol")
+            self._runner.post(Event.operator("flatten", symbol=self._symbol(name)))
+        else:
+            raise RefusedWordError(f"unknown word `{word}`")
+        return self._status()
+
+    def _symbol(self, name: object) -> int | None:
+        if name is None:
+            return None
+        if name not in self._symbols:
+            raise RefusedWordError(
+                f"unknown symbol `{name}`, expected one of {', '.join(self._symbols)}"
+            )
+        return self._symbols.index(str(name))
+
+    def _status(self) -> dict[str, Any]:
+        engine = self._runner.engine
+        return {
+            "at": ns_to_iso(self._now()),
+            "mode": engine.mode,
+            "profit": engine.profit(),
+            "open_trades": sum(
+                engine.context(index) is not None for index in range(len(self._symbols))
+            ),
+            "live_orders": len(json.loads(engine.live_orders())),
+            "round_trips": len(self._tally.round_trips),
+            "incidents": self._tally.incidents[-5:],
+            "signals": self._tally.signals(),
+        }
+
+    def _positions(self) -> dict[str, Any]:
+        engine = self._runner.engine
+        rows = []
+        for index, symbol in enumerate(self._symbols):
+            quantity, average, realized, commission = engine.position(index)
+            rows.append(
+                {
+                    "symbol": symbol,
+                    "quantity": quantity,
+                    "average_price": average,
+                    "last": engine.mark(index),
+                    "unrealized": engine.unrealized(index),
+                    "realized": realized,
+                    "commission": commission,
+                    "trade": json.loads(engine.context(index) or "null"),
+                }
+            )
+        return {"positions": rows}
+
+    def _orders(self) -> dict[str, Any]:
+        orders = json.loads(self._runner.engine.live_orders())
+        return {"orders": [{**each, "symbol": self._symbols[each["symbol"]]} for each in orders]}
+
+    def _signals(self) -> dict[str, Any]:
+        return {"signals": self._tally.signals(), "recent": list(self._tally.recent)}
