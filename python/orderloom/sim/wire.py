@@ -22,6 +22,7 @@ FRAME_BYTES_MAX = 0x00FF_FFFF
 """Longest payload that TWS clients accept or send; a longer one means a lost frame boundary."""
 
 _UNSET_FLOAT_FROM = Decimal("1.79E308")
+_INTEGER_END = 2**63
 _UNSET_QUANTITY = Decimal(2**127 - 1)
 _HELLO = re.compile(r"v(\d{1,9})(?:\.\.(\d{1,9}))?(?: .*)?", re.ASCII | re.DOTALL)
 
@@ -148,14 +149,17 @@ def parse_hello(payload: bytes) -> tuple[int, int] | None:
 
 
 def parse_integer(text: str) -> int:
-    """Return an integer; old and new clients may write it as ``5`` or ``5.0``."""
+    """Return an integer of 64 bits; old and new clients may write it as ``5`` or ``5.0``."""
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
         value = parse_number(text)
-        if value is None or value != value.to_integral_value():
+        if value is None or abs(value) >= _INTEGER_END or value != value.to_integral_value():
             raise MalformedMessageError(f"expected an integer, found `{text}`") from None
-        return int(value)
+        number = int(value)
+    if not -_INTEGER_END <= number < _INTEGER_END:
+        raise MalformedMessageError(f"expected an integer of 64 bits, found `{text}`")
+    return number
 
 
 def parse_flag(text: str) -> bool:
