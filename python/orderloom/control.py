@@ -1,7 +1,8 @@
 """The operator's line to a running instance: a loopback socket behind a token of its own per start.
 
 A run writes `control.json` (mode 0600) into its directory: port, token and process. Whoever
-can read that file may give the run a word; nobody else can. One JSON document a line, in both directions.
+can read that file may give the run a word; nobody else can. One JSON document a line, in both
+directions.
 """
 
 from __future__ import annotations
