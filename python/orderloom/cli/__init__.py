@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, str]] = {
         ("status", "positions", "orders", "signals", "halt", "resume", "flatten"),
         "orderloom.cli.operator",
     ),
+    "explain": "orderloom.cli.explain",
 }
 """Commands in the order of the help, each with its module."""
 

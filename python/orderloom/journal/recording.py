@@ -84,10 +84,12 @@ class Recording:
         row = self._connection.execute("select type from entry order by id desc limit 1").fetchone()
         return bool(row == ("end",))
 
-    def events(self) -> Iterator[tuple[int, int, str]]:
-        """Yield each event's number, time in UTC nanoseconds, and JSON."""
+    def events(self, kind: str | None = None) -> Iterator[tuple[int, int, str]]:
+        """Yield each event's number, time in UTC nanoseconds, and JSON; of one kind, or all."""
         yield from self._connection.execute(
-            "select seq, at, body from entry where type = 'event' order by id"
+            "select seq, at, body from entry where type = 'event' and kind = ifnull(?, kind)"
+            " order by id",
+            (kind,),
         )
 
     def batches(self, size: int = 20_000) -> Iterator[list[tuple[int, int, str, str]]]:

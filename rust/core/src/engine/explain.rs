@@ -224,7 +224,8 @@ fn not_held(condition: &Explanation) -> Option<Blocker> {
             .filter(|value| !is_literal(&value.text))
             .map(|value| format!("{} is {}", value.text, value.value.as_ref().map_or_else(unknown, shown)))
             .collect();
-        let off = part.distance.map(|distance| format!("{} away", number(distance.abs())));
+        let distance = part.distance.filter(|distance| *distance != 0.0);
+        let off = distance.map(|distance| format!("{} away", number(distance.abs())));
         let facts: Vec<String> = found.into_iter().chain(off).collect();
         format!("`{}`: {}", whole.text, facts.join(", "))
     } else {
