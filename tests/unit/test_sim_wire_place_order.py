@@ -220,6 +220,7 @@ def test_captured_orders_of_two_clients_mean_the_same(captured: str, version: in
         "good_till": None, "parent_id": 0, "transmit": True, "oca_group": "", "oca_type": 0,
         "outside_rth": False, "trigger_method": 0, "order_ref": "ref1", "min_quantity": None,
         "all_or_none": False,
+        "auto_cancel_parent": False,
     }  # fmt: skip
     assert not request.is_what_if
 

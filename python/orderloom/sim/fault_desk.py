@@ -115,13 +115,12 @@ class FaultDesk:
 
     def __init__(self, server: SimulatedTws, plan: FaultPlan | None = None) -> None:
         self._server = server
-        plan = plan or faults.FaultPlan()
-        self.seed = plan.seed
+        self.seed = 1
         self.clock_offset = 0
         self.is_turning_away = False
         self.is_idle = True
         """Whether frames may go past this desk."""
-        self._random = random.Random(plan.seed)  # noqa: S311 - reproducible on purpose
+        self._random = random.Random(self.seed)  # noqa: S311 - reproducible on purpose
         self._armed: list[_Armed] = []
         self._bends: list[_Bend] = []
         self._refusals: list[tuple[faults.Refuse, list[int]]] = []
@@ -131,6 +130,13 @@ class FaultDesk:
         self._began = server.now()
         self._order = (-1, -1)
         self._request_ids: dict[int, int] = {}
+        if plan is not None:
+            self.load(plan)
+
+    def load(self, plan: FaultPlan) -> None:
+        """Take a plan's seed and arm all of its faults; errors as of `inject`."""
+        self.seed = plan.seed
+        self._random.seed(plan.seed)
         for fault in plan.faults:
             self.inject(fault)
 
