@@ -293,6 +293,9 @@ class Engine:
     def live_orders(self) -> str:
         """Every order that may still do something, as a JSON array."""
 
+    def order(self, order_id: int) -> str | None:
+        """One order of this run, alive or ended, as a JSON object."""
+
     def fills(self) -> str:
         """Every fill as it counts now, corrections applied, as a JSON array."""
 

@@ -194,8 +194,9 @@ def _triggers(on: object) -> tuple[Trigger, ...]:
             raise LanguageError(f"found {shown(on)}", f"one or several of {', '.join(TRIGGERS)}")
         found = []
         for item in items:
-            word = item.__name__ if isinstance(item, type) else str(item)
-            word = word.removesuffix("Event")
+            word = item.__name__.removesuffix("Event") if isinstance(item, type) else str(item)
+            # Classes of events name the trigger that they are, `PriceEvent` a `Trade`.
+            word = getattr(item, "trigger", "") or word
             if word not in TRIGGERS:
                 raise LanguageError(
                     f"unknown trigger {shown(item)}",

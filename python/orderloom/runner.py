@@ -82,6 +82,8 @@ class Runner:
         """Whether a snapshot of the broker is being received."""
         self.last_dispatch: Dispatch | None = None
         """The last event that led to an order."""
+        self.on_ask: Callable[[Command], Event] | None = None
+        """Answers the questions of rules to Python; without it they stay unanswered."""
 
     def connect(self, broker: Broker) -> None:
         """Take the broker that commands go to."""
@@ -190,6 +192,15 @@ class Runner:
             self.last_dispatch = Dispatch(
                 engine_ns, journal_ns, self._broker_ns, time.monotonic_ns(), sent
             )
+        # Answers come before whatever else waits: the rule is judged on the state it was asked in.
+        asked = [self._ask(command) for command in commands if command.kind == "ask"]
+        self._queue.extendleft(reversed(asked))
+
+    def _ask(self, command: Command) -> Event:
+        if self.on_ask is not None:
+            return self.on_ask(command)
+        assert command.ask is not None  # noqa: S101 - so for this kind
+        return Event.answer(command.ask[0], None, failure="no script runs that could answer")
 
     def _send(self, command: Command) -> bool:
         if self._broker is None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orderloom.app import load_script
 from orderloom.config import Settings, load_settings
 from orderloom.errors import OrderloomError
 from orderloom.instant import iso_to_ns
@@ -31,6 +32,9 @@ def run(
     signals: Annotated[
         Path | None,
         typer.Option("--signals", help="Predictions to serve: JSON lines, Parquet or CSV."),
+    ] = None,
+    script: Annotated[
+        Path | None, typer.Option("--script", help="A Python strategy to run with the file.")
     ] = None,
     speed: Annotated[
         str, typer.Option("--speed", help="Simulated seconds per second, or `max`.")
@@ -54,7 +58,8 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Trade a strategy file."""
-    settings = load_settings(file)
+    app = None if script is None else load_script(script)
+    settings = load_settings(file) if app is None else app.settings(file)
     options = RunOptions(
         mode=_mode(settings, sim=sim, paper=paper, live=live),
         market=tuple(market or ()),
@@ -66,6 +71,7 @@ def run(
         end=_moment("--to", end),
         duration=duration,
         until=_moment("--until", until),
+        script=app,
     )
     for path in [*(market or ()), *([signals] if signals else [])]:
         if not path.is_file():

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from orderloom.runner import Listener
+    from orderloom.config import Settings
+    from orderloom.runner import Listener, Runner
+
+
+class Script(Protocol):
+    """A strategy in Python that takes part in a session."""
+
+    def attach(self, runner: Runner, settings: Settings, now: Callable[[], int]) -> None:
+        """Listen and answer from the first event on; `now` is the run's time, UTC ns."""
+
+    async def detach(self) -> None:
+        """Come to an end after the last event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +30,8 @@ class RunOptions:
     `market` and `signals` are files; the packaged sample day is played when there are none.
     `speed` is simulated seconds per second, infinite for as fast as possible. `start` and `end`
     cut the market data (UTC ns). `duration` (seconds of wall time) and `until` (UTC ns) end a run
-    early. `out` is the directory of the run, `runs/<start time>` if left out.
+    early. `out` is the directory of the run, `runs/<start time>` if left out. `script` takes part,
+    with its rules among the settings' already.
     """
 
     mode: Literal["sim", "paper", "live"] = "sim"
@@ -33,3 +45,4 @@ class RunOptions:
     duration: float | None = None
     until: int | None = None
     listeners: Sequence[Listener] = ()
+    script: Script | None = None

@@ -127,6 +127,9 @@ class Session:
             on_problem=self._problem,
             listeners=[self.tally, self._log, *self._options.listeners],
         )
+        if (script := self._options.script) is not None:
+            script.attach(self.runner, self._settings, self._time)
+            stack.push_async_callback(script.detach)
 
     async def _open_broker(self, stack: AsyncExitStack, port: int, *, is_paced: bool) -> None:
         from orderloom.tws import TWSConnection, TWSSettings  # noqa: PLC0415 - loads ib_async

@@ -1,9 +1,11 @@
 //! `Engine`: the core's engine, one call per event.
 
+use orderloom_core::bracket::Bracket;
 use orderloom_core::config::EngineConfig;
 use orderloom_core::engine::{Engine as CoreEngine, Worth};
 use orderloom_core::event::Event as CoreEvent;
-use orderloom_core::id::{AskId, SymbolId};
+use orderloom_core::id::{AskId, OrderId, SymbolId};
+use orderloom_core::order::Order;
 use orderloom_core::time::Timestamp;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyIndexError, PyValueError};
@@ -204,29 +206,16 @@ impl Engine {
     }
 
     /// Every order that may still do something, as JSON: `order_id`, `symbol`, `role`, `side`,
-    /// `quantity`, `filled`, `phase`, `limit_price`, `stop_price`.
+    /// `quantity`, `filled`, `average_price`, `phase`, `limit_price`, `stop_price`, `context`, `oca`.
     fn live_orders(&self) -> String {
-        let live: Vec<_> = self
-            .engine
-            .orders()
-            .iter()
-            .filter(|order| !order.is_done())
-            .map(|order| {
-                serde_json::json!({
-                    "order_id": order.ticket.order_id,
-                    "order_ref": order.ticket.order_ref,
-                    "symbol": order.ticket.symbol,
-                    "role": order.role,
-                    "side": order.ticket.side,
-                    "quantity": order.total(),
-                    "filled": order.cum_qty,
-                    "phase": order.phase(),
-                    "limit_price": order.ticket.order_type.limit_price(),
-                    "stop_price": order.ticket.order_type.stop_price(),
-                })
-            })
-            .collect();
+        let live: Vec<_> =
+            self.engine.orders().iter().filter(|order| !order.is_done()).map(order_json).collect();
         serde_json::Value::from(live).to_string()
+    }
+
+    /// One order of this run, alive or ended, as JSON; `None` if there is none of that number.
+    fn order(&self, order_id: i64) -> Option<String> {
+        self.engine.orders().find(OrderId(order_id)).map(|order| order_json(order).to_string())
     }
 
     /// Every fill as it counts now, as JSON.
@@ -251,7 +240,8 @@ impl Engine {
         serde_json::Value::from(fills).to_string()
     }
 
-    /// The open trade of a symbol as JSON, or `None`: `context`, `side`, `phase`, `tranches`, `rule`.
+    /// The open trade of a symbol as JSON, or `None`: `context`, `side`, `phase`, `tranches`, `rule`, and
+    /// `brackets`, the order ids of each tranche.
     fn context(&self, symbol: u32) -> PyResult<Option<String>> {
         Ok(self.engine.context(self.symbol(symbol)?).map(|context| {
             serde_json::json!({
@@ -259,6 +249,7 @@ impl Engine {
                 "side": context.side,
                 "phase": context.phase(self.engine.orders()).as_str(),
                 "tranches": context.brackets.len(),
+                "brackets": context.brackets.iter().map(bracket_json).collect::<Vec<_>>(),
                 "rule": context.rule,
                 "quantity": context.open_quantity(self.engine.orders()),
                 "uncovered_max_ns": context.uncovered_max,
@@ -266,6 +257,28 @@ impl Engine {
             .to_string()
         }))
     }
+}
+
+fn order_json(order: &Order) -> serde_json::Value {
+    serde_json::json!({
+        "order_id": order.ticket.order_id,
+        "order_ref": order.ticket.order_ref,
+        "symbol": order.ticket.symbol,
+        "role": order.role,
+        "side": order.ticket.side,
+        "quantity": order.total(),
+        "filled": order.cum_qty,
+        "average_price": order.avg_price(),
+        "phase": order.phase(),
+        "limit_price": order.ticket.order_type.limit_price(),
+        "stop_price": order.ticket.order_type.stop_price(),
+        "context": order.context,
+        "oca": order.ticket.oca.as_ref().map(|oca| &oca.name),
+    })
+}
+
+fn bracket_json(bracket: &Bracket) -> serde_json::Value {
+    bracket.orders.iter().map(|(_, id)| id.0).collect()
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

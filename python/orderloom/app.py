@@ -1,0 +1,420 @@
+"""A strategy as a Python script: rules, handlers and functions around one trading session."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import suppress
+from contextvars import ContextVar
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from orderloom._core import Event
+from orderloom.bus import EventBus
+from orderloom.errors import LanguageError, did_you_mean, inside
+from orderloom.hand import BY_HAND, RULE, Hand
+from orderloom.orders import LinkedOrderManager, OrderManager
+from orderloom.positions import PositionTracker
+from orderloom.publisher import Publisher
+from orderloom.questions import Questions, checked_function
+from orderloom.rules import Rule, rule
+from orderloom.strategy import BEFORE, Before, Hooks, StrategyController
+from orderloom.view import View
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import FrameType
+
+    from orderloom.actions import Action
+    from orderloom.bus import QueuedSubscription, Subscription
+    from orderloom.config import Settings
+    from orderloom.events import BaseEvent
+    from orderloom.questions import Actions, Condition
+    from orderloom.runner import Runner
+
+    _Subscribed = Subscription | QueuedSubscription
+
+_E = TypeVar("_E", bound="BaseEvent")
+_C = TypeVar("_C", bound="Callable[[View], bool]")
+_A = TypeVar("_A", bound="Callable[[View], Any]")
+_H = TypeVar("_H", bound="Callable[[Any], object]")
+
+_LOADING: ContextVar[list[App] | None] = ContextVar("_LOADING", default=None)
+
+
+class NotRunningError(RuntimeError):
+    """Asked for what only a running session has."""
+
+
+class App:
+    """A strategy in Python.
+
+    Args:
+        broker: `sim`, `paper` or `live`; live also needs `run(has_live_word=True)`.
+        symbols: What may be traded beside what the rules name.
+        sections: Sections of the configuration, such as `limits={"max_open_contexts": 3}`.
+
+    Example:
+        >>> from orderloom import FillEvent, atr, enter, percent, position, signal
+        >>> app = App(broker="sim", limits={"max_open_contexts": 3})
+        >>> short = app.rule("short-on-short", on="PredictionSignal", symbols=["TSLA"],
+        ...     when=(signal.side == "SHORT") & (signal.confidence >= 0.9) & position.is_flat,
+        ...     then=enter("SELL", shares=25, stop=[2 * atr(14), percent(4)], target=percent(12)))
+        >>> @app.on(FillEvent)
+        ... def on_fill(fill):
+        ...     print(fill.symbol, fill.quantity, fill.price)
+        >>> app.settings().symbols
+        ('TSLA',)
+    """
+
+    def __init__(
+        self,
+        broker: str = "sim",
+        *,
+        symbols: Sequence[str] = (),
+        **sections: Mapping[str, Any],
+    ) -> None:
+        self._file: Path | None = None
+        self._sections: dict[str, Any] = {"broker": {"mode": broker}, **sections}
+        if symbols:
+            market = {"symbols": tuple(symbols), **self._sections.get("market", {})}
+            self._sections["market"] = market
+        self._rules: list[Rule] = []
+        self._conditions: dict[str, Condition] = {}
+        self._actions: dict[str, Actions] = {}
+        self._hooks: Final = Hooks()
+        self._early: list[tuple[str, str | None, float | None]] = []
+        self._parts: _Parts | None = None
+        self.problems: Final[list[str]] = []
+        """What an operator should have read, oldest first."""
+        self.bus: Final = EventBus(on_error=self._on_handler_error)
+        """Hears everything that happens, as the classes of `orderloom.events`."""
+        if (apps := _LOADING.get()) is not None:
+            apps.append(self)
+
+    @classmethod
+    def from_file(cls, file: str | os.PathLike[str]) -> App:
+        """An app with the rules and settings of a configuration file, read when it starts.
+
+        Example:
+            >>> app = App.from_file("strategy.yaml")
+        """
+        app = cls()
+        app._file = Path(file)
+        return app
+
+    # -- what the strategy is ----------------------------------------------------------------
+
+    def rule(self, name: str, **arguments: Any) -> Rule:
+        """Add a rule; arguments as for `orderloom.rule`.
+
+        Raises:
+            LanguageError: Anything that cannot be, or a name that is taken.
+        """
+        names = [*self._conditions]
+        return self.add(rule(name, custom=names, **arguments))[0]
+
+    def add(self, *rules: Rule) -> tuple[Rule, ...]:
+        """Add finished rules, such as those of the templates.
+
+        Raises:
+            LanguageError: A name is taken.
+
+        Example:
+            >>> from orderloom import create_buy_rule
+            >>> [rule.name for rule in App().add(create_buy_rule("AAPL", shares=1, stop_percent=3))]
+            ['buy-AAPL']
+        """
+        for added in rules:
+            _check_free([rule.name for rule in self._rules], added.name)
+            self._rules.append(added)
+        return rules
+
+    def condition(self, name: str) -> Callable[[_C], _C]:
+        """Register a function that rules ask by `ask("name")` once all their native parts hold.
+
+        It takes a `View`, says True or False, and has `execution.ask_deadline` to do so. If it
+        raises, is late or says something else, the condition is unknown and an alert names its
+        line.
+
+        Raises:
+            LanguageError: A name that is taken, or a function that cannot be asked.
+        """
+        with inside("condition"):
+            _check_free(self._conditions, name)
+
+        def register(function: _C) -> _C:
+            with inside("condition"):
+                self._conditions[checked_function(function, name, "a custom condition")] = function
+            return function
+
+        return register
+
+    def action(self, name: str) -> Callable[[_A], _A]:
+        """Register a function that says what to do, for rules with `actions.custom("name")`.
+
+        It takes a `View` and returns an action, several, or `None`; they pass the same limits.
+
+        Raises:
+            LanguageError: A name that is taken, or a function that cannot be asked.
+        """
+        with inside("action"):
+            _check_free([*self._actions, BY_HAND], name)
+
+        def register(function: _A) -> _A:
+            with inside("action"):
+                self._actions[checked_function(function, name, "a custom action")] = function
+            return function
+
+        return register
+
+    def on(self, event_class: type[_E]) -> Callable[[_H], _H]:
+        """Call a function, plain or asynchronous, with each event of a class and its subclasses."""
+
+        def register(handler: _H) -> _H:
+            self.bus.subscribe(event_class, handler)
+            return handler
+
+        return register
+
+    def before(self, *rules: str) -> Callable[[Before], Before]:
+        """Have a function asked before these rules act, or before every one; False keeps them."""
+        return self._hooks.before(*rules)
+
+    def settings(self, file: str | os.PathLike[str] | None = None) -> Settings:
+        """The whole configuration: of `file`, else of the app's own, with the app's rules.
+
+        Raises:
+            ConfigError: The file cannot be used.
+            LanguageError: Two rules of one name, or a function that nobody registered.
+        """
+        from orderloom.config import Settings, load_settings  # noqa: PLC0415 - loads pydantic
+
+        path = self._file if file is None else Path(file)
+        base = (
+            Settings(**self._sections)
+            if path is None
+            else load_settings(path, custom=list(self._conditions))
+        )
+        rules: list[Rule] = []
+        for added in [*base.rules, *self._rules]:
+            _check_free([rule.name for rule in rules], added.name)
+            self._check_registered(added)
+            rules.append(self._hooks.guarded(added))
+        names = [rule.name for rule in rules]
+        for name in self._hooks.unknown(names):
+            raise LanguageError(
+                f"a hook before the rule `{name}`", "a rule's name", did_you_mean(name, names)
+            )
+        return base.model_copy(update={"rules": (*rules, RULE)})
+
+    def _check_registered(self, added: Rule) -> None:
+        for kind, name in _asked(added.as_dict()):
+            known = list(self._conditions if kind == "condition" else self._actions)
+            if name not in known:
+                raise LanguageError(
+                    f"rule `{added.name}` asks the {kind} `{name}`",
+                    f"one that is registered by `@app.{kind}(…)`",
+                    did_you_mean(name, known),
+                )
+
+    # -- while it runs -----------------------------------------------------------------------
+
+    @property
+    def positions(self) -> PositionTracker:
+        """What is held."""
+        return self._running.positions
+
+    @property
+    def orders(self) -> OrderManager:
+        """Every order of the run."""
+        return self._running.orders
+
+    @property
+    def linked(self) -> LinkedOrderManager:
+        """Trades and their linked orders."""
+        return self._running.linked
+
+    @property
+    def strategy(self) -> StrategyController:
+        """The rules, to be listed and switched."""
+        return self._running.strategy
+
+    def view(self, symbol: str | None = None) -> View:
+        """The state by the documented names, as conditions see it."""
+        parts = self._running
+        return View(parts.runner.engine, parts.symbols, symbol)
+
+    def push(self, name: str, value: float | None, symbol: str | None = None) -> None:
+        """Tell a value that conditions compare as `reading(name)`; `None` withdraws it.
+
+        Without a symbol it counts for every one. Values that are pushed before the start are told
+        as the first thing of the run.
+        """
+        if self._parts is None:
+            self._early.append((name, symbol, value))
+            return
+        parts = self._parts
+        if symbol is not None and symbol not in parts.symbols:
+            raise ValueError(f"`symbol` must be one of {', '.join(parts.symbols)}, was `{symbol}`")
+        number = None if symbol is None else parts.symbols.index(symbol)
+        parts.runner.post(Event.reading(name, number, value))
+
+    def act(self, symbol: str, *actions: Action) -> None:
+        """Do actions now, under the limits of rules; the bus tells what became of them."""
+        self._running.linked.act(symbol, *actions)
+
+    def halt(self, reason: str) -> None:
+        """Pull the kill switch: no entries until a person resumes; exits go on."""
+        self._running.runner.post(Event.operator("halt", reason=reason))
+
+    @property
+    def _running(self) -> _Parts:
+        if self._parts is None:
+            raise NotRunningError("the app does not run yet: ask inside a handler or a function")
+        return self._parts
+
+    def attach(self, runner: Runner, settings: Settings, now: Callable[[], int]) -> None:
+        """Take part in a session that is about to begin."""
+        self._parts = _Parts(self, runner, settings, now)
+        for name, symbol, value in self._early:
+            self.push(name, value, symbol)
+        self._early.clear()
+
+    async def detach(self) -> None:
+        """Let asynchronous handlers finish what they were told."""
+        await self.bus.join()
+
+    def run(self, **options: Any) -> dict[str, Any]:
+        """Trade until the end and return the summary, as `summary.json` has it.
+
+        Options are those of `orderloom.session.RunOptions`, such as `market=[Path("day.csv")]`,
+        `speed=60`, `seed=1` or `duration=30`. Ctrl-C ends the run in order. While `orderloom run
+        --script` loads the script, this does nothing: the command trades.
+        """
+        if _LOADING.get() is not None:
+            return {}
+        return asyncio.run(self.trade(**options))
+
+    async def trade(self, *, has_live_word: bool = False, **options: Any) -> dict[str, Any]:
+        """As `run`, for code that has an event loop already.
+
+        Raises:
+            LanguageError: Live trading without both words: `has_live_word` and the account.
+        """
+        from orderloom.session import RunOptions, Session  # noqa: PLC0415 - loads the whole engine
+
+        settings = self.settings()
+        mode = settings.broker.mode
+        if mode == "live" and not (has_live_word and settings.broker.account):
+            raise LanguageError(
+                "a live broker", "two words: `has_live_word=True` and `broker.account`"
+            )
+        session = Session(settings, RunOptions(mode=mode, script=self, **options), self._on_problem)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # Only the main thread has signals.
+            with suppress(NotImplementedError, ValueError, RuntimeError):
+                loop.add_signal_handler(number, session.stop)
+        return await session.run()
+
+    def _on_problem(self, text: str) -> None:
+        self.problems.append(text)
+        sys.stderr.write(text + "\n")
+
+    def _on_handler_error(
+        self, handler: Callable[..., object], event: object, error: Exception
+    ) -> None:
+        name = getattr(handler, "__qualname__", repr(handler))
+        where = _last_line(error)
+        text = f"handler `{name}`{where} raised {type(error).__name__}: {error}; event {event!r}"
+        self._on_problem(text)
+
+
+class _Parts:
+    """What an app has while its session runs."""
+
+    def __init__(
+        self, app: App, runner: Runner, settings: Settings, now: Callable[[], int]
+    ) -> None:
+        self.runner = runner
+        self.symbols = settings.symbols
+        names = [rule.name for rule in settings.rules]
+        hand = Hand(self.symbols, runner.post)
+        engine = runner.engine
+        multipliers = [int(record["multiplier"]) for record in settings.instruments()]
+        self.positions = PositionTracker(engine, self.symbols, multipliers)
+        self.orders = OrderManager(engine, self.symbols, hand)
+        self.linked = LinkedOrderManager(engine, self.symbols, hand)
+        own = [rule for rule in settings.rules if rule.name != BY_HAND]
+        self.strategy = StrategyController(own, app.bus, runner.post)
+        questions = Questions(
+            engine,
+            self.symbols,
+            names,
+            {**app._conditions, BEFORE: app._hooks.condition},
+            {**app._actions, BY_HAND: hand.actions},
+            now,
+        )
+        runner.on_ask = questions.answer
+        runner.listeners.append(Publisher(app.bus, self.symbols, names, engine))
+
+
+def load_script(file: str | os.PathLike[str]) -> App:
+    """The app that a script makes; its `app.run()` does nothing meanwhile.
+
+    Raises:
+        LanguageError: No app, or several.
+    """
+    path = Path(file).resolve()
+    name = f"orderloom_script_{path.stem}"
+    spec = spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise LanguageError(f"{file}", "a Python file")
+    module = module_from_spec(spec)
+    apps: list[App] = []
+    token = _LOADING.set(apps)
+    # As when Python runs a script: what lies beside it can be imported.
+    sys.path.insert(0, str(path.parent))
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
+        _LOADING.reset(token)
+    if len(apps) != 1:
+        raise LanguageError(f"{file}: {len(apps)} apps", "one: `app = App(…)`")
+    return apps[0]
+
+
+def _check_free(names: Sequence[str] | Mapping[str, object], name: str) -> None:
+    if name in names or name in {BY_HAND, BEFORE}:
+        raise LanguageError(f"the name `{name}` again", "a name of its own", path=("name",))
+
+
+def _asked(form: object) -> Iterator[tuple[str, str]]:
+    """Every custom condition and action in a rule's native form."""
+    if isinstance(form, dict):
+        for key, value in form.items():
+            if key == "ask" and isinstance(value, str):
+                yield "condition", value
+            elif key == "custom" and isinstance(value, dict):
+                yield "action", value["name"]
+            else:
+                yield from _asked(value)
+    elif isinstance(form, list):
+        for part in form:
+            yield from _asked(part)
+
+
+def _last_line(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    frame: FrameType = trace.tb_frame
+    return f" ({Path(frame.f_code.co_filename).name}:{trace.tb_lineno})"
