@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, str]] = {
         "orderloom.cli.operator",
     ),
     "explain": "orderloom.cli.explain",
+    "whatif": "orderloom.cli.whatif",
 }
 """Commands in the order of the help, each with its module."""
 

@@ -1,0 +1,147 @@
+"""Other rules over the events of a run: where would they have decided otherwise?
+
+The broker's side of the journal is what it was: fills and order states answer what the run really
+sent. So the first difference of a symbol is certain, and what follows in that symbol is judged
+against trades that the other rules would not have had; a back-test plays those out.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from orderloom._core import Engine, Event
+from orderloom.explain import rule_names
+from orderloom.instant import ns_to_iso
+from orderloom.journal import Journal, JournalBroken
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from orderloom.config import Settings
+    from orderloom.journal import Recording
+
+# What was decided on: a symbol, and a rule's name or `signal`.
+_Subject: TypeAlias = tuple[str, str]
+_DECISIONS = frozenset({"signal_judged", "rule_fired", "rule_blocked"})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One decision that comes out differently. `was` and `would_be` are `None` for none at all."""
+
+    seq: int
+    at: str
+    symbol: str
+    what: str
+    """`signal`, or the name of a rule."""
+    was: str | None
+    would_be: str | None
+    is_certain: bool
+    """Whether it is the symbol's first difference: nothing before it could have caused it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What other rules would have decided on the events of a run."""
+
+    events: int
+    decisions: int
+    """Decisions of the run."""
+    changes: list[Change]
+    entries: tuple[int, int]
+    """Entries that the run sent, and that the other rules would have sent."""
+    unheard: tuple[str, ...]
+    """Symbols of the other rules that the journal has no events of."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "events": self.events,
+            "decisions": self.decisions,
+            "entries": {"was": self.entries[0], "would_be": self.entries[1]},
+            "unheard_symbols": list(self.unheard),
+            "changes": [asdict(change) for change in self.changes],
+        }
+
+
+def whatif(path: Path, settings: Settings) -> Compared:
+    """Judge the events of the journal at `path` by the rules of `settings`.
+
+    Raises:
+        JournalBroken: it is no journal, or its hash chain is broken.
+    """
+    with Journal.open(path) as recording:
+        broken = recording.verify()
+        if broken is not None:
+            raise JournalBroken(path, broken.text)
+        return _compare(recording, settings)
+
+
+def _compare(recording: Recording, settings: Settings) -> Compared:
+    header = recording.header
+    old = json.loads(header.config)
+    # Symbol numbers in the events count the journal's instruments, so those come first.
+    known = {instrument["symbol"] for instrument in old["instruments"]}
+    added = [each for each in settings.instruments() if each["symbol"] not in known]
+    engine = Engine(settings.engine_config(old["run"], [*old["instruments"], *added]))
+    symbols = (*header.symbols, *(each["symbol"] for each in added))
+    was = _decided(recording, rule_names(header), symbols)
+    rules = [rule.name for rule in settings.rules]
+    changes: list[Change] = []
+    differing: set[str] = set()
+    events = entries = 0
+    for seq, at, body in recording.events():
+        events += 1
+        outcome = engine.on_event(seq, at, Event.from_json(body))
+        would_be: Mapping[_Subject, str] = {}
+        if outcome is not None:
+            entries += sum(
+                command.kind == "place" and command.role == "entry" for command in outcome.commands
+            )
+            notices = (json.loads(n.json()) for n in outcome.notices if n.kind in _DECISIONS)
+            would_be = dict(_decision(notice, rules, symbols) for notice in notices)
+        had = was.get(seq, {})
+        if had == would_be:
+            continue
+        here = [
+            Change(
+                seq, ns_to_iso(at), symbol, what, had.get((symbol, what)),
+                would_be.get((symbol, what)), symbol not in differing,
+            )
+            for symbol, what in sorted(had.keys() | would_be.keys())
+            if had.get((symbol, what)) != would_be.get((symbol, what))
+        ]  # fmt: skip
+        changes += here
+        differing |= {change.symbol for change in here}
+    sent = sum(
+        entry.kind == "place" and json.loads(entry.body)["role"] == "entry"
+        for entry in recording.commands()
+    )
+    decisions = sum(len(each) for each in was.values())
+    unheard = tuple(each["symbol"] for each in added)
+    return Compared(events, decisions, changes, (sent, entries), unheard)
+
+
+def _decided(
+    recording: Recording, rules: Sequence[str], symbols: Sequence[str]
+) -> dict[int, dict[_Subject, str]]:
+    decided: dict[int, dict[_Subject, str]] = {}
+    for entry in recording.notices():
+        if entry.kind in _DECISIONS:
+            subject, outcome = _decision(json.loads(entry.body), rules, symbols)
+            decided.setdefault(entry.seq, {})[subject] = outcome
+    return decided
+
+
+def _decision(
+    notice: Mapping[str, Any], rules: Sequence[str], symbols: Sequence[str]
+) -> tuple[_Subject, str]:
+    if notice["kind"] == "signal_judged":
+        return (notice["ticker"], "signal"), notice["dropped"] or "new"
+    symbol = "-" if notice["symbol"] is None else symbols[notice["symbol"]]
+    # A rule that ended between two events may still close what it opened.
+    name = rules[notice["rule"]] if notice["rule"] < len(rules) else "-"
+    return (symbol, name), notice.get("reason") or "fired"
