@@ -139,7 +139,7 @@ impl<W: Watch> Judge<'_, W> {
             .state
             .asks
             .iter()
-            .filter(|(id, ask)| ask.deadline < now && answered != Some(**id))
+            .filter(|(id, ask)| ask.deadline <= now && answered != Some(**id))
             .map(|(id, _)| *id)
             .collect();
         for id in late {

@@ -96,7 +96,7 @@ impl<H: Hasher> Print<'_, H> {
         market.session.map(|session| session.date).hash(self.hasher);
         self.until(market.session.map(|session| session.open));
         self.until(market.session.map(|session| session.close));
-        (slot.reported, slot.foreign, slot.is_quarantined, slot.wants_price, slot.is_in_snapshot)
+        (slot.reported, slot.unattached, slot.is_quarantined, slot.wants_price, slot.is_in_snapshot)
             .hash(self.hasher);
         // Counted from when it was found, not from the first question about it.
         self.asked(slot.mismatch.map(|mismatch| mismatch.again(mismatch.at)));

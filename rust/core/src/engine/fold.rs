@@ -229,8 +229,13 @@ impl State {
                 theirs = execution.side.signed(rest);
             }
         }
+        let is_of_a_trade =
+            id.and_then(|id| self.orders.find(id)).is_some_and(|order| order.context.is_some());
+        if !is_of_a_trade {
+            // A single order's shares are the user's, like those that somebody else traded.
+            self.slot_mut(symbol).unattached += theirs;
+        }
         if id.is_none() {
-            self.slot_mut(symbol).foreign += theirs;
             self.alert(
                 IncidentCode::ForeignTrade,
                 Some(symbol),
@@ -270,7 +275,12 @@ impl State {
     }
 
     fn on_order_error(&mut self, error: &OrderError) {
-        let Some(id) = self.recognise(None, error.order_id) else { return };
+        // No sign that the broker lists it: that it cannot be found is said of an order that is not.
+        let id = error.order_id;
+        if self.orders.find(id).is_none() {
+            return;
+        }
+        self.touch(id);
         let now = self.now;
         if let Some(order) = self.orders.find_mut(id) {
             order.on_error(error.code, now);

@@ -111,7 +111,7 @@ impl State {
             return;
         }
         let position = self.ledger.position(symbol).quantity;
-        let own = position - self.slot(symbol).foreign;
+        let own = position - self.slot(symbol).unattached;
         if own.is_zero() {
             return;
         }

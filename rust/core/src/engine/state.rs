@@ -25,8 +25,8 @@ pub(crate) struct Slot {
     pub(crate) context: Option<Context>,
     /// The broker's last word on the position; `None` before the first.
     pub(crate) reported: Option<Quantity>,
-    /// What others traded of the symbol: it is theirs to close.
-    pub(crate) foreign: Quantity,
+    /// Shares that belong to no trade of ours: what others and single orders traded.
+    pub(crate) unattached: Quantity,
     /// Since when that word and the sum of executions differ.
     pub(crate) mismatch: Option<Asked>,
     /// No entries until a person looked at it.

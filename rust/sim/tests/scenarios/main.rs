@@ -1,7 +1,10 @@
 //! Engine and venue together: one situation a file, events in, the venue's ledger as the oracle.
 
+mod actions_run_in_sequence;
+mod adjust_target_moves_it;
 mod both_exits_fill;
 mod close_all_prices_the_target_through_the_quote;
+mod custom_condition_is_asked_last;
 mod double_down_rests_on_the_losing_side;
 mod end_of_day_closes_what_is_open;
 mod entry_fills_in_part_and_its_rest_is_cancelled;
@@ -19,8 +22,10 @@ mod scale_in_adds_a_tranche;
 mod short_is_closed_by_its_target;
 mod short_scales_in_and_is_stopped;
 mod signals_are_acted_on_once;
+mod single_orders_and_groups;
 mod sizes_are_different_fields;
 mod stop_is_moved_to_break_even;
 mod support;
 mod target_fills_in_part;
 mod trailing_stop_follows_the_market;
+mod unprotected_only_in_so_many_words;

@@ -215,13 +215,11 @@ impl Desk {
     }
 
     pub(crate) fn conclusions(&self) -> Vec<&Conclusion> {
-        let notices = self.world.observer.notices.iter();
-        notices
-            .filter_map(|notice| match notice {
-                Notice::ContextConcluded(conclusion) => Some(&**conclusion),
-                _ => None,
-            })
-            .collect()
+        let concluded = |notice| match notice {
+            &Notice::ContextConcluded(ref conclusion) => Some(&**conclusion),
+            _ => None,
+        };
+        self.world.observer.notices.iter().filter_map(concluded).collect()
     }
 
     pub(crate) fn blocked(&self) -> Vec<Reason> {
@@ -259,6 +257,11 @@ impl Desk {
     }
 
     fn live_of(&self, symbol: SymbolId) -> usize {
-        self.world.venue.live_orders().filter(|order| order.con_id.0 == i64::from(symbol.0) + 1).count()
+        let of_a_trade = |reference: &str| !reference.ends_with("-single");
+        self.world
+            .venue
+            .live_orders()
+            .filter(|order| order.con_id.0 == i64::from(symbol.0) + 1 && of_a_trade(&order.order_ref.0))
+            .count()
     }
 }
