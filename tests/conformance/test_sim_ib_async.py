@@ -526,3 +526,25 @@ async def test_notices_and_a_restart_reach_every_client() -> None:
         await until(lambda: not any(ib.isConnected() for ib in clients))
         with pytest.raises((ConnectionError, RequestError)):
             await answered(clients[0].reqCurrentTimeAsync())
+
+
+async def test_orders_by_hand_are_bound_to_client_0_under_negative_ids() -> None:
+    async with opened() as exchange:
+        other = await connected(exchange, 1)
+        fields = {"action": "BUY", "quantity": "10", "order_type": "LMT", "tif": "GTC"}
+        exchange.tws.manual_order("AAPL", **fields, limit_price="90")
+        (unbound,) = await answered(other.reqAllOpenOrdersAsync())
+        assert (unbound.order.orderId, unbound.order.clientId) == (0, 0)
+
+        master = await connected(exchange, 0)  # asks for automatic binding by itself
+        (first,) = await answered(master.reqOpenOrdersAsync())
+        assert first.order.orderId == -1
+        exchange.tws.manual_order("AAPL", **fields, limit_price="91")
+        await until(lambda: len(master.openTrades()) == 2)
+        second = next(each for each in master.openTrades() if each.order.lmtPrice == 91.0)
+        assert second.order.orderId == -2
+        master.cancelOrder(second.order)
+        await until(lambda: len(master.openTrades()) == 1)
+        assert await answered(other.reqOpenOrdersAsync()) == []
+        for ib in (other, master):
+            ib.disconnect()

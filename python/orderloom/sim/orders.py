@@ -136,10 +136,12 @@ class OrderDesk:
 
     def deliver(self, events: str | None, at: int) -> None:
         """Send the venue's events to everybody whom they concern, in their order."""
-        if not events:
-            return
+        if events:
+            self._deliver(json.loads(events), at)
+
+    def _deliver(self, events: Sequence[VenueEvent], at: int) -> None:
         is_filled = False
-        for event in json.loads(events):
+        for event in events:
             match event["kind"]:
                 case "open_order":
                     self._open_order(event)
@@ -163,16 +165,24 @@ class OrderDesk:
 
     def bind(self, clients: Sequence[OrderClient]) -> None:
         """Give orders placed by hand ids of client 0, negative ones, and tell its session."""
-        for perm_id, order_id in self._venue.bind():
+        self._bind(clients)
+
+    def _bind(self, clients: Sequence[OrderClient]) -> list[tuple[int, int]]:
+        bound = self._venue.bind()
+        for perm_id, order_id in bound:
             for client in clients:
                 client.send(replies.order_bound(perm_id, client.client_id, order_id))
+        return bound
 
-    def bind_new(self, clients: Sequence[OrderClient]) -> None:
-        """Bind what was just placed by hand, if client 0 wants that, and tell it as bound."""
+    def by_hand(self, events: str, clients: Sequence[OrderClient], at: int) -> None:
+        """Tell what an order by hand caused: under its new id, if client 0 wants it bound."""
+        told: list[VenueEvent] = json.loads(events)
         if self.binds_new and clients:
-            self.bind(clients)
-            for client in clients:
-                self._tell_open(client, lambda event: event["order_id"] < 0)
+            ids = dict(self._bind(clients))
+            for event in told:
+                if event.get("perm_id") in ids:
+                    event["order_id"] = ids[event["perm_id"]]
+        self._deliver(told, at)
 
     def list_open(self, client: OrderClient, *, is_all: bool) -> None:
         """List the client's live orders, or everybody's, and the end marker."""

@@ -312,8 +312,8 @@ class SimulatedTws:
         """
         at = self.now()
         fields = {"client_id": 0, "order_id": 0, "con_id": self.con_id(symbol), **order}
-        self._orders.deliver(self._venue.manual_order(at, json.dumps(fields)), at)
-        self._orders.bind_new(self.sessions(0))
+        events = self._venue.manual_order(at, json.dumps(fields))
+        self._orders.by_hand(events, self.sessions(0), at)
         self.flush()
 
     def split(self, symbol: str, new: int, old: int = 1) -> None:
