@@ -9,6 +9,7 @@
 mod act;
 mod action;
 mod compile;
+mod compile_action;
 mod condition;
 mod explain;
 mod operand;
