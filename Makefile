@@ -96,7 +96,7 @@ CLIENTS := ib_async==2.1.0 ib_insync==0.9.86 ibapi==9.81.1.post1 nautilus-ibapi=
 
 .PHONY: conformance
 conformance: develop $(foreach c,$(CLIENTS),.venvs/$(firstword $(subst ==, ,$(c)))/installed) ## Four unmodified TWS clients against the simulated TWS
-	$(BIN)/pytest tests/conformance
+	ORDERLOOM_CLIENTS=all $(BIN)/pytest tests/conformance
 
 .PHONY: bench
 bench: develop ## Measure; each bench states its question
