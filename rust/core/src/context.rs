@@ -147,6 +147,8 @@ pub struct Context {
     pub uncovered_max: Span,
     /// Whether an operator was told about uncovered shares.
     pub uncovered_alarmed: bool,
+    /// Whether an operator was told that more was closed than was open.
+    pub overfill_alarmed: bool,
 }
 
 impl Context {
@@ -178,6 +180,7 @@ impl Context {
             uncovered_since: None,
             uncovered_max: Span::ZERO,
             uncovered_alarmed: false,
+            overfill_alarmed: false,
         }
     }
 

@@ -206,6 +206,17 @@ impl Planner<'_> {
         for order in bracket.members(orders) {
             self.chase(bracket, order, open);
         }
+        if open.is_negative() && !context.overfill_alarmed {
+            self.alarm(
+                IncidentCode::Overfill,
+                None,
+                format!(
+                    "{} shares of {} were closed that were not open",
+                    open.abs(),
+                    self.at.instrument.symbol
+                ),
+            );
+        }
         let stop = bracket.leg(Role::Stop, orders);
         if let Some(entry) = bracket.entry.and_then(|id| orders.find(id)).filter(|entry| !entry.is_done()) {
             let has_lost_its_stop = context.policy.stop.is_some() && stop.is_none_or(Order::is_done);
@@ -268,11 +279,6 @@ impl Planner<'_> {
             self.cancel_all(bracket, None);
             return;
         }
-        self.alarm(
-            IncidentCode::Overfill,
-            None,
-            format!("{} shares of {} were closed that were not open", open.abs(), self.at.instrument.symbol),
-        );
         self.plan.steps.push(Step::Flatten {
             bracket: index,
             side: self.context.side.entry(),
@@ -513,6 +519,8 @@ impl Planner<'_> {
             && self.may_ask(asked, order)
         {
             self.plan.steps.push(Step::Cancel { order: id });
+            // It may have ended, and the word of it be lost: a snapshot says so.
+            self.plan.steps.push(Step::Reconcile { order: id });
         }
     }
 

@@ -260,6 +260,7 @@ impl State {
             Step::Alarm { code, order, text } => {
                 if let Some(context) = &mut self.slots[symbol.index()].context {
                     context.uncovered_alarmed |= code == IncidentCode::Uncovered;
+                    context.overfill_alarmed |= code == IncidentCode::Overfill;
                 }
                 if let Some(refusal) = order
                     .filter(|_| code == IncidentCode::ChangeUnconfirmed)

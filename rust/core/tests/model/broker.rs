@@ -251,11 +251,6 @@ pub(crate) enum Message {
 }
 
 impl Message {
-    /// The execution that it brings.
-    pub(crate) const fn is_execution(&self) -> bool {
-        matches!(self, Self::Execution { .. })
-    }
-
     /// Whether it belongs to a snapshot.
     pub(crate) const fn is_snapshot(&self) -> bool {
         matches!(self, Self::Orders(_) | Self::Books { .. })
@@ -463,7 +458,7 @@ impl Broker {
             Crossing::KeepsReduced => {
                 let known = request.known.unwrap_or(leg.total);
                 if request.total > known {
-                    leg.total + request.total - known
+                    request.total.max(leg.total)
                 } else {
                     request.total.min(leg.total)
                 }

@@ -7,7 +7,7 @@ use orderloom_core::decimal::{Price, Quantity};
 use orderloom_core::event::Side;
 use orderloom_core::id::OrderId;
 
-use crate::broker::{Leg, Request, Stage, units};
+use crate::broker::{Children, Leg, Message, Request, Stage, units};
 use crate::world::{Check, Defect, Intent, SYMBOL, Sent, World};
 
 /// What has to be remembered of the past to judge the present.
@@ -34,22 +34,42 @@ impl World {
     /// A fill must be one that its order was for.
     pub(crate) fn check_fill(&mut self, id: i64, before: i64) -> Check {
         let after = self.broker.position;
-        let role = self.broker.leg(id).expect("it filled").role;
+        let leg = self.broker.leg(id).expect("it filled");
+        let role = leg.role;
         let reduces = before != 0 && after.signum() != -before.signum() && after.abs() < before.abs();
+        let last = leg.fills[leg.fills.len() - 1] * if leg.side == Side::Buy { 1 } else { -1 };
+        let tranche = self.tranche_of(id);
+        let (sign, can_overfill) = (self.sign(), self.scenario.reading.can_overfill());
+        let exceeds = matches!(role, Role::Stop | Role::Target) && tranche.is_some_and(|net| net * sign < 0);
+        self.duty.was_overfilled |= can_overfill && (exceeds || (role != Role::Entry && !reduces));
         match role {
             Role::Entry if before.signum() * after.signum() >= 0 && after.abs() > before.abs() => Ok(()),
             Role::Entry if self.duty.was_overfilled => Ok(()),
             Role::Entry => {
                 Err(format!("I1: entry {id} traded against the position: {before} became {after}"))
             }
-            _ if reduces => Ok(()),
-            Role::Stop | Role::Target if self.scenario.reading.can_overfill() => {
-                self.duty.was_overfilled = true;
-                Ok(())
+            // What was overfilled is traded back once: a repair never goes beyond what its tranche lacks.
+            Role::Close if self.duty.was_overfilled => match tranche.map(|net| (net - last, net)) {
+                None => Err(format!("I18: close {id} outlived its trade")),
+                Some((was, is)) if is.abs() < was.abs() && is.signum() != -was.signum() => Ok(()),
+                Some((was, is)) => Err(format!("I13: close {id} made {was} shares of its tranche {is}")),
+            },
+            _ if exceeds && !can_overfill => {
+                Err(format!("I1: {role:?} {id} traded more than its tranche held, {before} became {after}"))
             }
-            Role::Close if self.duty.was_overfilled && after.abs() < before.abs() => Ok(()),
+            _ if reduces || can_overfill => Ok(()),
             _ => Err(format!("I1: {role:?} {id} opened or flipped the position: {before} became {after}")),
         }
+    }
+
+    /// Shares of the tranche that an order belongs to, signed, by the broker's ledger.
+    fn tranche_of(&self, id: i64) -> Option<i64> {
+        let context = self.engine.context(SYMBOL)?;
+        let is_its = |(_, order): &(Role, OrderId)| order.0 == id;
+        let bracket = context.brackets.iter().find(|bracket| bracket.orders.iter().any(is_its))?;
+        let filled = |leg: &Leg| if leg.side == Side::Buy { leg.filled } else { -leg.filled };
+        let members = bracket.orders.iter().filter_map(|(_, order)| self.broker.leg(order.0));
+        Some(members.map(filled).sum::<i64>() + self.sign() * units(bracket.foreign))
     }
 
     /// What must hold whenever anything happened.
@@ -95,6 +115,7 @@ impl World {
         for leg in self.broker.legs.iter().filter(|leg| leg.leaves() > 0) {
             if let Some(order) = self.engine.orders().find(OrderId(leg.id))
                 && order.is_done()
+                && !self.has_grown_unheard(leg.id)
             {
                 let phase = order.phase();
                 return Err(format!(
@@ -104,6 +125,13 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// A child that grows with its parent can be filled, and live again before its client hears of it.
+    fn has_grown_unheard(&self, id: i64) -> bool {
+        let grows = self.scenario.reading.children == Children::GrowWithFills;
+        let is_its = |message: &Message| matches!(message, Message::Opened { id: of, .. } if *of == id);
+        grows && self.broker.queue.iter().any(|(_, message)| is_its(message))
     }
 
     /// What must hold once everything was said.
@@ -213,7 +241,9 @@ impl World {
     }
 
     fn check_entry(&mut self, order: &PlaceOrder) -> Check {
-        let (id, position) = (order.ticket.order_id.0, self.broker.position);
+        let id = order.ticket.order_id.0;
+        // Of an overfill the engine need not know before it is told.
+        let position = if self.duty.was_overfilled { self.duty.told } else { self.broker.position };
         self.duty.entries += 1;
         if self.duty.entries > self.entries_wanted() {
             return Err(format!("I8: entry {id} was sent for no signal of its own"));

@@ -246,12 +246,7 @@ impl World {
     }
 
     fn faults(&self, out: &mut Vec<Step>) {
-        // The line loses nothing while it stands, except what a client never acknowledges: executions
-        // and snapshots come or the line is cut.
-        if let Some((_, message)) = self.broker.queue.front()
-            && !message.is_execution()
-            && !message.is_snapshot()
-        {
+        if self.broker.queue.front().is_some_and(|(_, message)| self.can_be_lost(message)) {
             out.push(Step::LoseMessage);
         }
         match self.commands.front().map(|(_, sent)| sent) {
@@ -266,6 +261,18 @@ impl World {
                     && matches!(leg.stage, Stage::Waiting | Stage::Working)
             });
             out.extend(exits.map(|leg| Step::Kill(leg.id as u8)));
+        }
+    }
+
+    /// TWS may leave out the answer to something that was asked; what happens unasked it tells.
+    fn can_be_lost(&self, message: &Message) -> bool {
+        match message {
+            Message::Opened { .. } | Message::Error { .. } => true,
+            Message::Status { id, .. } => {
+                let order = self.engine.orders().find(OrderId(*id));
+                order.is_some_and(|order| order.cancelling.is_some() || order.placing.is_some())
+            }
+            Message::Execution { .. } | Message::Orders(_) | Message::Books { .. } => false,
         }
     }
 
