@@ -8,11 +8,14 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orderloom.cli.run import UsageError
+
+if TYPE_CHECKING:
+    from orderloom.world.live import LiveStage
 
 
 def sim(
@@ -33,6 +36,13 @@ def sim(
     as_recorded: Annotated[
         bool, typer.Option("--as-recorded", help="Keep the data's dates instead of today's.")
     ] = False,
+    faults: Annotated[
+        Path | None, typer.Option("--faults", help="YAML of faults to inject; see the simulator.")
+    ] = None,
+    fault_port: Annotated[
+        int | None,
+        typer.Option("--fault-port", help="Take faults live on this loopback port; 0: a free one."),
+    ] = None,
     ready_file: Annotated[
         Path | None, typer.Option("--ready-file", help="Write the port here once listening.")
     ] = None,
@@ -44,7 +54,7 @@ def sim(
     """
     if not speed > 0:
         raise UsageError(f"--speed: expected a number above 0, found `{speed}`")
-    for path in market or ():
+    for path in [*(market or ()), *([faults] if faults else [])]:
         if not path.is_file():
             raise UsageError(f"{path}: expected a file, found none")
     from orderloom import samples  # noqa: PLC0415 - only this command needs it
@@ -58,14 +68,18 @@ def sim(
         seed=seed,
         starts_at=None if as_recorded else time.time_ns(),
     )
-    asyncio.run(_serve(stage, port, seed, ready_file))
+    if faults is not None:
+        stage.load_faults(faults)
+    asyncio.run(_serve(stage, port, seed, ready_file, fault_port))
 
 
 def _say_ready(file: Path, port: int) -> None:
     file.write_text(json.dumps({"port": port}), encoding="utf-8")
 
 
-async def _serve(stage: Any, port: int, seed: int, ready_file: Path | None) -> None:
+async def _serve(
+    stage: LiveStage, port: int, seed: int, ready_file: Path | None, fault_port: int | None
+) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -77,6 +91,8 @@ async def _serve(stage: Any, port: int, seed: int, ready_file: Path | None) -> N
             f"simulated TWS at 127.0.0.1:{stage.port}, account {stage.account}, seed {seed}, "
             f"{', '.join(stage.symbols)}"
         )
+        if fault_port is not None:
+            typer.echo(f"faults are taken at 127.0.0.1:{await stage.take_faults(fault_port)}")
         if ready_file is not None:
             _say_ready(ready_file, stage.port)
         playing = asyncio.create_task(stage.play())

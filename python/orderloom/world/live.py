@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from orderloom.clock import ManualClock
 from orderloom.feeds import read_market
+from orderloom.sim import ControlPort, parse_plan
 from orderloom.world.stage import ACCOUNT, Listed, Stage
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class LiveStage:
             shift_to=starts_at,
         )
         self._speed = speed
+        self._control: ControlPort | None = None
         self.symbols: Final = tuple(names)
         self.account: Final = ACCOUNT
 
@@ -57,8 +59,20 @@ class LiveStage:
         """Listen on the loopback address. Raises `OSError` when the port is taken."""
         await self._stage.tws.start(port=port)
 
+    def load_faults(self, file: Path) -> None:
+        """Arm the faults of a file. Raises `ConfigError` with the place of what is wrong."""
+        self._stage.tws.faults.load(parse_plan(file.read_text(encoding="utf-8"), str(file)))
+
+    async def take_faults(self, port: int) -> int:
+        """Take faults live on a loopback port and return which one it is."""
+        self._control = ControlPort(self._stage.tws, port=port)
+        await self._control.start()
+        return self._control.port
+
     async def stop(self) -> None:
         """Disconnect everybody."""
+        if self._control is not None:
+            await self._control.stop()
         await self._stage.tws.stop()
 
     async def play(self) -> None:
