@@ -2,6 +2,7 @@
 
 from .bars import Bar
 from .contracts import SimInstrument
+from .control import ControlPort
 from .faults import FaultPlan, parse_plan
 from .ports import VenuePort
 from .readings import Readings
@@ -9,6 +10,7 @@ from .server import SimulatedTws
 
 __all__ = [
     "Bar",
+    "ControlPort",
     "FaultPlan",
     "Readings",
     "SimInstrument",
