@@ -73,6 +73,10 @@ impl State {
             self.account.day = Some(session.date);
             self.account.day_base = self.profit();
         }
+        let before = self.slot(symbol).market.session;
+        if before.is_none_or(|before| before.date != session.date) {
+            self.indicators.begin_session(symbol);
+        }
         self.slot_mut(symbol).market.on_session(session);
         self.mark_dirty(symbol);
     }
