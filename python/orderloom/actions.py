@@ -119,7 +119,12 @@ class Action(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enter(Action):
-    """Opens a trade: an entry with stop and target attached, sent as one bracket."""
+    """Opens a trade: an entry with stop and target attached, sent as one bracket.
+
+    Example:
+        >>> enter("BUY", shares=100, stop_percent=3).is_long
+        True
+    """
 
     side: Side
     size: Size
@@ -160,7 +165,12 @@ class Enter(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleIn(Action):
-    """Adds a tranche with its own stop and target to the open trade."""
+    """Adds a tranche with its own stop and target to the open trade.
+
+    Example:
+        >>> scale_in(shares=50, side="BUY").side
+        'BUY'
+    """
 
     size: Size
     side: Side | None = None
@@ -178,7 +188,12 @@ class ScaleIn(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoubleDown(Action):
-    """Rests a tranche on the losing side, part of the way to the stop."""
+    """Rests a tranche on the losing side, part of the way to the stop.
+
+    Example:
+        >>> double_down(fraction="0.5").as_dict()["double_down"]["fraction_bp"]
+        5000
+    """
 
     fraction: Decimal
     size: Decimal
@@ -194,7 +209,12 @@ class DoubleDown(Action):
 
 @dataclass(frozen=True, slots=True)
 class CloseAll(Action):
-    """Closes the trade of the event's symbol."""
+    """Closes the trade of the event's symbol.
+
+    Example:
+        >>> close_all() == CloseAll()
+        True
+    """
 
     def _form(self) -> JsonDict:
         return {"close_all": {}}

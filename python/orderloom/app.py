@@ -53,7 +53,8 @@ class App:
     """A strategy in Python.
 
     Args:
-        broker: `sim`, `paper` or `live`; live also needs `run(has_live_word=True)`.
+        broker: `sim`, `paper`, or the whole section, such as `{"mode": "live", "account": "U1"}`;
+            live also needs `run(has_live_word=True)`.
         symbols: What may be traded beside what the rules name.
         sections: Sections of the configuration, such as `limits={"max_open_contexts": 3}`.
 
@@ -72,13 +73,14 @@ class App:
 
     def __init__(
         self,
-        broker: str = "sim",
+        broker: str | Mapping[str, Any] = "sim",
         *,
         symbols: Sequence[str] = (),
         **sections: Mapping[str, Any],
     ) -> None:
         self._file: Path | None = None
-        self._sections: dict[str, Any] = {"broker": {"mode": broker}, **sections}
+        section = {"mode": broker} if isinstance(broker, str) else dict(broker)
+        self._sections: dict[str, Any] = {"broker": section, **sections}
         if symbols:
             market = {"symbols": tuple(symbols), **self._sections.get("market", {})}
             self._sections["market"] = market
@@ -189,13 +191,14 @@ class App:
 
         Raises:
             ConfigError: The file cannot be used.
-            LanguageError: Two rules of one name, or a function that nobody registered.
+            LanguageError: A section that cannot be, two rules of one name, or a function that
+                nobody registered.
         """
-        from orderloom.config import Settings, load_settings  # noqa: PLC0415 - loads pydantic
+        from orderloom.config import load_settings  # noqa: PLC0415 - loads pydantic
 
         path = self._file if file is None else Path(file)
         base = (
-            Settings(**self._sections)
+            _settings(self._sections)
             if path is None
             else load_settings(path, custom=list(self._conditions))
         )
@@ -303,16 +306,14 @@ class App:
         """As `run`, for code that has an event loop already.
 
         Raises:
-            LanguageError: Live trading without both words: `has_live_word` and the account.
+            LanguageError: A live broker without `has_live_word`.
         """
         from orderloom.session import RunOptions, Session  # noqa: PLC0415 - loads the whole engine
 
         settings = self.settings()
         mode = settings.broker.mode
-        if mode == "live" and not (has_live_word and settings.broker.account):
-            raise LanguageError(
-                "a live broker", "two words: `has_live_word=True` and `broker.account`"
-            )
+        if mode == "live" and not has_live_word:
+            raise LanguageError("a live broker", "`has_live_word=True` as the second word for it")
         session = Session(settings, RunOptions(mode=mode, script=self, **options), self._on_problem)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -388,6 +389,19 @@ def load_script(file: str | os.PathLike[str]) -> App:
     if len(apps) != 1:
         raise LanguageError(f"{file}: {len(apps)} apps", "one: `app = App(…)`")
     return apps[0]
+
+
+def _settings(sections: Mapping[str, Any]) -> Settings:
+    from pydantic import ValidationError  # noqa: PLC0415 - loads pydantic
+
+    from orderloom.config import Settings  # noqa: PLC0415
+    from orderloom.config.validation import errors_of  # noqa: PLC0415
+
+    try:
+        return Settings(**sections)
+    except ValidationError as error:
+        found, _ = next(errors_of(error, Settings))
+        raise found from None
 
 
 def _check_free(names: Sequence[str] | Mapping[str, object], name: str) -> None:

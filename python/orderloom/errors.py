@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 class OrderloomError(Exception):
-    """Anything that orderloom raises on purpose; the command line ends with `exit_code`."""
+    """Anything that orderloom raises on purpose; the command line ends with `exit_code`.
+
+    Example:
+        >>> issubclass(ConfigError, OrderloomError), ConfigError.exit_code
+        (True, 2)
+    """
 
     exit_code: ClassVar[int] = 1
 

@@ -55,7 +55,13 @@ class Features:
 
 
 class Signal:
-    """The prediction that triggered the rule; unknown on any other event."""
+    """The prediction that triggered the rule; unknown on any other event.
+
+    Example:
+        >>> from orderloom.conditions import signal
+        >>> print((signal.side == "BUY") & (signal.confidence >= 0.8))
+        signal.side == "BUY" and signal.confidence >= 0.8
+    """
 
     side = WordField("signal.side", "What it says.", ("BUY", "SELL", "SHORT", "NEUTRAL"))
     confidence = NumericField("signal.confidence", "The model's certainty, 0 to 1.", 0, 1)
@@ -66,7 +72,13 @@ class Signal:
 
 
 class Position:
-    """What is held of the event's symbol, from executions only."""
+    """What is held of the event's symbol, from executions only.
+
+    Example:
+        >>> from orderloom.conditions import position
+        >>> print(position.is_long & (position.unrealized_percent >= 2))
+        position.is_long and position.unrealized_percent >= 2
+    """
 
     is_flat = _flag("position.is_flat", "Nothing is held.")
     is_long = _flag("position.is_long", "Shares are held.")
@@ -86,7 +98,13 @@ class Position:
 
 
 class Context:
-    """The open trade of the event's symbol."""
+    """The open trade of the event's symbol.
+
+    Example:
+        >>> from orderloom.conditions import context
+        >>> print((context.phase == "OPEN") & (context.tranches < 2))
+        context.phase == "OPEN" and context.tranches < 2
+    """
 
     is_open = _flag("context.is_open", "A trade is under way.")
     phase = WordField(
@@ -101,7 +119,13 @@ class Context:
 
 
 class Market:
-    """The market of the event's symbol."""
+    """The market of the event's symbol.
+
+    Example:
+        >>> from orderloom.conditions import market
+        >>> print(market.spread_percent < 0.05)
+        market.spread_percent < 0.05
+    """
 
     price = NumericField("market.price", "Last price of the tape, else the quote's middle.", 0)
     bid = NumericField("market.bid", "Best bid.", 0)
@@ -119,7 +143,13 @@ class Market:
 
 
 class Bar:
-    """The last complete bar of the event's symbol."""
+    """The last complete bar of the event's symbol.
+
+    Example:
+        >>> from orderloom.conditions import bar
+        >>> print(bar.close > bar.open)
+        bar.close > bar.open
+    """
 
     open = NumericField("bar.open", "First price.", 0)
     high = NumericField("bar.high", "Highest price.", 0)
@@ -129,7 +159,13 @@ class Bar:
 
 
 class Time:
-    """The exchange's local time of the event."""
+    """The exchange's local time of the event.
+
+    Example:
+        >>> from orderloom.conditions import time
+        >>> print(time.hhmm >= 1000)
+        time.hhmm >= 1000
+    """
 
     hhmm = NumericField("time.hhmm", "Time of day as a number, such as 1430.", 0, 2359)
     weekday = NumericField("time.weekday", "0 Monday to 6 Sunday.", 0, 6)
@@ -180,7 +216,13 @@ class Time:
 
 
 class Session:
-    """The regular trading session of the symbol's exchange, half days included."""
+    """The regular trading session of the symbol's exchange, half days included.
+
+    Example:
+        >>> from orderloom.conditions import session
+        >>> print(session.is_open & (session.minutes_before_close > 30))
+        session.is_open and session.minutes_before_close > 30
+    """
 
     is_open = _flag("session.is_open", "Regular trading goes on.")
     minutes_after_open = NumericField(
@@ -192,7 +234,13 @@ class Session:
 
 
 class Account:
-    """The account, over all symbols, in its base currency."""
+    """The account, over all symbols, in its base currency.
+
+    Example:
+        >>> from orderloom.conditions import account
+        >>> print(account.daily_pnl > -500)
+        account.daily_pnl > -500
+    """
 
     equity = NumericField("account.equity", "Net liquidation value.")
     daily_pnl = NumericField(
@@ -207,7 +255,13 @@ class Account:
 
 
 class Fill:
-    """The fill that triggered the rule; unknown on any other event."""
+    """The fill that triggered the rule; unknown on any other event.
+
+    Example:
+        >>> from orderloom.conditions import fill
+        >>> print((fill.side == "SELL") & (fill.quantity >= 100))
+        fill.side == "SELL" and fill.quantity >= 100
+    """
 
     quantity = NumericField("fill.quantity", "Shares or contracts.", 0)
     price = NumericField("fill.price", "Price of the fill.")
@@ -215,7 +269,13 @@ class Fill:
 
 
 class Conclusion:
-    """The trade whose conclusion triggered the rule; unknown on any other event."""
+    """The trade whose conclusion triggered the rule; unknown on any other event.
+
+    Example:
+        >>> from orderloom.conditions import conclusion
+        >>> print((conclusion.reason == "STOP") & (conclusion.pnl < 0))
+        conclusion.reason == "STOP" and conclusion.pnl < 0
+    """
 
     reason = WordField(
         "conclusion.reason",

@@ -128,14 +128,19 @@ class RuleEngine:
             self._post(event)
         self.bus.subscribe(events.BaseEvent, self._followed.append)
 
-    def on_event(self, event: events.BaseEvent) -> tuple[events.BaseEvent, ...]:
+    def on_event(self, event: events.BaseEvent | Event) -> tuple[events.BaseEvent, ...]:
         """Take what happened and tell what followed, in order; `event` itself is not repeated.
+
+        Everything that a broker says has a native form, `orderloom.Event`, which is taken as well.
 
         Raises:
             TypeError: An event that only the engine makes.
             ValueError: A symbol that nobody named, or a number that cannot be.
         """
         self._followed.clear()
+        if isinstance(event, Event):
+            self._post(event)
+            return tuple(self._followed)
         self._at = max(self._at, event.at)
         self._post(self._native(event))
         return tuple(told for told in self._followed if type(told) is not type(event))

@@ -64,6 +64,12 @@ class Rule:
     An empty `symbols` means every symbol. Higher `priority` first, then order of definition.
     `cooldown` starts, per symbol, when an action was emitted; `daily_cap` counts firings per
     exchange day over all symbols.
+
+    Example:
+        >>> from orderloom.actions import log
+        >>> made = rule("watch", on="Bar", symbols=["AAPL"], then=log("a bar"))
+        >>> made.symbols, made.priority, str(made.cooldown)
+        (('AAPL',), 0, '0s')
     """
 
     name: str
@@ -126,6 +132,13 @@ def rule(
 
     Raises:
         LanguageError: Anything that cannot be; `path` names the argument.
+
+    Example:
+        >>> from orderloom.actions import close_all
+        >>> out = rule("out", on="PredictionSignal", symbols="AAPL", cooldown="5m",
+        ...            when='signal.side == "SELL" and position.is_long', then=close_all())
+        >>> out.on, int(out.cooldown) // 10**9
+        (('PredictionSignal',), 300)
     """
     with inside("when"):
         if isinstance(when, bool) and when is not True:

@@ -38,11 +38,21 @@ class Journal:
     does both: call it before a command leaves.
 
     Example:
-        >>> with Journal.create(directory / "journal.db", header) as journal:
-        ...     journal.append_event(seq, at, event)
-        ...     outcome = engine.on_event(seq, at, event)
-        ...     journal.append_outcome(seq, outcome.commands, outcome.notices)
-        ...     journal.commit()  # then send the commands
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from orderloom import Engine, Event
+        >>> from orderloom.journal import Header
+        >>> config = '{"run": "one", "instruments": []}'
+        >>> engine, event = Engine(config), Event.operator("halt")
+        >>> with TemporaryDirectory() as folder:
+        ...     header = Header("0.1.0", config, (), "", 0)
+        ...     with Journal.create(Path(folder) / "journal.db", header) as journal:
+        ...         journal.append_event(1, 0, event)
+        ...         outcome = engine.on_event(1, 0, event)
+        ...         journal.append_outcome(1, outcome.commands, outcome.notices)
+        ...         is_durable = journal.commit() >= 0  # then send the commands
+        >>> is_durable
+        True
     """
 
     def __init__(self, path: Path, writer: Writer, last: Link) -> None:

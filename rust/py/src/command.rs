@@ -139,6 +139,17 @@ impl Ticket {
 }
 
 /// Something that the shell must do before the next event.
+///
+/// Example:
+///     >>> from orderloom import Engine, Event
+///     >>> from orderloom.actions import log
+///     >>> from orderloom.rules import rule
+///     >>> from orderloom.config import Settings
+///     >>> watch = rule("watch", on="Reading", symbols=["AAPL"], then=log("a reading came"))
+///     >>> engine = Engine(Settings(rules=(watch,)).engine_config("one"))
+///     >>> (command,) = engine.on_event(1, 0, Event.reading("vix", 0, 17.5)).commands
+///     >>> command.kind, command.text
+///     ('log', 'a reading came')
 #[pyclass(frozen, module = "orderloom._core")]
 pub(crate) struct Command {
     pub(crate) command: CoreCommand,
@@ -246,6 +257,13 @@ impl Command {
 }
 
 /// What the engine made of an event.
+///
+/// Example:
+///     >>> from orderloom import Engine, Event
+///     >>> engine = Engine('{"run": "one", "instruments": []}')
+///     >>> signal = Event.signal("7", "AAPL", None, "BUY", 0.9, None, [], 0, None, [])
+///     >>> [notice.kind for notice in engine.on_event(1, 0, signal).notices]
+///     ['signal_judged']
 #[pyclass(frozen, module = "orderloom._core")]
 pub(crate) struct Notice {
     pub(crate) notice: CoreNotice,

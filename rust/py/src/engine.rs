@@ -16,6 +16,13 @@ use crate::event::Event;
 use crate::replay::{Comparison, Difference, Row};
 
 /// What the engine asks for and tells after one event.
+///
+/// Example:
+///     >>> from orderloom import Engine, Event
+///     >>> engine = Engine('{"run": "one", "instruments": []}')
+///     >>> outcome = engine.on_event(1, 0, Event.operator("halt", reason="by hand"))
+///     >>> len(outcome.commands), [notice.kind for notice in outcome.notices]
+///     (0, ['mode_changed'])
 #[pyclass(frozen, module = "orderloom._core")]
 pub(crate) struct Outcome {
     #[pyo3(get)]
@@ -28,6 +35,12 @@ pub(crate) struct Outcome {
 type IndicatorValue = (String, Vec<f64>, Option<f64>);
 
 /// Rules, trades, orders and positions of one account.
+///
+/// Example:
+///     >>> from orderloom import Engine, Event
+///     >>> engine = Engine('{"run": "one", "instruments": []}')
+///     >>> engine.on_event(1, 0, Event.clock()) is None, engine.mode
+///     (True, 'ReduceOnly')
 #[pyclass(module = "orderloom._core")]
 pub(crate) struct Engine {
     engine: CoreEngine,

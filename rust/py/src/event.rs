@@ -13,6 +13,11 @@ use pyo3::prelude::*;
 use serde::de::DeserializeOwned;
 
 /// Something that happened, before the runner gave it a number and a time.
+///
+/// Example:
+///     >>> from orderloom import Event
+///     >>> Event.trade(0, 150.25, 100.0).kind
+///     'trade'
 #[pyclass(frozen, module = "orderloom._core")]
 pub(crate) struct Event {
     pub(crate) kind: EventKind,
