@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from orderloom._core import ATR as ATR
     from orderloom._core import Command as Command
     from orderloom._core import Engine as Engine
     from orderloom._core import Event as Event
@@ -118,6 +119,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "_core": (
+        "ATR",
         "Command",
         "Engine",
         "Event",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -208,7 +209,8 @@ def test_three_forms_are_one_tree(form: tuple[Condition, str, object]) -> None:
 def test_the_engine_takes_every_form_and_every_name() -> None:
     trees = [form[0] for form in FORMS.values()]
     trees += [known(member) for member in NAMES.values()]
-    trees += [form(5) > 0 for form in INDICATORS.values()]
+    forms = INDICATORS.values()
+    trees += [(form(5) if signature(form).parameters else form()) > 0 for form in forms]
     rules = [
         rule(f"r{index}", on="PredictionSignal", symbols="AAPL", when=tree, then=cancel())
         for index, tree in enumerate(trees)
