@@ -294,7 +294,7 @@ class App:
     def run(self, **options: Any) -> dict[str, Any]:
         """Trade until the end and return the summary, as `summary.json` has it.
 
-        Options are those of `orderloom.session.RunOptions`, such as `market=[Path("day.csv")]`,
+        Options are those of `orderloom.sessions.RunOptions`, such as `market=[Path("day.csv")]`,
         `speed=60`, `seed=1` or `duration=30`. Ctrl-C ends the run in order. While `orderloom run
         --script` loads the script, this does nothing: the command trades.
         """
@@ -308,7 +308,7 @@ class App:
         Raises:
             LanguageError: A live broker without `has_live_word`.
         """
-        from orderloom.session import RunOptions, Session  # noqa: PLC0415 - loads the whole engine
+        from orderloom.sessions import RunOptions, Session  # noqa: PLC0415 - loads the whole engine
 
         settings = self.settings()
         mode = settings.broker.mode

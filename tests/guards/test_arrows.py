@@ -20,7 +20,7 @@ CRATES = {
 ADAPTERS = {"feeds", "journal", "signals", "sim", "tws"}
 TOPS = {
     "__main__", "app", "backtest", "cli", "config", "control", "explain", "log", "monitor",
-    "recovery", "replay", "report", "runner", "session", "whatif", "world",
+    "recovery", "replay", "report", "runner", "sessions", "whatif", "world",
 }  # fmt: skip
 """What stands on top: it may use everything, and only its own kind may use it."""
 

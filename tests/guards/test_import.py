@@ -72,3 +72,11 @@ def test_every_name_of_the_package_is_what_type_checkers_are_told() -> None:
     for name, module in names.items():
         assert getattr(orderloom, name) is getattr(import_module(module), name)
     assert set(names) <= set(dir(orderloom))
+
+
+def test_no_public_name_is_a_modules_too() -> None:
+    # Importing a module binds its name in the package, over whatever had it before.
+    package = Path(str(orderloom.__file__)).parent
+    modules = {path.stem for path in package.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert {"sessions", "conditions"} <= modules
+    assert not modules & set(orderloom.__all__)

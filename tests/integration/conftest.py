@@ -9,7 +9,7 @@ import pytest
 
 from orderloom.config import load_settings
 from orderloom.instant import iso_to_ns
-from orderloom.session import RunOptions, Session
+from orderloom.sessions import RunOptions, Session
 
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart" / "strategy.yaml"
 # The first 80 minutes of the sample day hold each kind of answer.

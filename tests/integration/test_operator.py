@@ -13,7 +13,7 @@ import pytest
 from orderloom.config import load_settings
 from orderloom.control import FILE, NoInstanceError, RefusedWordError, find
 from orderloom.instant import iso_to_ns
-from orderloom.session import RunOptions, Session
+from orderloom.sessions import RunOptions, Session
 
 STRATEGY = Path(__file__).parents[2] / "examples" / "quickstart" / "strategy.yaml"
 PATIENCE = 60.0

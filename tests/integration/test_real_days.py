@@ -16,7 +16,7 @@ import pytest
 from orderloom.config import load_settings
 from orderloom.feeds import Bar, read_items
 from orderloom.instant import iso_to_ns
-from orderloom.session import RunOptions, Session
+from orderloom.sessions import RunOptions, Session
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "aapl-flow"

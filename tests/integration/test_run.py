@@ -17,7 +17,7 @@ import pytest
 
 from orderloom.config import load_settings
 from orderloom.journal import Journal
-from orderloom.session import RunOptions, Session
+from orderloom.sessions import RunOptions, Session
 
 STRATEGY = Path(__file__).parents[2] / "examples" / "quickstart" / "strategy.yaml"
 ORDERLOOM = Path(sys.executable).with_name("orderloom")

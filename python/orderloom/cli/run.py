@@ -16,7 +16,7 @@ from orderloom.app import load_script
 from orderloom.config import Settings, load_settings
 from orderloom.errors import OrderloomError
 from orderloom.instant import iso_to_ns
-from orderloom.session import RunOptions, Session
+from orderloom.sessions import RunOptions, Session
 
 
 def run(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from orderloom.session import Session
+    from orderloom.sessions import Session
 
 _PER_SECOND: Final = 4
 _WIDTH: Final = 120

@@ -21,10 +21,10 @@ from orderloom.ports import ContractSpec, MarketSubscription
 from orderloom.redaction import Redactor
 from orderloom.report import RunTally
 from orderloom.runner import Runner
-from orderloom.session.books import differences
-from orderloom.session.lockstep import LockStep
-from orderloom.session.readiness import Readiness
-from orderloom.session.words import Words
+from orderloom.sessions.books import differences
+from orderloom.sessions.lockstep import LockStep
+from orderloom.sessions.readiness import Readiness
+from orderloom.sessions.words import Words
 from orderloom.version import __version__
 from orderloom.world import Stage
 from orderloom.world.stage import ACCOUNT, Listed
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orderloom.config import Settings
-    from orderloom.session.options import RunOptions
+    from orderloom.sessions.options import RunOptions
     from orderloom.signals import Prediction, PredictionClient, PredictionServer
     from orderloom.tws import TWSConnection
 

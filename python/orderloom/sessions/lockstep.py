@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from orderloom.ports import Broker
     from orderloom.runner import Runner
-    from orderloom.session.options import RunOptions
+    from orderloom.sessions.options import RunOptions
     from orderloom.world import Moment, Stage
 
 _SETTLE_ROUNDS: Final = 10_000
