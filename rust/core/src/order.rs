@@ -151,7 +151,7 @@ pub struct Order {
     pub refused: Option<i32>,
     /// The last refused change.
     pub refusal: Option<Refusal>,
-    /// TWS said that it knows no such order.
+    /// TWS said that it has no such order to change or cancel.
     pub not_found: bool,
     /// A full snapshot ended without it.
     pub is_absent: bool,
@@ -372,7 +372,8 @@ impl Order {
     pub fn on_error(&mut self, code: i32, at: Timestamp) {
         match ErrorClass::of(code) {
             ErrorClass::Information => {}
-            ErrorClass::NotFound => {
+            ErrorClass::Missing if self.placing.is_some() => self.refused = Some(code),
+            ErrorClass::Missing | ErrorClass::NotFound => {
                 self.not_found = true;
                 self.refuse_change(code, at);
             }
@@ -411,7 +412,9 @@ enum ErrorClass {
     Information,
     /// Something was refused: the order, its change, or its cancel.
     Refusal,
-    /// TWS knows no such order: it ended, is somebody else's, or never arrived.
+    /// TWS misses an order that the message named: the parent of a new one, or the one to change.
+    Missing,
+    /// TWS has no such order to cancel: it ended, is somebody else's, or never arrived.
     NotFound,
 }
 
@@ -423,7 +426,8 @@ impl ErrorClass {
     const fn of(code: i32) -> Self {
         match code {
             202 | 399 | 404 | 10_349 | 2_100..=2_199 | 10_167 | 10_197 => Self::Information,
-            135 | 10_147 => Self::NotFound,
+            135 => Self::Missing,
+            10_147 | 10_148 => Self::NotFound,
             _ => Self::Refusal,
         }
     }

@@ -305,6 +305,14 @@ impl Planner<'_> {
         if stop.is_some() || target.is_some() || self.context.policy.stop.is_none() {
             return;
         }
+        // An entry that just filled may bring its own exits to life again, where they grow with it.
+        let filled_at = bracket.entry.and_then(|id| self.at.orders.find(id)).and_then(|order| order.filled_at);
+        if let Some(until) = filled_at.map(|at| at + self.at.execution.oca_patience)
+            && self.at.now < until
+        {
+            self.look_again(until);
+            return;
+        }
         if bracket.stops_placed > self.at.execution.asks_max {
             self.alarm(
                 IncidentCode::ExitRefused,
@@ -379,7 +387,12 @@ impl Planner<'_> {
             self.look_again(at + patience);
             return;
         }
-        let quantity = exit.cum_qty + open;
+        // More is asked only when the broker has had its time to reduce: a fill may be on its way here.
+        let quantity = if exit.leaves_qty() < open {
+            self.aligned_quantity(bracket, exit, open)
+        } else {
+            exit.cum_qty + open
+        };
         let terms = if target.is_some() {
             Terms { quantity, limit_price: Some(price), stop_price: None }
         } else {
@@ -490,12 +503,14 @@ impl Planner<'_> {
         let id = order.ticket.order_id;
         let is_exit = order.role != Role::Entry;
         // An exit that is sent again is sent for what is open now.
-        let quantity = if is_exit && open.is_positive() && self.entry_is_done(bracket) {
-            order.cum_qty + open
+        let closes = if order.ticket.side == self.context.side.exit() { open } else { -open };
+        let is_wanted = is_exit && closes.is_positive();
+        let quantity = if is_wanted && self.entry_is_done(bracket) {
+            order.cum_qty + closes
         } else {
             order.ticket.quantity
         };
-        if order.is_absent && is_exit && open.is_positive() && order.cancelling.is_none() {
+        if order.is_absent && is_wanted && order.cancelling.is_none() {
             // The broker does not list it: an exit is sent again under the same id, which cannot
             // double it. (An entry is cancelled instead: its moment may be over.)
             let asked = order.placing.unwrap_or(Asked { at: Timestamp::MIN, times: 0 });

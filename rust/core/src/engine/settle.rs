@@ -49,11 +49,12 @@ impl State {
         let mut due = self.end_of_day_at(symbol).filter(|at| self.now < *at);
         self.slot_mut(symbol).wants_price = false;
         if self.is_connected && self.is_synced && self.slot(symbol).context.is_some() {
-            // A plan may begin a close, which needs another plan; that one begins nothing more.
+            // What a plan begins needs another plan: for its deadlines, or for the close that it began.
+            // The second begins nothing more, or the third.
             for _ in 0..3 {
                 let Some(context) = &self.slot(symbol).context else { break };
                 let outcome = plan(context, self.situation(symbol));
-                let is_final = !outcome.steps.iter().any(|step| matches!(step, Step::Close { .. }));
+                let is_final = outcome.steps.is_empty();
                 self.note_uncovered(symbol, outcome.uncovered);
                 self.slot_mut(symbol).wants_price = outcome.wants_price;
                 if outcome.due < Timestamp::MAX {

@@ -34,8 +34,7 @@ impl fmt::Display for Finding {
         let Self { scenario, states, transitions, depth, is_closed, violation } = self;
         let closed = if *is_closed { "closed" } else { "open" };
         let found = if violation.is_some() { 1 } else { 0 };
-        let name = scenario.name;
-        write!(f, "{name:<58} {states:>9} {transitions:>10} {depth:>5}  {closed:<6} {found}")?;
+        write!(f, "{states:>9} {transitions:>11} {depth:>5}  {closed}, {found} violations")?;
         let Some(violation) = violation else { return Ok(()) };
         write!(f, "\n\n{}\n\n{}", violation.what, as_test(*scenario, violation))
     }

@@ -16,68 +16,145 @@ mod duty;
 mod explore;
 mod world;
 
-use broker::Reading;
-use explore::explore;
-use world::{Intent, Scenario};
+use broker::{AfterPartial, Changes, Children, Crossing, Latecomer, OcaReduction, Reading, Refusal, Words};
+use explore::{Finding, explore};
+use world::{Defect, Intent, Scenario};
 
-#[test]
-fn probe() {
-    use broker::*;
-    let only = std::env::var("ONLY").unwrap_or_default();
-    let plain = Reading::PLAIN;
-    let readings = [
-        ("plain", plain),
-        ("child", Reading { says_child: true, ..plain }),
-        ("first-full", Reading { children: Children::FullAtFirstFill, ..plain }),
-        ("grow", Reading { children: Children::GrowWithFills, ..plain }),
-        ("keep", Reading { after_partial: AfterPartial::Keep, ..plain }),
-        ("cancel", Reading { after_partial: AfterPartial::Cancel, ..plain }),
-        ("lag", Reading { oca: OcaReduction::Lagging, ..plain }),
-        ("restores", Reading { crossing: Crossing::Restores, ..plain }),
-        ("refused", Reading { changes: Changes::Refused, ..plain }),
-        ("status-first", Reading { words: Words::StatusThenExecution, ..plain }),
-        ("exec-alone", Reading { words: Words::ExecutionAlone, ..plain }),
-        ("spreads", Reading { cancel_spreads: true, ..plain }),
-        ("late-works", Reading { latecomer: Latecomer::Works, ..plain }),
-        ("inactive", Reading { refusal: Refusal::Inactive, ..plain }),
-        ("silent", Reading { refusal: Refusal::Silent, ..plain }),
-    ];
-    for (name, reading) in readings {
-        for faults in [0, 1] {
-            for is_long in [true] {
-                for (what, intents) in [("-", &[][..]), ("close", &[Intent::Close]), ("add", &[Intent::Add])]
-                {
-                    if faults == 1 && what != "-" || faults == 0 && what == "add" && only.is_empty() {
-                        continue;
-                    }
-                    let name = &*Box::leak(format!("{name} f{faults} {what} {is_long}").into_boxed_str());
-                    if !name.contains(&only) {
-                        continue;
-                    }
-                    let begun = std::time::Instant::now();
-                    let finding = explore(Scenario {
-                        name,
-                        reading,
-                        faults,
-                        is_long,
-                        intents,
-                        in_bursts: true,
-                        ..Scenario::PLAIN
-                    });
-                    let text = finding.to_string();
-                    if only.is_empty() {
-                        let mut lines = text.lines();
-                        let first = lines.next().unwrap_or_default();
-                        let what = finding
-                            .violation
-                            .map(|violation| format!("{} ({} steps)", violation.what, violation.steps.len()));
-                        println!("{first}  {:?} {}", begun.elapsed(), what.unwrap_or_default());
-                    } else {
-                        println!("{text}   {:?}", begun.elapsed());
-                    }
-                }
-            }
-        }
+const PLAIN: Reading = Reading::PLAIN;
+
+/// Everything that is not known of TWS, one deviation at a time.
+const READINGS: [(&str, Reading); 15] = [
+    ("plain", PLAIN),
+    ("a waiting child says so", Reading { says_child: true, ..PLAIN }),
+    ("children start full at the first fill", Reading { children: Children::FullAtFirstFill, ..PLAIN }),
+    ("children grow with fills", Reading { children: Children::GrowWithFills, ..PLAIN }),
+    ("children keep their size", Reading { after_partial: AfterPartial::Keep, ..PLAIN }),
+    ("children end with their parent", Reading { after_partial: AfterPartial::Cancel, ..PLAIN }),
+    ("reductions lag", Reading { oca: OcaReduction::Lagging, ..PLAIN }),
+    ("changes restore what was reduced", Reading { crossing: Crossing::Restores, ..PLAIN }),
+    ("changes are refused", Reading { changes: Changes::Refused, ..PLAIN }),
+    ("status before execution", Reading { words: Words::StatusThenExecution, ..PLAIN }),
+    ("executions without status", Reading { words: Words::ExecutionAlone, ..PLAIN }),
+    ("a cancel spreads in its group", Reading { cancel_spreads: true, ..PLAIN }),
+    ("latecomers of a group work", Reading { latecomer: Latecomer::Works, ..PLAIN }),
+    ("refused orders are Inactive", Reading { refusal: Refusal::Inactive, ..PLAIN }),
+    ("refused orders are not mentioned", Reading { refusal: Refusal::Silent, ..PLAIN }),
+];
+
+/// What left together arrives together.
+const BURSTS: Scenario = Scenario { in_bursts: true, ..Scenario::PLAIN };
+
+/// Explores each scenario to its end, prints the table and fails on the first violation.
+fn close(scenarios: impl IntoIterator<Item = (String, Scenario)>) {
+    println!("{:<78} {:>9} {:>11} {:>5}", "configuration", "states", "transitions", "depth");
+    let mut states = 0;
+    for (name, scenario) in scenarios {
+        let finding: Finding = explore(scenario);
+        println!("{name:<78} {finding}");
+        assert!(finding.violation.is_none(), "{name}: {finding}");
+        assert!(finding.is_closed, "{name}: the search met its bound");
+        states += finding.states;
     }
+    println!("{states} states in all");
 }
 
+/// Every reading of TWS, for one scenario.
+fn under_every_reading(scenario: Scenario, what: &str) -> Vec<(String, Scenario)> {
+    let side = if scenario.is_long { "long" } else { "short" };
+    READINGS
+        .iter()
+        .map(|(name, reading)| (format!("{side}, {what}, {name}"), Scenario { reading: *reading, ..scenario }))
+        .collect()
+}
+
+const fn on(is_long: bool, scenario: Scenario) -> Scenario {
+    Scenario { is_long, ..scenario }
+}
+
+#[test]
+fn a_close_at_any_moment_under_every_reading() {
+    let scenario = Scenario { intents: &[Intent::Close], slow: 1, ..BURSTS };
+    close([true, false].into_iter().flat_map(|side| under_every_reading(on(side, scenario), "close, slow")));
+}
+
+#[test]
+fn a_scale_in_at_any_moment_under_every_reading() {
+    let scenario = Scenario { intents: &[Intent::Add], ..BURSTS };
+    close([true, false].into_iter().flat_map(|side| under_every_reading(on(side, scenario), "scale-in")));
+}
+
+#[test]
+fn a_reversal_at_any_moment_under_every_reading() {
+    let scenario = Scenario { intents: &[Intent::Reverse], ..BURSTS };
+    close([true, false].into_iter().flat_map(|side| under_every_reading(on(side, scenario), "reversal")));
+}
+
+#[test]
+fn one_fault_under_every_reading() {
+    let scenario = Scenario { faults: 1, ..BURSTS };
+    close([true, false].into_iter().flat_map(|side| under_every_reading(on(side, scenario), "one fault")));
+}
+
+#[test]
+fn a_trade_with_a_stop_alone() {
+    let stop = Scenario { has_target: false, ..BURSTS };
+    close([
+        ("stop alone, scale-in, close".into(), Scenario { intents: &[Intent::Add, Intent::Close], ..stop }),
+        ("stop alone, close, one fault".into(), Scenario { intents: &[Intent::Close], faults: 1, ..stop }),
+        ("stop alone, reversal".into(), Scenario { intents: &[Intent::Reverse], slow: 1, ..stop }),
+    ]);
+}
+
+#[test]
+fn message_by_message_with_repeats_and_late_answers() {
+    let single = Scenario { slow: 1, repeats: 1, ..Scenario::PLAIN };
+    close([
+        ("long, message by message".into(), single),
+        ("short, message by message, close".into(), on(false, Scenario { repeats: 0, intents: &[Intent::Close], ..single })),
+        ("long, halt and close, in bursts".into(), Scenario { intents: &[Intent::Halt, Intent::Close], ..BURSTS }),
+    ]);
+}
+
+/// What takes longer than a test may: `make explore`.
+#[test]
+#[ignore = "hours of states: `make explore`"]
+fn everything_at_once_and_two_faults() {
+    let all = Scenario { intents: &[Intent::Add, Intent::Close], ..BURSTS };
+    let fault = Scenario { intents: &[Intent::Close], faults: 1, ..BURSTS };
+    let sides = [true, false];
+    let together = sides.into_iter().flat_map(|side| under_every_reading(on(side, all), "scale-in, close"));
+    let faulty = sides.into_iter().flat_map(|side| under_every_reading(on(side, fault), "close, one fault"));
+    let twice = Scenario { faults: 2, entry: 1, ..BURSTS };
+    let twice = sides.into_iter().flat_map(|side| under_every_reading(on(side, twice), "two faults"));
+    close(faulty.chain(twice).chain(together));
+}
+
+/// A mistake must be found, and told by the invariant that it breaks.
+fn must_find(defect: Defect, invariants: &[&str], scenario: Scenario) {
+    let finding = explore(Scenario { defect: Some(defect), ..scenario });
+    let violation = finding.violation.unwrap_or_else(|| panic!("{defect:?} was not noticed"));
+    let is_named = invariants.iter().any(|invariant| violation.what.starts_with(&format!("{invariant}:")));
+    assert!(is_named, "{defect:?} broke {}, expected {invariants:?}", violation.what);
+    println!("{defect:?}: {} after {} steps", violation.what, violation.steps.len());
+}
+
+#[test]
+fn every_mistake_is_noticed() {
+    let closing = Scenario { intents: &[Intent::Close], ..BURSTS };
+    let adding = Scenario { intents: &[Intent::Add], ..BURSTS };
+    let refused = Reading { changes: Changes::Refused, ..PLAIN };
+    let ending = Reading { after_partial: AfterPartial::Cancel, ..PLAIN };
+    must_find(Defect::DropStop, &["I4"], BURSTS);
+    must_find(Defect::ResizeInsteadOfBracket, &["I1", "I2"], adding);
+    must_find(Defect::CancelAndSell, &["I1", "I2"], closing);
+    must_find(Defect::ResendUnderFreshId, &["I1", "I2"], Scenario { faults: 1, ..adding });
+    must_find(Defect::ExitsByOrderedQuantity, &["I1", "I2"], Scenario { reading: ending, ..BURSTS });
+    must_find(Defect::ExitOnEntrySide, &["I6"], BURSTS);
+    must_find(Defect::StopOnGainSide, &["I25"], BURSTS);
+    must_find(Defect::NoticeHeardAsCancel, &["I10"], BURSTS);
+    must_find(Defect::RefusalHeardAsCancel, &["I10"], Scenario { reading: refused, ..closing });
+    must_find(Defect::FillCountedTwice, &["I11"], BURSTS);
+    must_find(Defect::ConcludeOnFirstExit, &["I18"], BURSTS);
+    must_find(Defect::DeafToHalt, &["I19"], Scenario { intents: &[Intent::Halt, Intent::Add], ..BURSTS });
+    must_find(Defect::NeverRecover, &["I3", "I4", "liveness"], Scenario { reading: ending, ..BURSTS });
+}

@@ -84,7 +84,6 @@ impl Step {
 /// What is explored: who trades what, under which reading, with how many mishaps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scenario {
-    pub(crate) name: &'static str,
     pub(crate) is_long: bool,
     pub(crate) entry: i64,
     pub(crate) has_target: bool,
@@ -104,7 +103,6 @@ pub(crate) struct Scenario {
 impl Scenario {
     /// A long entry of two, with stop and target.
     pub(crate) const PLAIN: Self = Self {
-        name: "long",
         is_long: true,
         entry: 2,
         has_target: true,
@@ -483,7 +481,11 @@ impl World {
                     limit_price: limit,
                     stop_price: stop,
                     status,
-                })))
+                })))?;
+                if self.scenario.defect == Some(Defect::NoticeHeardAsCancel) {
+                    self.tell(cancelled(id))?;
+                }
+                Ok(())
             }
             Message::Status { id, status, filled, remaining, waits } => {
                 self.tell(EventKind::OrderStatus(Box::new(OrderStatusReport {
@@ -608,9 +610,20 @@ impl World {
         self.check_told()
     }
 
+    /// How large the client takes the order to be: as it was shown, or as it asked before without
+    /// having heard the answer.
     fn known_total(&self, order: &PlaceOrder) -> Option<i64> {
-        let order = self.engine.orders().find(order.ticket.order_id)?;
-        order.working.map(|working| units(working.quantity))
+        let id = order.ticket.order_id;
+        let shown = units(self.engine.orders().find(id)?.working?.quantity);
+        let underway = self.commands.iter().filter_map(|(_, sent)| match sent {
+            Sent::Order(request) if request.id == id.0 => Some(request.total),
+            _ => None,
+        });
+        let unheard = self.broker.queue.iter().filter_map(|(_, message)| match message {
+            Message::Opened { id: of, total, .. } if *of == id.0 => Some(*total),
+            _ => None,
+        });
+        Some(underway.chain(unheard).fold(shown, i64::max))
     }
 
     /// The commands with the scenario's mistake in them.
