@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 PATIENCE = 20.0
 
 
+@pytest.fixture(autouse=True)
+def state_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test goes on where a run of another test, or of the user, has ended."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def orderloom() -> Path:
     """The installed command."""

@@ -123,6 +123,10 @@ class Event:
     @staticmethod
     def connection(state: str) -> Event: ...
     @staticmethod
+    def restarted(config: str) -> Event:
+        """Tell that a new process goes on under an engine configuration (JSON)."""
+
+    @staticmethod
     def clock() -> Event: ...
     @staticmethod
     def operator(
@@ -248,10 +252,13 @@ class Engine:
         engine says. An event that cannot be read raises `ValueError`.
         """
 
-    def unmatched(self) -> tuple[int, int, list[str]]:
+    def catch_up(self, rows: Sequence[tuple[int, int, str, str]]) -> None:
+        """Take in the events among rows of a journal; compare nothing."""
+
+    def unmatched(self) -> tuple[int, int, list[tuple[Literal["command", "notice"], str]]]:
         """Return what the last replayed event led to and no row held.
 
-        The event's number, how much of its outcome was held, and the JSON of the rest.
+        The event's number, how much of its outcome was held, and type and JSON of the rest.
         """
 
     def trace(

@@ -19,7 +19,7 @@ from orderloom.journal import Journal, JournalBroken
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orderloom.journal import Header, Recording
+    from orderloom.journal import Recording
 
 _SECOND: Final = 1_000_000_000
 _DAY: Final = 86_400
@@ -230,20 +230,23 @@ class _Reader:
     def __init__(
         self, recording: Recording, symbol: str | None, rule: str | None, window: TimeWindow | None
     ) -> None:
-        header = recording.header
+        config = recording.header.config
+        last = recording.last_config()
         self._recording = recording
-        self._engine = Engine(header.config)
-        self._symbols = header.symbols
-        self._rules = rule_names(header)
+        self._engine = Engine(config)
+        self._symbols = [each["symbol"] for each in last["instruments"]]
+        self._rules = rule_names(config)
+        known = dict.fromkeys([*self._rules, *(each["name"] for each in last["rules"])])
         self._symbol = None if symbol is None else _place("symbol", symbol, self._symbols)
-        self._rule = None if rule is None else _place("rule", rule, self._rules)
+        self._asked = (
+            list(known) if rule is None else [list(known)[_place("rule", rule, list(known))]]
+        )
         self._window = window
         self._offset = 0
         self._is_local = False
 
     def read(self) -> Explained:
-        names = self._rules if self._rule is None else [self._rules[self._rule]]
-        accounts = {name: RuleAccount(name) for name in names}
+        accounts = {name: RuleAccount(name) for name in self._asked}
         inside: list[Judged] = []
         before: tuple[int, Judged | None] = (-sys.maxsize, None)
         after: tuple[int, Judged | None] = (sys.maxsize, None)
@@ -252,7 +255,12 @@ class _Reader:
             if event.kind == "session":
                 self._offset = json.loads(body)["session"]["utc_offset"]
                 self._is_local = True
+            elif event.kind == "restarted":
+                # The numbers in verdicts count the rules of the new start.
+                self._rules = rule_names(body)
             for judged in self._judged(seq, at, event):
+                if judged.rule not in accounts:
+                    continue
                 if self._window is None:
                     accounts[judged.rule].add(judged)
                     continue
@@ -269,7 +277,7 @@ class _Reader:
         return Explained(inside, accounts, funnel, (before[1], after[1]))
 
     def _judged(self, seq: int, at: int, event: Event) -> list[Judged]:
-        verdicts = self._engine.trace(seq, at, event, rule=self._rule, symbol=self._symbol)
+        verdicts = self._engine.trace(seq, at, event, symbol=self._symbol)
         return [self._read(seq, at, event.kind, json.loads(verdict)) for verdict in verdicts]
 
     def _read(self, seq: int, at: int, event: str, verdict: dict[str, Any]) -> Judged:
@@ -328,9 +336,9 @@ def count_signals(recording: Recording, symbol: int | None) -> Funnel:
     return funnel
 
 
-def rule_names(header: Header) -> list[str]:
-    """Return the names of a journal's rules; the numbers in notices count from here."""
-    return [rule["name"] for rule in json.loads(header.config)["rules"]]
+def rule_names(config: str) -> list[str]:
+    """Return the names of an engine's rules; the numbers in notices count from here."""
+    return [rule["name"] for rule in json.loads(config)["rules"]]
 
 
 def _place(what: str, name: str, known: list[str] | tuple[str, ...]) -> int:

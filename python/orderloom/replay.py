@@ -89,7 +89,7 @@ def replay(path: Path) -> Replayed:
         if difference is None and is_closed:
             # A run that ended in order wrote everything; a run that was cut may not have.
             seq, place, rest = engine.unmatched()
-            difference = Difference(seq, place, None, rest[0]) if rest else None
+            difference = Difference(seq, place, None, rest[0][1]) if rest else None
         events, rows = recording.count()
         return Replayed(events, rows - events, seconds, difference, is_closed)
 

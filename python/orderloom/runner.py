@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orderloom._core import Command, Outcome
     from orderloom.journal import Journal
     from orderloom.ports import Broker, Clock
+    from orderloom.recovery import Recovered
 
 _FOR_THE_BROKER: Final = frozenset({"place", "modify", "cancel"})
 # A replay at full speed waits for the disk when this many entries are ahead of it.
@@ -61,8 +62,9 @@ class Runner:
         journal: Journal,
         on_problem: Callable[[str], None],
         listeners: Sequence[Listener] = (),
+        recovered: Recovered | None = None,
     ) -> None:
-        self.engine: Final = Engine(config)
+        self.engine: Final = Engine(config) if recovered is None else recovered.engine
         self.journal: Final = journal
         self.listeners: Final[list[Listener]] = list(listeners)
         self._clock = clock
@@ -71,8 +73,8 @@ class Runner:
         self._queue: deque[Event] = deque()
         self._is_busy = False
         self._is_finished = False
-        self._seq = 0
-        self._at = 0
+        # A journal that goes on is numbered on.
+        self._seq, self._at = (0, 0) if recovered is None else recovered.last[1:3]
         self._has_journal_failed = False
         self._broker_ns = 0
         self._deadline_changed = asyncio.Event()

@@ -81,21 +81,24 @@ def whatif(path: Path, settings: Settings) -> Compared:
 
 
 def _compare(recording: Recording, settings: Settings) -> Compared:
-    header = recording.header
-    old = json.loads(header.config)
+    old = recording.last_config()
     # Symbol numbers in the events count the journal's instruments, so those come first.
     known = {instrument["symbol"] for instrument in old["instruments"]}
     added = [each for each in settings.instruments() if each["symbol"] not in known]
-    engine = Engine(settings.engine_config(old["run"], [*old["instruments"], *added]))
-    symbols = (*header.symbols, *(each["symbol"] for each in added))
-    was = _decided(recording, rule_names(header), symbols)
+    config = settings.engine_config(old["run"], [*old["instruments"], *added])
+    engine = Engine(config)
+    symbols = [each["symbol"] for each in (*old["instruments"], *added)]
+    was = _decided(recording, symbols)
     rules = [rule.name for rule in settings.rules]
     changes: list[Change] = []
     differing: set[str] = set()
     events = entries = 0
     for seq, at, body in recording.events():
         events += 1
-        outcome = engine.on_event(seq, at, Event.from_json(body))
+        event = Event.from_json(body)
+        if event.kind == "restarted":
+            event = Event.restarted(config)
+        outcome = engine.on_event(seq, at, event)
         would_be: Mapping[_Subject, str] = {}
         if outcome is not None:
             entries += sum(
@@ -125,11 +128,13 @@ def _compare(recording: Recording, settings: Settings) -> Compared:
     return Compared(events, decisions, changes, (sent, entries), unheard)
 
 
-def _decided(
-    recording: Recording, rules: Sequence[str], symbols: Sequence[str]
-) -> dict[int, dict[_Subject, str]]:
+def _decided(recording: Recording, symbols: Sequence[str]) -> dict[int, dict[_Subject, str]]:
     decided: dict[int, dict[_Subject, str]] = {}
+    rules = rule_names(recording.header.config)
+    restarts = [(seq, body) for seq, _, body in recording.events("restarted")][::-1]
     for entry in recording.notices():
+        while restarts and restarts[-1][0] <= entry.seq:
+            rules = rule_names(restarts.pop()[1])
         if entry.kind in _DECISIONS:
             subject, outcome = _decision(json.loads(entry.body), rules, symbols)
             decided.setdefault(entry.seq, {})[subject] = outcome

@@ -86,8 +86,9 @@ def test_the_account_of_a_run_covers_every_rule_and_agrees_with_the_journal(
     explained = explain(quickstart / "journal.db")
     with Journal.open(quickstart / "journal.db") as recording:
         told = [(entry.kind, json.loads(entry.body)) for entry in recording.notices()]
-    names = list(explained.accounts)
-    assert names == ["long-on-buy", "short-on-short", "close-on-sell", "scale-in"]
+        rules = recording.last_config()["rules"]
+    assert list(explained.accounts) == [rule["name"] for rule in rules]
+    assert len(rules) >= 4
     for number, account in enumerate(explained.accounts.values()):
         fired = sum(1 for kind, body in told if kind == "rule_fired" and body["rule"] == number)
         blocked = [

@@ -55,6 +55,9 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where the run is written.", show_default="runs/…")
     ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Do not go on where the last run of the account ended.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Trade a strategy file."""
@@ -72,6 +75,7 @@ def run(
         duration=duration,
         until=_moment("--until", until),
         script=app,
+        fresh=fresh,
     )
     for path in [*(market or ()), *([signals] if signals else [])]:
         if not path.is_file():

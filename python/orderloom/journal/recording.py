@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from orderloom.journal import schema
 from orderloom.journal.chain import Link, genesis, row_hash
@@ -100,6 +100,14 @@ class Recording:
         cursor = self._connection.execute("select seq, at, type, body from entry order by id")
         while rows := cursor.fetchmany(size):
             yield rows
+
+    def last_config(self) -> dict[str, Any]:
+        """Return the engine's configuration as the last start of the run had it."""
+        config = self.header.config
+        for _, _, body in self.events("restarted"):
+            config = body
+        document: dict[str, Any] = json.loads(config)
+        return document
 
     def commands(self) -> Iterator[Entry]:
         """Yield what the engine asked for, in order."""

@@ -32,6 +32,10 @@ class RunOptions:
     cut the market data (UTC ns). `duration` (seconds of wall time) and `until` (UTC ns) end a run
     early. `out` is the directory of the run, `runs/<start time>` if left out. `script` takes part,
     with its rules among the settings' already.
+
+    At a TWS, a run goes on where the last one of its account and client number ended; `fresh`
+    begins anew instead, from the broker's word alone. `state` is where that is remembered,
+    `recovery.state_directory()` if left out.
     """
 
     mode: Literal["sim", "paper", "live"] = "sim"
@@ -46,3 +50,5 @@ class RunOptions:
     until: int | None = None
     listeners: Sequence[Listener] = ()
     script: Script | None = None
+    fresh: bool = False
+    state: Path | None = None

@@ -15,9 +15,10 @@ from orderloom._core import Event
 from orderloom.clock import ManualClock, SystemClock
 from orderloom.control import ControlServer
 from orderloom.errors import BrokerUnavailable, OrderloomError
-from orderloom.journal import Header, Journal
+from orderloom.journal import Header, Journal, JournalBroken
 from orderloom.log import RunLog
 from orderloom.ports import ContractSpec, MarketSubscription
+from orderloom.recovery import Recovered, Seat, recover, seat_name, state_directory
 from orderloom.redaction import Redactor
 from orderloom.report import RunTally
 from orderloom.runner import Runner
@@ -66,11 +67,12 @@ class Session:
         name = datetime.fromtimestamp(self._started / 1e9, tz=UTC).strftime("%Y%m%dT%H%M%S")
         self.run_name: Final = f"{name}-{self._started // 1_000_000 % 1000:03d}"
         self.directory: Final = options.out or Path("runs") / self.run_name
-        self.symbols: Final = settings.symbols
+        self.symbols: tuple[str, ...] = settings.symbols
         if not self.symbols:
             raise _nothing_to_trade()
-        self.tally: Final = RunTally(self.symbols, [rule.name for rule in settings.rules])
+        self.tally = RunTally(self.symbols, [rule.name for rule in settings.rules])
         self.stage: Stage | None = None
+        self.recovered: Recovered | None = None
         self.runner: Runner
         self._broker: TWSConnection
         self._client: PredictionClient | None = None
@@ -115,10 +117,30 @@ class Session:
         self._log.write("problem", text=text)
         self._on_problem(text)
 
+    @property
+    def _instruments(self) -> list[dict[str, Any]]:
+        """By symbol number."""
+        if self.recovered is None:
+            return self._settings.instruments()
+        return self.recovered.instruments(self._settings)
+
+    def _open_journal(self, account: str) -> tuple[str, Journal]:
+        """The engine's configuration, and the journal of this run or of the one that it goes on."""
+        path, recovered = self.directory / "journal.db", self.recovered
+        if recovered is None:
+            config = self._settings.engine_config(self.run_name)
+            header = Header(__version__, config, self.symbols, account, self._started)
+            return config, Journal.create(path, header, secrets=self._secrets)
+        instruments = self._instruments
+        self.symbols = tuple(str(each["symbol"]) for each in instruments)
+        self.tally = RunTally(self.symbols, [rule.name for rule in self._settings.rules])
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.symlink_to(recovered.path.resolve())
+        config = self._settings.engine_config(recovered.config["run"], instruments)
+        return config, recovered.resume(self._secrets)
+
     def _open_runner(self, stack: AsyncExitStack, account: str) -> None:
-        config = self._settings.engine_config(self.run_name)
-        header = Header(__version__, config, self.symbols, account, self._started)
-        journal = Journal.create(self.directory / "journal.db", header, secrets=self._secrets)
+        config, journal = self._open_journal(account)
         stack.callback(journal.close)
         self.runner = Runner(
             config,
@@ -126,7 +148,10 @@ class Session:
             journal=journal,
             on_problem=self._problem,
             listeners=[self.tally, self._log, *self._options.listeners],
+            recovered=self.recovered,
         )
+        if self.recovered is not None:
+            self.runner.post(Event.restarted(config))
         if (script := self._options.script) is not None:
             script.attach(self.runner, self._settings, self._time)
             stack.push_async_callback(script.detach)
@@ -175,7 +200,7 @@ class Session:
 
     def _check_contracts(self) -> None:
         """Refuse to trade on a tick or multiplier that is not the broker's."""
-        known = self._settings.instruments()
+        known = self._instruments
         for symbol, ours, theirs in zip(self.symbols, known, self._broker.contracts, strict=True):
             tick = Decimal(str(ours["tick"]))
             if tick % theirs.tick != 0 or int(ours["multiplier"]) != theirs.multiplier:
@@ -317,7 +342,15 @@ class Session:
 
     async def _run_at_broker(self, stack: AsyncExitStack) -> None:
         broker = self._settings.broker
+        seats = self._options.state or state_directory()
+        seat = Seat.take(seats / seat_name(self._settings, self._options.mode), self.directory)
+        stack.callback(seat.release)
+        doubt = self._recover(seat)
         self._open_runner(stack, broker.account)
+        seat.remember(self.runner.journal.path)
+        if doubt is not None:
+            self._problem(f"{doubt}; exits only, until `orderloom resume`")
+            self.runner.post(Event.operator("reduce_only", reason=doubt))
         await self._open_broker(stack, broker.port, is_paced=True)
         await self._start_market()
         tasks = [asyncio.create_task(self.runner.keep_time())]
@@ -333,6 +366,24 @@ class Session:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _recover(self, seat: Seat) -> str | None:
+        """Find out where the last run ended; returns why that cannot be trusted, if it cannot."""
+        last = None if self._options.fresh else seat.last
+        if last is None:
+            return None
+        try:
+            recovered = recover(last)
+        except JournalBroken as error:
+            return f"the last run is not known: {error}"
+        self.recovered = recovered
+        self._log.write(
+            "recovered",
+            journal=str(recovered.path),
+            events=recovered.events,
+            seconds=round(recovered.seconds, 3),
+        )
+        return recovered.doubt
 
     async def _poll(self) -> None:
         client = self._client

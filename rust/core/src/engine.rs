@@ -9,6 +9,7 @@ mod enter;
 mod explain;
 mod fingerprint;
 mod fold;
+mod restart;
 mod settle;
 mod state;
 mod view;
@@ -71,6 +72,9 @@ impl Engine {
     fn run(&mut self, event: &Event, watch: &mut impl Watch) -> Output<'_> {
         self.state.begin();
         self.advance(event, watch);
+        if let EventKind::Restarted(config) = &event.kind {
+            self.restart(config);
+        }
         self.state.fold(&event.kind);
         let concluded = self.settle();
         self.decide(&event.kind, concluded, watch);

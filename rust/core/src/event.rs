@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::EngineConfig;
 use crate::decimal::{Money, Price, Quantity};
 use crate::id::{AskId, ExecId, OrderId, OrderRef, PermId, SymbolId};
 use crate::rule::Action;
@@ -67,6 +68,8 @@ pub enum EventKind {
     Reading(Reading),
     /// Custom Python code answered an `Ask`.
     Answer(Answer),
+    /// A new process goes on where the journal ends, under this configuration.
+    Restarted(Box<EngineConfig>),
 }
 
 /// Best bid and ask.
@@ -500,7 +503,8 @@ impl EventKind {
             | Self::Connection(_)
             | Self::Clock
             | Self::Operator(_)
-            | Self::Answer(_) => None,
+            | Self::Answer(_)
+            | Self::Restarted(_) => None,
         }
     }
 }

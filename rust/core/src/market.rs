@@ -69,6 +69,12 @@ impl Market {
         self.session = Some(session);
     }
 
+    /// Drops the bars: they come again, and whole.
+    pub fn forget_bars(&mut self) {
+        (self.bar, self.bar_before) = (None, None);
+        self.closes.clear();
+    }
+
     /// Makes every price unusable until it moves again.
     pub fn mark_stale(&mut self) {
         self.quote = None;

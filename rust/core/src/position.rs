@@ -132,6 +132,12 @@ impl Ledger {
         Self { positions: vec![Position::default(); multipliers.len()], multipliers, ..Self::default() }
     }
 
+    /// Adds instruments with these multipliers after those that are known.
+    pub fn list(&mut self, multipliers: impl IntoIterator<Item = i64>) {
+        self.multipliers.extend(multipliers);
+        self.positions.resize_with(self.multipliers.len(), Position::default);
+    }
+
     /// The position of a symbol.
     #[must_use]
     pub fn position(&self, symbol: SymbolId) -> &Position {

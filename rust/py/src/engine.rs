@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 
 use crate::command::{Command, Notice, json};
 use crate::event::Event;
-use crate::replay::{Comparison, Difference, Row};
+use crate::replay::{Comparison, Difference, Rest, Row};
 
 /// What the engine asks for and tells after one event.
 ///
@@ -105,9 +105,15 @@ impl Engine {
         py.detach(|| comparison.feed(engine, &rows))
     }
 
+    /// Takes in the events among a journal's rows as `replay` does, and compares nothing.
+    fn catch_up(&mut self, py: Python<'_>, rows: Vec<Row>) -> PyResult<()> {
+        let Self { engine, comparison } = self;
+        py.detach(|| comparison.catch_up(engine, &rows))
+    }
+
     /// What the engine made of the last replayed event and the rows did not hold: number of the event,
-    /// how many of its outcome they held, and the JSON of the rest.
-    fn unmatched(&self) -> (u64, usize, Vec<String>) {
+    /// how much of its outcome they held, and type and JSON of the rest.
+    fn unmatched(&self) -> Rest {
         self.comparison.rest()
     }
 

@@ -327,6 +327,14 @@ impl Event {
         Ok(Self { kind: EventKind::Connection(state) })
     }
 
+    /// A new process goes on under an engine configuration, given as JSON.
+    #[staticmethod]
+    fn restarted(config: &str) -> PyResult<Self> {
+        let config = serde_json::from_str(config)
+            .map_err(|error| PyValueError::new_err(format!("engine configuration: {error}")))?;
+        Ok(Self { kind: EventKind::Restarted(config) })
+    }
+
     #[staticmethod]
     fn clock() -> Self {
         Self { kind: EventKind::Clock }
@@ -395,6 +403,7 @@ impl Event {
             EventKind::Operator(_) => "operator",
             EventKind::Reading(_) => "reading",
             EventKind::Answer(_) => "answer",
+            EventKind::Restarted(_) => "restarted",
         }
     }
 

@@ -13,6 +13,9 @@ pub(crate) type Row = (u64, i64, PyBackedStr, PyBackedStr);
 /// Event number, place among its outcome, what the journal has, what the engine says.
 pub(crate) type Difference = (u64, usize, Option<String>, Option<String>);
 
+/// Event number, how much of its outcome the rows held, and type and JSON of the rest.
+pub(crate) type Rest = (u64, usize, Vec<(&'static str, String)>);
+
 /// What the engine made of the last event, and how much of it the rows have held so far.
 #[derive(Debug, Default)]
 pub(crate) struct Comparison {
@@ -21,6 +24,8 @@ pub(crate) struct Comparison {
     text: Vec<u8>,
     /// Where each of them ends.
     ends: Vec<usize>,
+    /// How many of them are commands.
+    commands: usize,
     matched: usize,
 }
 
@@ -54,9 +59,22 @@ impl Comparison {
         Ok(None)
     }
 
+    /// Judges the events among the rows, and compares nothing.
+    pub(crate) fn catch_up(&mut self, engine: &mut Engine, rows: &[Row]) -> PyResult<()> {
+        for (seq, at, kind, body) in rows {
+            let kind: &str = kind;
+            if kind == "event" {
+                self.judge(engine, *seq, *at, body)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What the engine said of the last event and no row has held.
-    pub(crate) fn rest(&self) -> (u64, usize, Vec<String>) {
-        let rest = (self.matched..self.ends.len()).map(|place| text(self.piece(place))).collect();
+    pub(crate) fn rest(&self) -> Rest {
+        let kind = |place| if place < self.commands { "command" } else { "notice" };
+        let rest =
+            (self.matched..self.ends.len()).map(|place| (kind(place), text(self.piece(place)))).collect();
         (self.seq, self.matched, rest)
     }
 
@@ -74,6 +92,7 @@ impl Comparison {
         for command in commands {
             self.push(command).map_err(|error| broken(&error))?;
         }
+        self.commands = self.ends.len();
         for notice in notices {
             self.push(notice).map_err(|error| broken(&error))?;
         }

@@ -49,7 +49,7 @@ impl State {
             }
             // Judged in step 4, which needs the rules.
             EventKind::Signal(_) | EventKind::Answer(_) => {}
-            EventKind::SignalRejected(_) | EventKind::Clock => {}
+            EventKind::SignalRejected(_) | EventKind::Clock | EventKind::Restarted(_) => {}
         }
     }
 

@@ -16,7 +16,7 @@ use crate::rule::Reprice;
 use crate::time::Timestamp;
 
 /// The rule that recovery trades are booked under: none.
-const NO_RULE: RuleId = RuleId(u32::MAX);
+pub(crate) const NO_RULE: RuleId = RuleId(u32::MAX);
 
 impl State {
     /// Plans every dirty symbol; the conclusions come back for the rules.

@@ -71,6 +71,13 @@ impl Recent {
         self.entries.push_back((at, rule, symbol));
     }
 
+    /// Books the entries under other rules.
+    pub(crate) fn rename(&mut self, now: impl Fn(RuleId) -> RuleId) {
+        for (_, rule, _) in &mut self.entries {
+            *rule = now(*rule);
+        }
+    }
+
     /// Entries of the minute before `at`: all, of `rule`, of `symbol`.
     pub(crate) fn count(&mut self, at: Timestamp, rule: RuleId, symbol: SymbolId) -> [u32; 3] {
         let minute_ago = at - crate::time::Span::from_secs(60);

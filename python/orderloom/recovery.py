@@ -1,0 +1,235 @@
+"""Going on where a run has ended, in order or not: the seat of an account, and its last journal.
+
+The journal says what we knew, the broker what is true. So the engine is brought to where the
+journal ends, told that it was restarted, and sends nothing but exits until the orders, executions,
+positions and account of the broker have ended after the new connection.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+
+from orderloom._core import Engine
+from orderloom.errors import OrderloomError
+from orderloom.instant import ns_to_iso
+from orderloom.journal import Journal, JournalBroken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from orderloom.config import Settings
+    from orderloom.journal import Header, Recording
+    from orderloom.journal.chain import Link
+
+_LOCK: Final = "lock"
+_LAST: Final = "last.json"
+
+
+class AlreadyRunningError(OrderloomError):
+    """Another instance trades this account under this client number. The operator must act."""
+
+    exit_code = 3
+
+
+def state_directory() -> Path:
+    """Where seats are kept: `$XDG_STATE_HOME/orderloom`, or `~/.local/state/orderloom`."""
+    given = os.environ.get("XDG_STATE_HOME")
+    home = Path(given) if given else Path.home() / ".local" / "state"
+    return home / "orderloom"
+
+
+def seat_name(settings: Settings, mode: str) -> str:
+    """Name the seat of an account and client number.
+
+    The only account behind an address is known by that address.
+    """
+    broker = settings.broker
+    whose = broker.account or f"{broker.host}-{broker.port}"
+    name = f"{mode}-{whose}-{broker.client_id}"
+    return "".join(letter if letter.isalnum() or letter in "-." else "_" for letter in name)
+
+
+class Seat:
+    """The right to trade one account under one client number: one process has it at a time.
+
+    The lock is the operating system's: it ends with the process, however that ends.
+    """
+
+    def __init__(self, directory: Path, lock: int) -> None:
+        self.directory: Final = directory
+        self._lock = lock
+
+    @classmethod
+    def take(cls, directory: Path, run: Path) -> Self:
+        """Take the seat at `directory` for the run that writes to `run`.
+
+        Raises:
+            AlreadyRunningError: another process has it; it is named.
+        """
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(directory / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(lock, 4096, 0).decode(errors="replace")
+            os.close(lock)
+            raise AlreadyRunningError(
+                f"{directory.name}: expected no other instance, found {_named(holder)}, "
+                "hint: end it, or give this one another `broker.client_id`"
+            ) from None
+        me = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "since": ns_to_iso(time.time_ns() // 1_000_000_000 * 1_000_000_000),
+            "run": str(run.absolute()),
+        }
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, json.dumps(me).encode(), 0)
+        return cls(directory, lock)
+
+    @property
+    def last(self) -> Path | None:
+        """The journal that the last run from this seat wrote; `None` before the first."""
+        try:
+            document = json.loads((self.directory / _LAST).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return Path(document["journal"])
+
+    def remember(self, journal: Path) -> None:
+        """Note where the journal is, before anything is sent under it; durable on return."""
+        new = self.directory / f"{_LAST}.new"
+        with new.open("w", encoding="utf-8") as file:
+            json.dump({"journal": str(journal.resolve())}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self.directory / _LAST)
+        place = os.open(self.directory, os.O_RDONLY)
+        try:
+            os.fsync(place)
+        finally:
+            os.close(place)
+
+    def release(self) -> None:
+        """Let another process have it."""
+        os.close(self._lock)
+
+
+class Said(NamedTuple):
+    """A command or notice that the engine gives again, as the journal takes it."""
+
+    kind: str
+    body: str
+
+    def json(self) -> str:
+        """Return all of it."""
+        return self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Where a journal ends, and the engine that stands there."""
+
+    path: Path
+    header: Header
+    engine: Engine
+    last: Link
+    config: Mapping[str, Any]
+    """The engine's configuration as it was last."""
+    lost_outcome: tuple[tuple[Said, ...], tuple[Said, ...]]
+    """Commands and notices of the last event that were not written before the end."""
+    events: int
+    seconds: float
+    doubt: str | None
+    """Why the engine may not stand where the run stood; exits only, until a person resumes."""
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Names by the numbers that the journal uses."""
+        return tuple(each["symbol"] for each in self.config["instruments"])
+
+    def instruments(self, settings: Settings) -> list[dict[str, Any]]:
+        """Return the journal's instruments, as `settings` describe them now, then new ones."""
+        described = {each["symbol"]: each for each in settings.instruments()}
+        kept = [described.pop(each["symbol"], each) for each in self.config["instruments"]]
+        return [*kept, *described.values()]
+
+    def resume(self, secrets: Iterable[str]) -> Journal:
+        """Open the journal for writing on, completed by what the last event led to."""
+        journal = Journal.resume(self.path, secrets=secrets, verified=self.last)
+        commands, notices = self.lost_outcome
+        if commands or notices:
+            journal.append_outcome(self.last.seq, commands, notices)
+        return journal
+
+
+def recover(path: Path) -> Recovered:
+    """Bring an engine to where the journal at `path` ends.
+
+    Raises:
+        JournalBroken: it cannot be trusted.
+    """
+    began = time.perf_counter()
+    with Journal.open(path) as recording:
+        broken = recording.verify()
+        if broken is not None:
+            raise JournalBroken(path, broken.text)
+        engine, doubt = _replayed(recording)
+        seq, _, rest = engine.unmatched()
+        last = recording.last
+        lost = rest if doubt is None and seq == last.seq else []
+        return Recovered(
+            path=path,
+            header=recording.header,
+            engine=engine,
+            last=last,
+            config=recording.last_config(),
+            lost_outcome=(_said(lost, "command"), _said(lost, "notice")),
+            events=recording.count()[0],
+            seconds=time.perf_counter() - began,
+            doubt=doubt,
+        )
+
+
+def _replayed(recording: Recording) -> tuple[Engine, str | None]:
+    engine = Engine(recording.header.config)
+    for rows in recording.batches():
+        found = _fed(engine, recording, rows)
+        if found is not None:
+            break
+    else:
+        return engine, None
+    # Another version decides otherwise. What was sent stands in the journal, and the broker knows.
+    engine = Engine(recording.header.config)
+    for rows in recording.batches():
+        engine.catch_up(rows)
+    seq, place, *_ = found
+    return engine, f"outcome {place} of event {seq} is not what this version makes of it"
+
+
+def _fed(
+    engine: Engine, recording: Recording, rows: Sequence[tuple[int, int, str, str]]
+) -> tuple[int, int, str | None, str | None] | None:
+    try:
+        return engine.replay(rows)
+    except ValueError as error:
+        raise JournalBroken(recording.path, str(error)) from None
+
+
+def _said(rest: Iterable[tuple[str, str]], type_: str) -> tuple[Said, ...]:
+    return tuple(Said(json.loads(body)["kind"], body) for kind, body in rest if kind == type_)
+
+
+def _named(holder: str) -> str:
+    try:
+        found = json.loads(holder)
+        return f"process {found['pid']} on {found['host']}, since {found['since']}, {found['run']}"
+    except (ValueError, KeyError, TypeError):
+        return "one that has not told its name yet"
