@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 
 from orderloom import App, BarEvent, View, ask, enter, position, signal
 
@@ -10,22 +10,23 @@ BARS = 10
 RANGE_PERCENT = 1.5
 
 app = App(broker="sim")
-closes: deque[float] = deque(maxlen=BARS)
+closes: defaultdict[str | None, deque[float]] = defaultdict(lambda: deque(maxlen=BARS))
 
 
 @app.on(BarEvent)
 def on_bar(bar: BarEvent) -> None:
-    """Remember the last closing prices."""
-    closes.append(float(bar.close))
+    """Remember the last closing prices of each symbol."""
+    closes[bar.symbol].append(float(bar.close))
 
 
 @app.condition("calm")
 def calm(view: View) -> bool:
     """Say whether the last bars lie within `RANGE_PERCENT` of the price."""
-    if len(closes) < BARS:
+    last = closes[view.symbol]
+    if len(last) < BARS:
         return False
-    spread = (max(closes) - min(closes)) / float(view.market.price) * 100
-    print(f"calm? {spread:.2f} % over {BARS} bars")
+    spread = (max(last) - min(last)) / float(view.market.price) * 100
+    print(f"{view.symbol}: {spread:.2f} % over {BARS} bars")
     return spread <= RANGE_PERCENT
 
 

@@ -29,14 +29,14 @@ app.rule(
     then=close_all(),
 )
 
-trend = 0.0
+trends: dict[str, float] = {}
 
 
 @app.on(BarEvent)
 def on_bar(bar: BarEvent) -> None:
     """Push a smoothed direction of the bars; rules compare it as `reading("trend")`."""
-    global trend  # noqa: PLW0603 - the script's whole state
-    trend += 0.1 * (float(bar.close - bar.open) - trend)
+    before = trends.get(bar.symbol, 0.0)
+    trends[bar.symbol] = trend = before + 0.1 * (float(bar.close - bar.open) - before)
     if not bar.is_history:
         app.push("trend", trend, bar.symbol)
 
