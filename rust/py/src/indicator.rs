@@ -8,7 +8,15 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyDict, PyMemoryView, PyTuple};
 
-/// Average True Range, as TA-Lib computes it.
+/// Average True Range in price units, bar by bar or over whole arrays (`ATR.batch`).
+///
+/// `None` for the first `period` bars: the first true range needs a previous close. `wilder` is
+/// smoothed as its inventor and TA-Lib do it, `sma` is the plain mean of the last true ranges.
+///
+/// Example:
+///     >>> atr = ATR(2)
+///     >>> [atr.update(high, low, high - 1) for high, low in ((10, 8), (11, 9), (13, 10))]
+///     [None, None, 2.5]
 #[pyclass(name = "ATR", module = "orderloom._core")]
 struct PyAtr {
     atr: Atr,
