@@ -135,10 +135,12 @@ class Publisher:
     def on_event(self, at: int, event: Event, outcome: Outcome | None) -> None:
         """Take one event with what came of it."""
         self._seq += 1
+        kind = event.kind
+        if outcome is None and kind not in _REMEMBERED and not self._is_heard(kind):
+            return
         self._at = at
         self._parts = 0
         self._cause = str(self._seq)
-        kind = event.kind
         if kind in _REMEMBERED:
             self._remember(kind, json.loads(event.json()))
         for event_class in _EVENTS.get(kind, ()):
@@ -149,6 +151,13 @@ class Publisher:
             self._tell_indicators(event)
         if outcome is not None:
             self._take_outcome(event, outcome)
+
+    def _is_heard(self, kind: str) -> bool:
+        has_handlers = self._bus.has_handlers
+        for event_class in _EVENTS.get(kind, ()):
+            if has_handlers(event_class):
+                return True
+        return kind == "bar" and has_handlers(events.IndicatorEvent)
 
     def _remember(self, kind: str, body: _Body) -> None:
         match kind:
