@@ -220,9 +220,7 @@ class Desk:
         self._signals += 1
         made = self.clock.now() - round(age * SECOND)
         key = key or f"signal-{self._signals}"
-        self.runner.post(
-            Event.signal(key, "AAPL", symbol, side, 0.9, None, [], made, None, [])
-        )
+        self.runner.post(Event.signal(key, "AAPL", symbol, side, 0.9, None, [], made, None, []))
         await self.settle()
 
     async def inject(self, *faults: Fault) -> None:
@@ -333,7 +331,9 @@ class Desk:
 
 
 @asynccontextmanager
-async def trading(directory: Path, *, is_audited: bool = True, **options: Any) -> AsyncIterator[Desk]:
+async def trading(
+    directory: Path, *, is_audited: bool = True, **options: Any
+) -> AsyncIterator[Desk]:
     """A desk that is connected and quoted at 100.00; its books are compared in the end."""
     desk = Desk(directory, **options)
     await desk.tws.start()

@@ -1,0 +1,118 @@
+"""Faults 60 to 69: clocks, processes, disks. The journal itself: tests/unit/test_journal."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orderloom._core import Event
+from orderloom.clock import ManualClock
+from orderloom.journal import Header, Journal, JournalFailed
+from orderloom.runner import Runner
+from orderloom.sim import faults
+from orderloom.sim.times import SECOND
+
+from .desk import OPEN, trading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("zone", ["US/Eastern", "Europe/Berlin", "Asia/Tokyo"])
+async def test_fault_60_a_fill_counts_whatever_zone_its_time_is_written_in(
+    tmp_path: Path, zone: str
+) -> None:
+    settings = {"time_zone": zone}
+    async with trading(tmp_path, settings=settings, time_zone=zone, has_zoned_times=False) as desk:
+        await desk.signal("BUY")
+        await desk.signal("BUY")
+        assert desk.fills() == [100]
+        assert desk.is_protected(100)
+        assert len(json.loads(desk.runner.engine.fills())) == 1
+
+
+class SteppingClock(ManualClock):
+    """A clock that a time server sets back."""
+
+    def step_back(self, seconds: int) -> None:
+        self._now -= seconds * SECOND
+
+
+def test_fault_62_a_clock_that_steps_back_leaves_order_and_cooldowns_as_they_are(
+    tmp_path: Path,
+) -> None:
+    clock = SteppingClock(OPEN)
+    config = json.dumps({"run": "t", "instruments": [{"symbol": "AAPL", "tick": "0.01"}]})
+    header = Header("0", config, ("AAPL",), "DU0000001", OPEN)
+    with Journal.create(tmp_path / "journal.db", header) as journal:
+        runner = Runner(config, clock=clock, journal=journal, on_problem=pytest.fail)
+        for step in (0, 3_600, 1):
+            clock.step_back(step)
+            runner.post(Event.trade(0, 100.0, 1.0))
+    with Journal.open(tmp_path / "journal.db") as recording:
+        assert recording.verify() is None
+        assert [at for _, at, _ in recording.events()] == [OPEN, OPEN, OPEN]
+
+
+async def test_fault_62_a_clock_that_differs_from_tws_is_told(tmp_path: Path) -> None:
+    async with trading(tmp_path) as desk:
+        assert desk.broker.server_offset == 0
+        await desk.inject(faults.ClockSkew(by=-30 * SECOND))
+        assert desk.broker.server_offset is not None
+        assert -31 * SECOND < desk.broker.server_offset < -28 * SECOND
+        assert len([each for each in desk.problems if each.startswith("clock:")]) == 1
+        await desk.signal("BUY")
+        assert desk.is_protected(100)
+
+
+async def test_fault_63_an_intent_is_on_disk_when_its_bytes_leave(tmp_path: Path) -> None:
+    async with trading(tmp_path) as desk:
+        on_disk: list[list[int]] = []
+        send = desk.broker.send
+
+        def spy(command: object) -> None:
+            with closing(sqlite3.connect(tmp_path / "journal.db")) as journal:
+                rows = journal.execute("select body from commands where kind = 'place'")
+                on_disk.append([json.loads(body)["ticket"]["order_id"] for (body,) in rows])
+            send(command)  # type: ignore[arg-type]
+
+        desk.broker.send = spy  # type: ignore[method-assign]
+        await desk.signal("BUY")
+        assert on_disk == [[1, 2, 3]] * 3
+        assert desk.is_protected(100)
+
+
+@contextmanager
+def full_disk(path: Path) -> Iterator[None]:
+    """No file may grow any more: what a full disk is to whoever writes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_fault_67_with_a_full_disk_exits_go_on_and_entries_do_not(tmp_path: Path) -> None:
+    async with trading(tmp_path) as desk:
+        await desk.signal("BUY")
+        sent = len(desk.fills())
+        with full_disk(tmp_path / "journal.db"):
+            await desk.signal("BUY", symbol=1)
+            assert len(desk.placed()) == 6
+            assert desk.fills(desk.instruments[1]) == []
+            assert desk.runner.engine.mode == "ReduceOnly"
+            await desk.signal("SELL")
+            await desk.wait(5)
+        assert sent == 1
+        assert desk.fills() == [100, -100]
+        assert desk.is_flat()
+        assert any("exits go on" in each for each in desk.problems)
+        with pytest.raises(JournalFailed):
+            desk.journal.commit()
