@@ -167,6 +167,9 @@ class Runner:
             self.journal.append_outcome(seq, outcome.commands, outcome.notices)
             if outcome.commands:
                 self._carry_out(outcome.commands, engine_ns)
+        if event.kind == "operator":
+            # A person's word is durable before it is answered: a halt outlives the process.
+            self._commit()
         for listener in self.listeners:
             listener.on_event(at, event, outcome)
         self._deadline_changed.set()

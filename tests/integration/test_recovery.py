@@ -7,25 +7,29 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
+import sqlite3
 import subprocess
+import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from ib_async import IB
 
-from orderloom.journal import Journal
+from orderloom._core import Engine
+from orderloom.journal import Journal, JournalBroken
 from orderloom.recovery import AlreadyRunningError, Seat, recover
 from orderloom.replay import replay
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 SHARES = 100
 STRATEGY = """\
 broker: {{mode: paper, port: {port}, client_id: 7}}
@@ -54,15 +58,23 @@ class Desk:
         made = {"prediction_time": datetime.now(UTC).isoformat()}
         self._signals.write_text(json.dumps({**prediction, **made}) + "\n")
 
-    def start(self, name: str, *options: str, rule: str = "long", more: str = "") -> Path:
-        """Start a run; returns its directory."""
+    def start(
+        self,
+        name: str,
+        *,
+        rule: str = "long",
+        more: str = "",
+        killed: tuple[str, int] | None = None,
+    ) -> Path:
+        """Start a run, which may be killed `before` or `after` an order; returns its directory."""
         strategy = self._directory / f"{name}.yaml"
         text = STRATEGY.format(port=self.port, shares=SHARES, rule=rule, more=more)
         strategy.write_text(text)
         out = self._directory / name
         inputs = (strategy, "--paper", "--signals", self._signals)
+        victim = (sys.executable, Path(__file__).with_name("victim.py"), *map(str, killed or ()))
         run = subprocess.Popen(
-            [self._orderloom, "run", *inputs, "--out", out, *options],
+            [*(victim if killed else (self._orderloom,)), "run", *inputs, "--out", out],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -72,6 +84,9 @@ class Desk:
 
     def kill(self) -> None:
         self._runs[-1].kill()
+        self.mourn()
+
+    def mourn(self) -> None:
         assert self._runs[-1].wait(PATIENCE) == -signal.SIGKILL
 
     def end(self) -> int:
@@ -191,17 +206,72 @@ async def test_killed_with_an_open_trade_a_run_goes_on_with_it_and_can_close_it(
     assert len(set(numbers)) == len(set(references)) == len(sent) == 3
 
 
+async def test_killed_before_an_entry_left_a_run_does_not_send_it_later(desk: Desk) -> None:
+    async with observing(desk.port) as ib:
+        first = desk.start("first", killed=("before", 1))
+        desk.mourn()
+        with Journal.open(first / "journal.db") as recording:
+            assert sum(entry.kind == "place" for entry in recording.commands()) == 3
+        second = desk.start("second")
+        await until(lambda: mode(desk, second) == "Active", "the broker's word is complete")
+        await until(lambda: desk.ask("orders", second) == {"orders": []}, "the entry is given up")
+        await until(lambda: desk.ask("signals", second)["signals"]["duplicate"] > 1, "it is served")
+        assert (held(ib), await alive(ib)) == ({}, {})
+        assert desk.end() == 0
+    assert json.loads((second / "summary.json").read_text())["unfilled_entries"] == 1
+    assert replay(first / "journal.db").difference is None
+
+
+@pytest.mark.parametrize("legs", [1, 2])
+async def test_killed_between_two_legs_nothing_fills_and_an_operator_can_clear_it(
+    desk: Desk, legs: int
+) -> None:
+    async with observing(desk.port) as ib:
+        desk.start("first", killed=("after", legs))
+        desk.mourn()
+        second = desk.start("second")
+        await until(lambda: mode(desk, second) == "Active", "the broker's word is complete")
+        # TWS holds the family: its last leg never came.
+        assert len(await alive(ib)) == legs
+        assert held(ib) == {}
+        desk.ask("flatten", second)
+        await until(lambda: desk.ask("orders", second) == {"orders": []}, "the family is over")
+        assert (held(ib), await alive(ib)) == ({}, {})
+        assert desk.end() == 0
+
+
+async def test_killed_before_any_answer_a_run_finds_its_entry_filled_and_protected(
+    desk: Desk,
+) -> None:
+    async with observing(desk.port) as ib:
+        first = desk.start("first", killed=("after", 3))
+        desk.mourn()
+        await until(lambda: held(ib) == {"FLAT": SHARES}, "the entry fills without us")
+        before = await alive(ib)
+        assert before.keys() == {"LMT", "STP"}
+        second = desk.start("second")
+        await until(lambda: mode(desk, second) == "Active", "the broker's word is complete")
+        await until(lambda: len(desk.ask("orders", second)["orders"]) == 2, "its exits are known")
+        assert held(ib) == {"FLAT": SHARES}
+        assert await alive(ib) == before
+        assert desk.end() == 0
+    summary = json.loads((second / "summary.json").read_text())
+    assert summary["final_positions"] == {"FLAT": str(SHARES)}
+    assert summary["incidents"] == []
+    assert replay(first / "journal.db").difference is None
+
+
 async def test_other_rules_take_over_an_open_trade_and_the_kill_switch_stays(desk: Desk) -> None:
     async with observing(desk.port) as ib:
         first = desk.start("first")
         await until(lambda: held(ib) == {"FLAT": SHARES}, "the entry fills")
-        desk.ask("halt", first, "enough")
+        # What was answered is durable: the process may die on the spot.
+        assert desk.ask("halt", first, "enough")["mode"] == "Halted"
         desk.kill()
         before = await alive(ib)
 
         second = desk.start("second", rule="renamed", more=", MORE")
         await until(lambda: mode(desk, second) == "Halted", "still halted")
-        await until(lambda: (desk.ask("status", second).get("seconds") or 1) > 0, "it answers")
         desk.ask("resume", second)
         await until(lambda: mode(desk, second) == "Active", "re-armed by a person")
         assert await alive(ib) == before
@@ -255,3 +325,43 @@ def test_an_engine_is_brought_to_where_the_journal_ends(quickstart: Path) -> Non
     }
     assert held_now == summary["final_positions"]
     assert len(json.loads(recovered.engine.live_orders())) == summary["live_orders"]
+
+
+def test_killed_at_any_write_the_engine_is_where_it_was(quickstart: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "journal.db"
+    shutil.copy(quickstart / "journal.db", copy)
+    with Journal.open(copy) as recording:
+        rows = [row for batch in recording.batches() for row in batch]
+        whole = Engine(recording.header.config)
+        whole.catch_up(rows)
+    # Every place around what the engine said, and some of the quiet ones between.
+    loud = {place + step for place, row in enumerate(rows) if row[2] != "event" for step in (0, 1)}
+    cuts = sorted({*loud, *range(0, len(rows), 100)} - {0, len(rows)}, reverse=True)[::5]
+    assert len(cuts) > 100
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        for cut in cuts:
+            connection.execute("delete from entry where id > ?", (cut,))
+            recovered = recover(copy)
+            assert recovered.doubt is None
+            seq, _, type_, _ = rows[cut - 1]
+            assert recovered.last.seq == seq
+            # What the last event led to and was not written is known all the same.
+            written = sum(1 for row in rows[:cut] if row[0] == seq and row[2] != "event")
+            said = [row[3] for row in rows if row[0] == seq and row[2] in {"command", "notice"}]
+            commands, notices = recovered.lost_outcome
+            assert [each.json() for each in (*commands, *notices)] == said[written:], type_
+            recovered.engine.catch_up(rows[cut:])
+            assert recovered.engine.fills() == whole.fills()
+            assert recovered.engine.live_orders() == whole.live_orders()
+            assert recovered.engine.next_deadline() == whole.next_deadline()
+
+
+def test_a_damaged_journal_is_not_gone_on_with(quickstart: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "journal.db"
+    shutil.copy(quickstart / "journal.db", copy)
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        connection.execute("update entry set body = replace(body, '1', '2') where id = 50")
+    with pytest.raises(JournalBroken, match="row 50 "):
+        recover(copy)
+    with pytest.raises(JournalBroken, match="no such file"):
+        recover(tmp_path / "none.db")
