@@ -78,6 +78,10 @@ test-rust: ## Tests of the core and the venue
 	fi
 	cargo test $(CARGO_TESTED) --locked --doc
 
+.PHONY: explore
+explore: ## Every state of linked orders, two faults included; takes minutes
+	cargo test --release --package orderloom-core --test model --locked -- --include-ignored --nocapture
+
 .PHONY: types
 types: develop ## Static types, and the extension's stub against the built module
 	$(BIN)/mypy

@@ -37,6 +37,7 @@ pub(crate) fn distort(defect: Defect, world: &mut World, commands: Vec<Command>)
             let is_kept = |command: &Command| match command {
                 Command::Cancel(_) => false,
                 Command::Place(order) => order.ticket.parent.is_some() || order.role == Role::Entry,
+                Command::Modify(_) => false,
                 _ => true,
             };
             commands.into_iter().filter(is_kept).collect()

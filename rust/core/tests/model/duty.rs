@@ -2,10 +2,11 @@
 
 use std::hash::{Hash, Hasher};
 
-use orderloom_core::command::{Command, Incident, Mode, Notice, PlaceOrder, PositionSide, Role};
+use orderloom_core::command::{Command, Incident, Notice, PlaceOrder, PositionSide, Role};
 use orderloom_core::decimal::{Price, Quantity};
 use orderloom_core::event::Side;
 use orderloom_core::id::OrderId;
+use orderloom_core::time::Timestamp;
 
 use crate::broker::{Children, Leg, Request, Stage, units};
 use crate::world::{Check, Defect, Intent, SYMBOL, Sent, World};
@@ -20,6 +21,8 @@ pub(crate) struct Duty {
     pub(crate) is_alarmed: bool,
     /// Exits executed beyond the position, under a reading where they can.
     pub(crate) was_overfilled: bool,
+    /// Since when the broker has held shares that no stop and no close stands for.
+    pub(crate) naked_since: Option<Timestamp>,
     is_open: bool,
     entries: u8,
 }
@@ -73,11 +76,29 @@ impl World {
     }
 
     /// What must hold whenever anything happened.
-    pub(crate) fn check(&self) -> Check {
+    pub(crate) fn check(&mut self) -> Check {
+        self.check_naked()?;
         self.check_exits()?;
         self.check_ended()?;
-        if self.is_quiet() && self.engine.mode() == Mode::Active {
+        if self.is_quiet() {
             self.check_quiet()?;
+        }
+        Ok(())
+    }
+
+    /// I4: when nobody errs and everybody answers, shares are covered or on their way out in time.
+    fn check_naked(&mut self) -> Check {
+        let closing = self.broker.legs.iter().filter(|leg| leg.role == Role::Close).map(Leg::started);
+        let naked = self.uncovered() - closing.sum::<i64>();
+        if naked <= 0 {
+            self.duty.naked_since = None;
+            return Ok(());
+        }
+        let since = *self.duty.naked_since.get_or_insert(self.at);
+        // The cap is for re-covering, as much again for flattening.
+        let cap = self.engine.config().execution.uncovered_max;
+        if self.scenario.faults == 0 && self.scenario.slow == 0 && self.at > since + cap + cap {
+            return Err(format!("I4: {naked} shares were without a stop for {}", self.at - since));
         }
         Ok(())
     }
@@ -129,8 +150,7 @@ impl World {
 
     /// A child that grows with its parent can be filled, and live again before its client hears of it.
     fn may_have_grown(&self) -> bool {
-        self.scenario.reading.children == Children::GrowWithFills
-            && !(self.is_quiet() && self.engine.mode() == Mode::Active)
+        self.scenario.reading.children == Children::GrowWithFills && !self.is_quiet()
     }
 
     /// What must hold once everything was said.

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::hash::Hasher;
 
+use crate::broker::Reading;
 use crate::world::{Check, Scenario, Step, World};
 
 /// More states than any configuration has; a search that meets it did not close.
@@ -44,29 +45,60 @@ impl fmt::Display for Finding {
 fn as_test(scenario: Scenario, violation: &Violation) -> String {
     let steps: Vec<String> =
         violation.steps.iter().map(|step| format!("            {},", code(*step))).collect();
-    let mut text = format!("    #[test]\n    fn regression() {{\n        // {}\n", violation.what);
-    text += &format!("        replay(\n            {scenario:?},\n            &[\n{}\n", steps.join("\n"));
-    text += "            ],\n        );\n    }\n\n";
+    let mut text = String::from("#[test]\nfn name_the_situation() {\n");
+    text += &format!("    // {}\n    let scenario = {};\n", violation.what, scenario_code(scenario));
+    text += &format!(
+        "    replay(\n        scenario,\n        &[\n{}\n        ],\n    );\n}}\n\n",
+        steps.join("\n")
+    );
     let mut world = World::new(scenario);
-    text += &format!("    // start: {}\n", world.picture());
     for step in &violation.steps {
         let outcome = world.step(*step);
-        text += &format!("    // {step:?}: {}\n", world.picture());
-        if let Err(what) = outcome {
-            text += &format!("    // {what}\n");
+        text += &format!("{step:?}: {}\n", world.picture());
+        if outcome.is_err() {
             return text;
         }
     }
     // Nothing was wrong yet: what follows by itself is.
-    for _ in 0..END_MAX.min(40) {
+    for _ in 0..40 {
         let Some(step) = world.fair_step() else { break };
         let outcome = world.step(step);
-        text += &format!("    // then {step:?}: {}\n", world.picture());
+        text += &format!("then {step:?}: {}\n", world.picture());
         if outcome.is_err() {
             break;
         }
     }
     text
+}
+
+/// What differs from the plain scenario, as an expression.
+fn scenario_code(scenario: Scenario) -> String {
+    let Scenario { is_long, entry, has_target, faults, repeats, slow, in_bursts, .. } = scenario;
+    let Reading { children, after_partial, oca, crossing, changes, words, .. } = scenario.reading;
+    let Reading { says_child, cancel_spreads, refusal, latecomer, .. } = scenario.reading;
+    let intents: Vec<String> = scenario.intents.iter().map(|intent| format!("Intent::{intent:?}")).collect();
+    let intents = intents.join(", ");
+    format!(
+        "Scenario {{ is_long: {is_long}, entry: {entry}, has_target: {has_target}, intents: &[{intents}], \
+         faults: {faults}, repeats: {repeats}, slow: {slow}, in_bursts: {in_bursts}, defect: None, reading: \
+         Reading {{ children: Children::{children:?}, after_partial: AfterPartial::{after_partial:?}, oca: \
+         OcaReduction::{oca:?}, crossing: Crossing::{crossing:?}, changes: Changes::{changes:?}, words: \
+         Words::{words:?}, says_child: {says_child}, cancel_spreads: {cancel_spreads}, refusal: \
+         Refusal::{refusal:?}, latecomer: Latecomer::{latecomer:?} }} }}"
+    )
+}
+
+/// Goes a known way again: every step must hold, and what follows must end well.
+pub(crate) fn replay(scenario: Scenario, steps: &[Step]) {
+    let mut world = World::new(scenario);
+    for step in steps {
+        if let Err(what) = world.step(*step) {
+            panic!("{step:?}: {what}, {}", world.picture());
+        }
+    }
+    if let Err(what) = settle(&world, &mut States::default()) {
+        panic!("{what}, {}", world.picture());
+    }
 }
 
 fn code(step: Step) -> String {

@@ -37,8 +37,6 @@ pub(crate) enum Intent {
 }
 
 impl Intent {
-    pub(crate) const LATER: [Self; 4] = [Self::Add, Self::Close, Self::Reverse, Self::Halt];
-
     const fn bit(self) -> u8 {
         1 << self as u8
     }
@@ -143,7 +141,7 @@ pub(crate) enum Defect {
     ConcludeOnFirstExit,
     /// Halting is not passed on.
     DeafToHalt,
-    /// Re-covering is not passed on: cancels and exits of an uncovered trade are dropped.
+    /// Nothing that follows an entry is passed on.
     NeverRecover,
 }
 
@@ -171,7 +169,7 @@ pub(crate) struct World {
     repeats: u8,
     slow: u8,
     price: i64,
-    at: Timestamp,
+    pub(crate) at: Timestamp,
     seq: u64,
 }
 
@@ -179,7 +177,7 @@ pub(crate) struct World {
 pub(crate) type Check = Result<(), String>;
 
 impl World {
-    /// Connected, in step with an empty broker, and the entry is wanted.
+    /// Connected, and in step with an empty broker.
     pub(crate) fn new(scenario: Scenario) -> Self {
         let mut world = Self {
             scenario,
@@ -204,13 +202,16 @@ impl World {
         ] {
             world.tell(kind).expect("nothing is wrong before the start");
         }
-        world.step(Step::Want(Intent::Enter)).expect("nothing is wrong with an entry");
         world
     }
 
     /// Everything that can happen next.
     pub(crate) fn choices(&self, out: &mut Vec<Step>) {
         out.clear();
+        if !self.wants(Intent::Enter) {
+            out.push(Step::Want(Intent::Enter));
+            return;
+        }
         let message = self.broker.queue.front().map(|(_, message)| message);
         if let Some(message) = message {
             out.push(Step::Hear);
@@ -666,6 +667,7 @@ impl World {
         }
         (self.wanted, self.faults, self.repeats, self.slow, self.price).hash(hasher);
         self.duty.hash(hasher);
+        self.duty.naked_since.map(|since| (self.at - since).0).hash(hasher);
     }
 }
 

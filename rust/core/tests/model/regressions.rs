@@ -1,0 +1,158 @@
+//! Ways that the search found to go wrong, kept: each must hold and end well.
+
+use crate::BURSTS;
+use crate::broker::{Children, OcaReduction, Reading, Refusal};
+use crate::explore::replay;
+use crate::world::{Intent, Scenario, Step};
+
+const ENTER: Step = Step::Want(Intent::Enter);
+
+#[test]
+fn entry_fills_in_part_and_nothing_shows_that_its_stop_has_started() {
+    replay(BURSTS, &[ENTER, Step::Carry, Step::Hear, Step::Fill(1, 1), Step::Hear]);
+}
+
+#[test]
+fn entry_is_lost_and_its_children_find_no_parent() {
+    let scenario = Scenario { faults: 1, ..BURSTS };
+    let steps = [ENTER, Step::LoseCommand, Step::Carry, Step::Hear, Step::Carry, Step::Hear];
+    replay(scenario, &steps);
+    let reading = Reading { refusal: Refusal::Inactive, ..Reading::PLAIN };
+    replay(Scenario { reading, ..scenario }, &steps[..4]);
+}
+
+#[test]
+fn the_word_of_a_cancel_is_lost() {
+    let reading = Reading { refusal: Refusal::Silent, ..Reading::PLAIN };
+    replay(
+        Scenario { reading, faults: 1, ..BURSTS },
+        &[
+            ENTER,
+            Step::Carry,
+            Step::Hear,
+            Step::Fill(1, 1),
+            Step::Hear,
+            Step::Clock,
+            Step::Carry,
+            Step::LoseMessage,
+            Step::Hear,
+        ],
+    );
+}
+
+#[test]
+fn a_cancel_made_by_a_plan_is_lost_and_nothing_else_happens() {
+    let reading = Reading { children: Children::FullAtFirstFill, ..Reading::PLAIN };
+    replay(
+        Scenario { reading, faults: 1, ..BURSTS },
+        &[
+            ENTER,
+            Step::Carry,
+            Step::Hear,
+            Step::Fill(1, 1),
+            Step::Hear,
+            Step::Fill(2, 2),
+            Step::Hear,
+            Step::Carry,
+            Step::LoseMessage,
+        ],
+    );
+}
+
+#[test]
+fn both_exits_fill_and_the_repair_is_lost() {
+    let reading = Reading { oca: OcaReduction::Lagging, ..Reading::PLAIN };
+    replay(
+        Scenario { reading, faults: 1, ..BURSTS },
+        &[
+            ENTER,
+            Step::Carry,
+            Step::Hear,
+            Step::Fill(1, 2),
+            Step::Hear,
+            Step::Fill(2, 2),
+            Step::Hear,
+            Step::Fill(3, 2),
+            Step::Hear,
+            Step::LoseCommand,
+        ],
+    );
+}
+
+#[test]
+fn a_close_meets_children_that_grow_and_a_stop_that_fills() {
+    let reading = Reading { children: Children::GrowWithFills, ..Reading::PLAIN };
+    replay(
+        Scenario { reading, intents: &[Intent::Close], ..BURSTS },
+        &[
+            ENTER,
+            Step::Carry,
+            Step::Hear,
+            Step::Fill(1, 1),
+            Step::Hear,
+            Step::Fill(1, 1),
+            Step::Fill(3, 1),
+            Step::Want(Intent::Close),
+            Step::Hear,
+            Step::Carry,
+            Step::Carry,
+        ],
+    );
+}
+
+#[test]
+fn a_grown_child_comes_to_life_again_while_its_stop_is_gone() {
+    let reading = Reading { children: Children::GrowWithFills, ..Reading::PLAIN };
+    replay(
+        Scenario { reading, faults: 1, ..BURSTS },
+        &[
+            ENTER,
+            Step::Carry,
+            Step::Hear,
+            Step::Fill(1, 1),
+            Step::Hear,
+            Step::Fill(2, 1),
+            Step::Hear,
+            Step::Kill(3),
+            Step::Hear,
+            Step::Fill(1, 1),
+            Step::Hear,
+            Step::Carry,
+        ],
+    );
+}
+
+#[test]
+fn a_change_is_asked_again_after_its_group_was_reduced() {
+    replay(
+        Scenario { intents: &[Intent::Add], slow: 1, ..Scenario::PLAIN },
+        &[
+            ENTER,
+            Step::Carry,
+            Step::Hear,
+            Step::Hear,
+            Step::Hear,
+            Step::Fill(1, 2),
+            Step::Hear,
+            Step::Hear,
+            Step::Want(Intent::Add),
+            Step::Carry,
+            Step::Hear,
+            Step::Hear,
+            Step::Hear,
+            Step::Fill(4, 1),
+            Step::Hear,
+            Step::Hear,
+            Step::Fill(3, 1),
+            Step::Hear,
+            Step::Hear,
+            Step::Hear,
+            Step::Carry,
+            Step::Carry,
+            Step::Carry,
+            Step::Carry,
+            Step::Clock,
+            Step::Carry,
+        ],
+    );
+}
