@@ -72,9 +72,11 @@ class Desk:
         strategy.write_text(text)
         out = self._directory / name
         inputs = (strategy, "--paper", "--signals", self._signals)
-        victim = (sys.executable, Path(__file__).with_name("victim.py"), *map(str, killed or ()))
+        program: list[str | Path] = [self._orderloom]
+        if killed is not None:
+            program = [sys.executable, Path(__file__).with_name("victim.py"), *map(str, killed)]
         run = subprocess.Popen(
-            [*(victim if killed else (self._orderloom,)), "run", *inputs, "--out", out],
+            [*program, "run", *inputs, "--out", out],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

@@ -7,27 +7,29 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from orderloom import tws
 from orderloom.cli import main
-from orderloom.tws import TWSConnection
 
 if TYPE_CHECKING:
     from orderloom._core import Command
 
 WHEN, LAST = sys.argv[1], int(sys.argv[2])
-_send = TWSConnection.send
-_sent = 0
 
 
-def send(connection: TWSConnection, command: Command) -> None:
-    global _sent  # noqa: PLW0603 - one process, one count
-    _sent += command.kind == "place"
-    is_last = _sent == LAST and command.kind == "place"
-    if is_last and WHEN == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    _send(connection, command)
-    if is_last:
-        os.kill(os.getpid(), signal.SIGKILL)
+class Victim(tws.TWSConnection):
+    """The line to TWS, counting the orders that take it."""
+
+    orders = 0
+
+    def send(self, command: Command) -> None:
+        self.orders += command.kind == "place"
+        is_last = command.kind == "place" and self.orders == LAST
+        if is_last and WHEN == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().send(command)
+        if is_last:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
-TWSConnection.send = send  # type: ignore[method-assign]
+vars(tws)["TWSConnection"] = Victim
 main(sys.argv[3:])
