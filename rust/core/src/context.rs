@@ -141,7 +141,9 @@ pub struct Context {
     pub commission: Money,
     /// Fills whose commission is not known yet.
     pub commissions_awaited: u32,
-    /// Since when shares have had no live stop.
+    /// Shares without a live stop now.
+    pub uncovered: Quantity,
+    /// Since when there have been any.
     pub uncovered_since: Option<Timestamp>,
     /// The longest that has lasted.
     pub uncovered_max: Span,
@@ -177,6 +179,7 @@ impl Context {
             closed_by_others: false,
             commission: Money::ZERO,
             commissions_awaited: 0,
+            uncovered: Quantity::ZERO,
             uncovered_since: None,
             uncovered_max: Span::ZERO,
             uncovered_alarmed: false,

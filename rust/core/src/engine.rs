@@ -208,7 +208,15 @@ impl Engine {
         self.state.slot(symbol).market.mark()
     }
 
-    /// Filled shares of a symbol that have no live stop now.
+    /// The watchdog's gauge: filled shares of a symbol that have no live stop, and for how long; `None`
+    /// when every share has one.
+    #[must_use]
+    pub fn uncovered(&self, symbol: SymbolId) -> Option<(crate::decimal::Quantity, crate::time::Span)> {
+        let context = self.context(symbol)?;
+        Some((context.uncovered, self.state.now - context.uncovered_since?))
+    }
+
+    /// Whether filled shares of a symbol have no live stop now.
     #[must_use]
     pub fn is_uncovered(&self, symbol: SymbolId) -> bool {
         self.context(symbol).is_some_and(|context| context.uncovered_since.is_some())

@@ -306,7 +306,8 @@ impl Planner<'_> {
             return;
         }
         // An entry that just filled may bring its own exits to life again, where they grow with it.
-        let filled_at = bracket.entry.and_then(|id| self.at.orders.find(id)).and_then(|order| order.filled_at);
+        let filled_at =
+            bracket.entry.and_then(|id| self.at.orders.find(id)).and_then(|order| order.filled_at);
         if let Some(until) = filled_at.map(|at| at + self.at.execution.oca_patience)
             && self.at.now < until
         {

@@ -121,8 +121,7 @@ impl<H: Hasher> Print<'_, H> {
         context.successor.map(|next| (next.rule, next.enter)).hash(self.hasher);
         self.until(context.successor.map(|next| next.valid_until));
         (context.opened_at.is_some(), context.commissions_awaited).hash(self.hasher);
-        (context.uncovered_alarmed, context.overfill_alarmed)
-            .hash(self.hasher);
+        (context.uncovered_alarmed, context.overfill_alarmed).hash(self.hasher);
         // The watchdog acts after one cap, and again after two.
         let uncovered = context.uncovered_since.map(|since| since + patience.uncovered_max);
         self.since(uncovered, patience.uncovered_max);

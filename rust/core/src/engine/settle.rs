@@ -183,6 +183,7 @@ impl State {
     fn note_uncovered(&mut self, symbol: SymbolId, uncovered: Quantity) {
         let now = self.now;
         let Some(context) = &mut self.slots[symbol.index()].context else { return };
+        context.uncovered = uncovered;
         if uncovered.is_positive() {
             let since = *context.uncovered_since.get_or_insert(now);
             context.uncovered_max = context.uncovered_max.max(now - since);

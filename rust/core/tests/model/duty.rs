@@ -171,8 +171,9 @@ impl World {
             };
         };
         let naked = self.uncovered();
-        if naked > 0 && context.closing.is_none() && context.uncovered_since.is_none() {
-            return Err(format!("I4: {naked} shares have no live stop and the watchdog sleeps"));
+        let gauge = self.engine.uncovered(SYMBOL).map_or(0, |(shares, _)| units(shares));
+        if naked > gauge && context.closing.is_none() {
+            return Err(format!("I4: {naked} shares have no live stop, the watchdog counts {gauge}"));
         }
         Ok(())
     }
