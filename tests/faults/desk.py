@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from sqlite3 import connect
 from typing import TYPE_CHECKING, Any
 
 from orderloom import _core
@@ -16,6 +17,7 @@ from orderloom._core import Event
 from orderloom.clock import ManualClock
 from orderloom.journal import Header, Journal
 from orderloom.ports import ContractSpec, MarketSubscription
+from orderloom.recovery import recover
 from orderloom.runner import Runner
 from orderloom.sim import SimInstrument, SimulatedTws
 from orderloom.sim.times import SECOND, Zone
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orderloom._core import Outcome
+    from orderloom.recovery import Recovered
     from orderloom.sim.faults import Fault
 
 HOURS = "20250922:0930-20250922:1600;20250923:0930-20250923:1600"
@@ -101,15 +104,20 @@ class Desk:
         symbols = tuple(each.symbol for each in instruments)
         header = Header("0", self._config, symbols, "DU0000001", OPEN)
         self.journal = Journal.create(directory / "journal.db", header)
-        self.runner = Runner(
+        self.runner = self._another_runner()
+        self.broker: TWSConnection
+        self._signals = 0
+        self._lives = 1
+
+    def _another_runner(self, recovered: Recovered | None = None) -> Runner:
+        return Runner(
             self._config,
             clock=self.clock,
             journal=self.journal,
             on_problem=self.problems.append,
             listeners=[self],
+            recovered=recovered,
         )
-        self.broker: TWSConnection
-        self._signals = 0
 
     def on_event(self, _at: int, event: Event, outcome: Outcome | None) -> None:
         """Remember what was heard and what came of it."""
@@ -141,6 +149,25 @@ class Desk:
             sink=self.runner.post,
             on_problem=self.problems.append,
         )
+
+    async def crash(self) -> None:
+        """End as a killed process does: what was not on disk by now never was."""
+        self.runner.finish()
+        path = self.journal.path.with_name(f"journal-{self._lives}.db")
+        with closing(connect(self.journal.path)) as old, closing(connect(path)) as new:
+            old.backup(new)
+        self._lives += 1
+        await self.close()
+        self._left_behind = path
+
+    async def restart(self) -> None:
+        """Go on where the journal ends, as another process would."""
+        recovered = recover(self._left_behind)
+        assert recovered.doubt is None
+        self.journal = recovered.resume(())
+        self.runner = self._another_runner(recovered)
+        self.runner.post(Event.restarted(self._config))
+        await self.connect()
 
     async def close(self) -> None:
         """Put everything away, whatever broke."""

@@ -83,6 +83,23 @@ async def test_fault_53_without_a_warm_atr_there_is_no_stop_and_no_entry(tmp_pat
         assert desk.placed() == []
 
 
+async def test_fault_55_a_prediction_served_again_after_a_restart_is_not_acted_on(
+    tmp_path: Path,
+) -> None:
+    async with trading(tmp_path) as desk:
+        await desk.signal("BUY", key="one")
+        await desk.signal("SELL", key="two")
+        await desk.wait(5)
+        assert desk.is_flat()
+        await desk.crash()
+        await desk.restart()
+        await desk.signal("BUY", key="one")
+        assert desk.refusals[-1] == "DUPLICATE"
+        assert desk.fills() == [100, -100]
+        await desk.signal("BUY", key="three")
+        assert desk.is_protected(100)
+
+
 @pytest.mark.parametrize(("age", "reason"), [(3_600.0, "EXPIRED"), (-3_600.0, "FROM_FUTURE")])
 async def test_fault_57_predictions_of_another_time_are_not_acted_on(
     tmp_path: Path, age: float, reason: str

@@ -6,7 +6,7 @@ import json
 import resource
 import sqlite3
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -17,7 +17,7 @@ from orderloom.runner import Runner
 from orderloom.sim import faults
 from orderloom.sim.times import SECOND
 
-from .desk import OPEN, trading
+from .desk import OPEN, ORDER_NEWS, trading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,9 +66,8 @@ async def test_fault_62_a_clock_that_differs_from_tws_is_told(tmp_path: Path) ->
         await desk.inject(faults.ClockSkew(by=-30 * SECOND))
         assert desk.broker.server_offset is not None
         assert -31 * SECOND < desk.broker.server_offset < -28 * SECOND
+        await desk.settle()
         assert len([each for each in desk.problems if each.startswith("clock:")]) == 1
-        await desk.signal("BUY")
-        assert desk.is_protected(100)
 
 
 async def test_fault_63_an_intent_is_on_disk_when_its_bytes_leave(tmp_path: Path) -> None:
@@ -86,6 +85,78 @@ async def test_fault_63_an_intent_is_on_disk_when_its_bytes_leave(tmp_path: Path
         await desk.signal("BUY")
         assert on_disk == [[1, 2, 3]] * 3
         assert desk.is_protected(100)
+
+
+class Dead:
+    """A process that ends before a byte of an order leaves it."""
+
+    def send(self, command: object) -> None:
+        """Do nothing more."""
+
+
+async def test_fault_63_killed_between_journal_and_send_a_run_does_not_believe_it_sent(
+    tmp_path: Path,
+) -> None:
+    async with trading(tmp_path) as desk:
+        desk.runner.connect(cast("Any", Dead()))
+        await desk.signal("BUY", key="one")
+        await desk.crash()
+        assert len(desk.placed()) == 3
+        await desk.restart()
+        await desk.wait(60)
+        await desk.quote(100.5)
+        assert desk.fills() == []
+        assert desk.is_flat()
+        await desk.signal("BUY", key="one")
+        assert desk.refusals[-1] == "DUPLICATE"
+        await desk.signal("BUY", key="two")
+        assert desk.fills() == [100]
+        assert desk.is_protected(100)
+
+
+@pytest.mark.parametrize("heard", [0, 1, 2, 4, 7])
+async def test_fault_64_killed_before_the_answer_a_run_finds_its_trade_and_buys_no_second(
+    tmp_path: Path, heard: int
+) -> None:
+    async with trading(tmp_path) as desk:
+        if heard:
+            after = faults.When(of="openOrder", nth=heard)
+            desk.tws.faults.inject(faults.Hold(messages=ORDER_NEWS, when=after))
+        else:
+            desk.tws.faults.inject(faults.Hold(messages=ORDER_NEWS))
+        await desk.signal("BUY", key="one")
+        await desk.crash()
+        desk.tws.faults.clear()
+        await desk.restart()
+        await desk.signal("BUY", key="one")
+        await desk.wait(10)
+        assert desk.fills() == [100]
+        assert desk.is_protected(100)
+        assert len(desk.placed()) == 3
+        await desk.signal("SELL")
+        await desk.wait(5)
+        assert desk.fills() == [100, -100]
+        assert desk.is_flat()
+
+
+async def test_fault_69_killed_again_during_its_recovery_a_run_counts_nothing_twice(
+    tmp_path: Path,
+) -> None:
+    async with trading(tmp_path) as desk:
+        await desk.signal("BUY")
+        for message in ("openOrderEnd", "execDetailsEnd", "positionEnd"):
+            await desk.crash()
+            desk.tws.faults.inject(faults.Hold(messages=[message]))
+            await desk.restart()
+            assert desk.runner.is_reconciling
+            desk.tws.faults.clear()
+        await desk.crash()
+        await desk.restart()
+        await desk.wait(10)
+        assert desk.fills() == [100]
+        assert desk.is_protected(100)
+        assert len(desk.placed()) == 3
+        assert desk.endings == []
 
 
 @contextmanager

@@ -214,6 +214,23 @@ async def test_fault_24_yesterday_s_fills_are_remembered_when_tws_forgets_them(
         assert "POSITION_MISMATCH" not in desk.alarms
 
 
+async def test_fault_24_a_restart_on_the_next_day_takes_the_journal_s_word_for_it(
+    tmp_path: Path,
+) -> None:
+    async with trading(tmp_path) as desk:
+        await desk.signal("BUY")
+        desk.journal.commit()
+        await desk.crash()
+        desk.clock.advance_to(desk.clock.now() + 86_400 * SECOND)
+        desk.tws.advance(desk.clock.now())
+        await desk.restart()
+        await desk.quote(100.5)
+        await desk.wait(30)
+        assert desk.is_protected(100)
+        assert "POSITION_MISMATCH" not in desk.alarms
+        assert len(desk.placed()) == 3
+
+
 async def test_fault_25_a_completed_order_without_an_id_is_found_by_its_intent(
     tmp_path: Path,
 ) -> None:
