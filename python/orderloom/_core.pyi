@@ -230,6 +230,9 @@ class Outcome:
     def commands(self) -> list[Command]: ...
     @property
     def notices(self) -> list[Notice]: ...
+    @property
+    def fired(self) -> list[int]:
+        """Rules that acted, by their places in the configuration, in the order of judging."""
 
 @final
 class Engine:
@@ -241,6 +244,15 @@ class Engine:
     def __new__(cls, config: str) -> Engine: ...
     def on_event(self, seq: int, at: int, event: Event) -> Outcome | None:
         """Judge one event; `None` when nothing came of it. `at` never moves back."""
+
+    def on_events(
+        self, seq: int, at: Sequence[int], events: Sequence[Event]
+    ) -> list[tuple[int, Outcome]]:
+        """Judge events that happened at the times `at`, numbered from `seq` on.
+
+        Returns what followed, each with its event's place in `events`. For recordings and research:
+        nothing is carried out between two of them. Other threads run meanwhile.
+        """
 
     def replay(
         self, rows: Sequence[tuple[int, int, str, str]]

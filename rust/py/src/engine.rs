@@ -1,8 +1,9 @@
 //! `Engine`: the core's engine, one call per event.
 
 use orderloom_core::bracket::Bracket;
+use orderloom_core::command::{Command as CoreCommand, Notice as CoreNotice};
 use orderloom_core::config::EngineConfig;
-use orderloom_core::engine::{Engine as CoreEngine, Worth};
+use orderloom_core::engine::{Engine as CoreEngine, Output, Worth};
 use orderloom_core::event::Event as CoreEvent;
 use orderloom_core::id::{AskId, OrderId, SymbolId};
 use orderloom_core::order::Order;
@@ -16,19 +17,42 @@ use crate::event::Event;
 use crate::replay::{Comparison, Difference, Rest, Row};
 
 /// What the engine asks for and tells after one event.
-///
-/// Example:
-///     >>> from orderloom import Engine, Event
-///     >>> engine = Engine('{"run": "one", "instruments": []}')
-///     >>> outcome = engine.on_event(1, 0, Event.operator("halt", reason="by hand"))
-///     >>> len(outcome.commands), [notice.kind for notice in outcome.notices]
-///     (0, ['mode_changed'])
 #[pyclass(frozen, module = "orderloom._core")]
 pub(crate) struct Outcome {
-    #[pyo3(get)]
-    commands: Vec<Py<Command>>,
-    #[pyo3(get)]
-    notices: Vec<Py<Notice>>,
+    commands: Vec<CoreCommand>,
+    notices: Vec<CoreNotice>,
+}
+
+impl Outcome {
+    /// `None` when the event led to nothing.
+    fn of(output: Output<'_>) -> Option<Self> {
+        let Output { commands, notices } = output;
+        (!commands.is_empty() || !notices.is_empty())
+            .then(|| Self { commands: commands.to_vec(), notices: notices.to_vec() })
+    }
+}
+
+#[pymethods]
+impl Outcome {
+    #[getter]
+    fn commands(&self) -> Vec<Command> {
+        self.commands.iter().map(|command| Command { command: command.clone() }).collect()
+    }
+
+    #[getter]
+    fn notices(&self) -> Vec<Notice> {
+        self.notices.iter().map(|notice| Notice { notice: notice.clone() }).collect()
+    }
+
+    /// The rules that acted, by their places in the configuration, in the order of judging.
+    #[getter]
+    fn fired(&self) -> Vec<u32> {
+        let fired = self.notices.iter().filter_map(|notice| match notice {
+            CoreNotice::RuleFired { rule, .. } => Some(rule.0),
+            _ => None,
+        });
+        fired.collect()
+    }
 }
 
 /// An indicator's name, parameters and value.
@@ -75,23 +99,35 @@ impl Engine {
     }
 
     /// `None` when the event led to nothing.
-    fn on_event(&mut self, py: Python<'_>, seq: u64, at: i64, event: &Event) -> PyResult<Option<Outcome>> {
+    fn on_event(&mut self, seq: u64, at: i64, event: &Event) -> PyResult<Option<Outcome>> {
         let event = self.event(seq, at, event)?;
-        let output = self.engine.on_event(&event);
-        if output.commands.is_empty() && output.notices.is_empty() {
-            return Ok(None);
+        Ok(Outcome::of(self.engine.on_event(&event)))
+    }
+
+    /// Takes in events that happened at the times `at`, numbered from `seq` on, while the interpreter
+    /// is free. Returns what followed, each with the place of its event; no event is taken in when one
+    /// of them cannot be.
+    fn on_events(
+        &mut self,
+        py: Python<'_>,
+        seq: u64,
+        at: Vec<i64>,
+        events: Vec<Py<Event>>,
+    ) -> PyResult<Vec<(usize, Outcome)>> {
+        if at.len() != events.len() {
+            let message = format!("`at` must be as long as `events` ({}), was {}", events.len(), at.len());
+            return Err(PyValueError::new_err(message));
         }
-        Ok(Some(Outcome {
-            commands: output
-                .commands
-                .iter()
-                .map(|command| Py::new(py, Command { command: command.clone() }))
-                .collect::<PyResult<_>>()?,
-            notices: output
-                .notices
-                .iter()
-                .map(|notice| Py::new(py, Notice { notice: notice.clone() }))
-                .collect::<PyResult<_>>()?,
+        for symbol in events.iter().filter_map(|event| event.get().kind.symbol()) {
+            self.symbol(symbol.0)?;
+        }
+        let engine = &mut self.engine;
+        Ok(py.detach(|| {
+            let judged = (seq..).zip(&at).zip(&events).enumerate().map(|(place, ((seq, at), event))| {
+                let event = CoreEvent { seq, at: Timestamp(*at), kind: event.get().kind.clone() };
+                Some((place, Outcome::of(engine.on_event(&event))?))
+            });
+            judged.flatten().collect()
         }))
     }
 
