@@ -219,7 +219,9 @@ impl Planner<'_> {
         }
         let stop = bracket.leg(Role::Stop, orders);
         if let Some(entry) = bracket.entry.and_then(|id| orders.find(id)).filter(|entry| !entry.is_done()) {
-            let has_lost_its_stop = context.policy.stop.is_some() && stop.is_none_or(Order::is_done);
+            // Gone, or not listed by the broker: a family of which only a part arrived.
+            let has_lost_its_stop =
+                context.policy.stop.is_some() && stop.is_none_or(|stop| stop.is_done() || stop.is_absent);
             let is_expired = bracket.expires_at.is_some_and(|at| {
                 self.look_again(at);
                 self.at.now >= at
@@ -305,13 +307,7 @@ impl Planner<'_> {
         if stop.is_some() || target.is_some() || self.context.policy.stop.is_none() {
             return;
         }
-        // An entry that just filled may bring its own exits to life again, where they grow with it.
-        let filled_at =
-            bracket.entry.and_then(|id| self.at.orders.find(id)).and_then(|order| order.filled_at);
-        if let Some(until) = filled_at.map(|at| at + self.at.execution.oca_patience)
-            && self.at.now < until
-        {
-            self.look_again(until);
+        if self.may_revive(bracket) {
             return;
         }
         if bracket.stops_placed > self.at.execution.asks_max {
@@ -346,6 +342,17 @@ impl Planner<'_> {
         }
     }
 
+    /// Whether an entry that just filled may bring its own exits to life again: where they grow with
+    /// it, a filled exit works once more when the broker comes to it.
+    fn may_revive(&mut self, bracket: &Bracket) -> bool {
+        let entry = bracket.entry.and_then(|id| self.at.orders.find(id));
+        let until = entry.and_then(|entry| entry.filled_at).map(|at| at + self.at.execution.oca_patience);
+        until.filter(|until| self.at.now < *until).is_some_and(|until| {
+            self.look_again(until);
+            true
+        })
+    }
+
     /// Shares are held and should go: the resting exit is priced to fill at once inside its own
     /// bracket; only when no exit lives any more may a market order do it.
     fn close(&mut self, index: usize, open: Quantity) {
@@ -357,7 +364,9 @@ impl Planner<'_> {
             self.align(bracket, stop, open, Exit::Stop);
         }
         let Some(exit) = target.or(stop) else {
-            self.plan.steps.push(Step::Flatten { bracket: index, side: exit_side, quantity: open });
+            if !self.may_revive(bracket) {
+                self.plan.steps.push(Step::Flatten { bracket: index, side: exit_side, quantity: open });
+            }
             return;
         };
         match exit.phase() {

@@ -215,11 +215,15 @@ impl Desk {
     }
 
     pub(crate) fn conclusions(&self) -> Vec<&Conclusion> {
-        let concluded = |notice| match notice {
-            &Notice::ContextConcluded(ref conclusion) => Some(&**conclusion),
-            _ => None,
-        };
-        self.world.observer.notices.iter().filter_map(concluded).collect()
+        self.world
+            .observer
+            .notices
+            .iter()
+            .filter_map(|notice| match notice {
+                Notice::ContextConcluded(conclusion) => Some(&**conclusion),
+                _ => None,
+            })
+            .collect()
     }
 
     pub(crate) fn blocked(&self) -> Vec<Reason> {
