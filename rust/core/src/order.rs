@@ -139,6 +139,8 @@ pub struct Order {
     pub has_waited: bool,
     /// Every permId seen for it; more than one means that the order was forked.
     pub perm_ids: Vec<PermId>,
+    /// Those of them that the broker said have ended.
+    pub ended_perm_ids: Vec<PermId>,
     /// Filled, by executions. FIX CumQty 14.
     pub cum_qty: Quantity,
     /// Price × quantity over its executions, without multiplier.
@@ -179,6 +181,7 @@ impl Order {
             why_held: "".into(),
             has_waited: false,
             perm_ids: Vec::new(),
+            ended_perm_ids: Vec::new(),
             cum_qty: Quantity::ZERO,
             cum_value: Money::ZERO,
             reported_filled: Quantity::ZERO,
@@ -196,6 +199,9 @@ impl Order {
     /// Where it stands.
     #[must_use]
     pub fn phase(&self) -> Phase {
+        if self.has_live_fork() && !self.is_absent {
+            return if self.cancelling.is_some() { Phase::Cancelling } else { Phase::Working };
+        }
         let proven = self.cum_qty >= self.reported_filled;
         if self.cum_qty >= self.total() {
             return Phase::Filled;
@@ -235,6 +241,13 @@ impl Order {
                 | OrderStatus::ApiCancelled,
             ) => Phase::Working,
         }
+    }
+
+    /// Whether a change of it became an order beside it, and one of them has not ended: the end of
+    /// the one says nothing of the other.
+    #[must_use]
+    pub fn has_live_fork(&self) -> bool {
+        self.perm_ids.len() > 1 && self.perm_ids.iter().any(|id| !self.ended_perm_ids.contains(id))
     }
 
     /// Whether it is in a state that only more evidence can end.
@@ -349,10 +362,13 @@ impl Order {
             Some(OrderStatus::Cancelled | OrderStatus::ApiCancelled | OrderStatus::Filled)
         );
         let ends = matches!(status, OrderStatus::Cancelled | OrderStatus::ApiCancelled | OrderStatus::Filled);
+        if ends && perm_id.0 != 0 && !self.ended_perm_ids.contains(&perm_id) {
+            self.ended_perm_ids.push(perm_id);
+        }
         if !is_ended || ends {
             self.status = Some(status);
         }
-        if ends {
+        if ends && !self.has_live_fork() {
             self.cancelling = None;
             self.changing = None;
         }

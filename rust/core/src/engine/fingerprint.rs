@@ -157,7 +157,7 @@ impl<H: Hasher> Print<'_, H> {
         (order.working, order.status, &order.why_held, order.has_waited, order.perm_ids.len())
             .hash(self.hasher);
         (order.cum_qty, order.cum_value, order.reported_filled).hash(self.hasher);
-        (order.refused, order.not_found, order.is_absent).hash(self.hasher);
+        (order.refused, order.not_found, order.is_absent, order.has_live_fork()).hash(self.hasher);
         self.asked(order.placing);
         self.asked(order.changing);
         self.asked(order.cancelling);
