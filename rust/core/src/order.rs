@@ -129,6 +129,9 @@ pub struct Order {
     pub changing: Option<Asked>,
     /// A cancel, until the order ends or the broker refuses it.
     pub cancelling: Option<Asked>,
+    /// The largest total that it can have at the broker: the last one shown, and every one asked for
+    /// since without an answer.
+    pub largest: Quantity,
     /// The terms that the broker showed last.
     pub working: Option<Terms>,
     /// The status that the broker told last.
@@ -170,6 +173,7 @@ impl Order {
     #[must_use]
     pub fn new(ticket: Ticket, role: Role, context: Option<ContextId>, at: Timestamp) -> Self {
         Self {
+            largest: ticket.quantity,
             ticket,
             role,
             context,
@@ -203,7 +207,7 @@ impl Order {
             return if self.cancelling.is_some() { Phase::Cancelling } else { Phase::Working };
         }
         let proven = self.cum_qty >= self.reported_filled;
-        if self.cum_qty >= self.total() {
+        if self.cum_qty >= self.total().max(self.largest) {
             return Phase::Filled;
         }
         match self.status {
@@ -336,6 +340,10 @@ impl Order {
                 // Nothing was asked: the broker reduced it, as the member of a group that filled.
                 self.ticket.quantity = shown.quantity;
             }
+            self.largest = match self.changing {
+                None => shown.quantity,
+                Some(_) => self.largest.max(shown.quantity),
+            };
         }
         self.on_word(opened.status, opened.perm_id);
     }
