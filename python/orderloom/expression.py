@@ -64,6 +64,7 @@ _ARITHMETIC: Final[dict[type[ast.operator], str]] = {
     ast.Sub: "-",
     ast.Mult: "*",
     ast.Div: "/",
+    ast.Mod: "%",
 }
 _HINTS: Final[dict[type[ast.AST], str]] = {
     ast.BitAnd: "join conditions with `and`",
@@ -377,7 +378,7 @@ class _Reader:
             source = ""
         return LanguageError(
             f"{shown(source)} ({type(culprit).__name__}) is not part of the language",
-            "comparisons, `and`, `or`, `not`, `in`, `+ - * /`, names and documented functions",
+            "comparisons, `and`, `or`, `not`, `in`, `+ - * / %`, names and documented functions",
             _HINTS.get(type(culprit)),
             offset=self._offset(node),
         )

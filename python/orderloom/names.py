@@ -116,6 +116,7 @@ class Context:
         "Seconds since the symbol's last trade was concluded; unknown before the first.",
         0,
     )
+    count = NumericField("context.count", "How many trades of the symbol the run has opened.", 0)
 
 
 class Market:
@@ -156,6 +157,7 @@ class Bar:
     low = NumericField("bar.low", "Lowest price.", 0)
     close = NumericField("bar.close", "Last price.", 0)
     volume = NumericField("bar.volume", "Shares or contracts traded.", 0)
+    index = NumericField("bar.index", "How many complete bars of the run came before it.", 0)
 
 
 class Time:

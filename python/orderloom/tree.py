@@ -29,6 +29,7 @@ _ARITHMETIC: Final[dict[str, tuple[str, Callable[[float, float], float]]]] = {
     "-": ("subtract", lambda left, right: left - right),
     "*": ("multiply", lambda left, right: left * right),
     "/": ("divide", lambda left, right: left / right),
+    "%": ("remainder", lambda left, right: left % right),
 }
 
 
@@ -126,6 +127,12 @@ class Numeric(Operand):
 
     def __rtruediv__(self, other: NumberLike) -> Numeric:
         return arithmetic(other, "/", self)
+
+    def __mod__(self, other: NumberLike) -> Numeric:
+        return arithmetic(self, "%", other)
+
+    def __rmod__(self, other: NumberLike) -> Numeric:
+        return arithmetic(other, "%", self)
 
     def __neg__(self) -> Numeric:
         return Number(-self.value) if isinstance(self, Number) else Negated(self)
@@ -232,7 +239,7 @@ class Indicator(Numeric):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Arithmetic(Numeric):
-    """Two numbers joined by `+`, `-`, `*` or `/`; a division by zero is unknown."""
+    """Two numbers joined by `+`, `-`, `*`, `/` or `%`; a division by zero is unknown."""
 
     left: Numeric
     sign: str
@@ -550,7 +557,7 @@ def arithmetic(left: object, sign: str, right: object) -> Numeric:
         LanguageError: One side is no number, or the fixed result is not finite.
     """
     first, second = numeric(left, f"left of `{sign}`"), numeric(right, f"right of `{sign}`")
-    if isinstance(second, Number) and sign == "/" and second.value == 0:
+    if isinstance(second, Number) and sign in {"/", "%"} and second.value == 0:
         raise LanguageError("a division by zero", "another divisor")
     if isinstance(first, Number) and isinstance(second, Number):
         return numeric(_ARITHMETIC[sign][1](first.value, second.value), "the result")

@@ -98,10 +98,18 @@ macro_rules! fixed_point {
 
             /// The nearest count to a float, or `None` when it is not finite or out of range.
             #[must_use]
+            #[inline]
             pub fn from_f64(value: f64) -> Option<Self> {
-                let counts = (value * ONE as f64).round();
-                // The bound keeps the cast below exact for i64 as well as for i128.
-                (counts.is_finite() && counts.abs() < 9.2e18).then_some(Self(counts as $repr))
+                let counts = value * ONE as f64;
+                // The bound keeps the casts below exact for i64 as well as for i128; NaN fails it.
+                if counts.abs() < 9.2e18 {
+                    // Half away from zero, as `round` does it, without its call.
+                    let whole = counts as i64;
+                    let rest = counts - whole as f64;
+                    Some(Self((whole + i64::from(rest >= 0.5) - i64::from(rest <= -0.5)) as $repr))
+                } else {
+                    None
+                }
             }
 
             /// Whether this is exactly zero.

@@ -2,6 +2,8 @@
 //!
 //! Decides what counts as a price: a missing, crossed, non-positive or stale quote is none.
 
+use std::collections::VecDeque;
+
 use crate::decimal::{Price, Quantity};
 use crate::event::{Bar, Quote, Side, Trade};
 use crate::time::{Date, Session, Span, Timestamp};
@@ -20,7 +22,9 @@ pub struct Market {
     pub bar_before: Option<Bar>,
     /// The current session, or the next one.
     pub session: Option<Session>,
-    closes: Vec<f64>,
+    /// Complete bars of the run so far; past ones do not count.
+    pub bars: u64,
+    closes: VecDeque<f64>,
     day: Option<Date>,
     /// First price of the session.
     pub day_open: Option<Price>,
@@ -49,10 +53,11 @@ impl Market {
     /// Takes in a complete bar.
     pub fn on_bar(&mut self, bar: &Bar, at: Timestamp) {
         self.bar_before = self.bar.replace(*bar);
+        self.bars += u64::from(!bar.is_history);
         if self.closes.len() > VOLATILITY_BARS {
-            self.closes.remove(0);
+            self.closes.pop_front();
         }
-        self.closes.push(bar.close.to_f64());
+        self.closes.push_back(bar.close.to_f64());
         if !bar.is_history && self.quote.is_none() && self.last.is_none_or(|(_, seen)| seen < at) {
             // A source of bars alone: its close is the last price.
             self.last = Some((bar.close, at));
@@ -128,8 +133,8 @@ impl Market {
         if self.closes.len() <= VOLATILITY_BARS {
             return None;
         }
-        let returns: Vec<f64> =
-            self.closes.windows(2).map(|pair| (pair[1] / pair[0] - 1.0) * 100.0).collect();
+        let pairs = self.closes.iter().zip(self.closes.iter().skip(1));
+        let returns: Vec<f64> = pairs.map(|(before, after)| (after / before - 1.0) * 100.0).collect();
         let mean = returns.iter().sum::<f64>() / returns.len() as f64;
         let squares = returns.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
         Some((squares / (returns.len() - 1) as f64).sqrt())

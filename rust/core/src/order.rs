@@ -129,9 +129,6 @@ pub struct Order {
     pub changing: Option<Asked>,
     /// A cancel, until the order ends or the broker refuses it.
     pub cancelling: Option<Asked>,
-    /// The largest total that it can have at the broker: the last one shown, and every one asked for
-    /// since without an answer.
-    pub largest: Quantity,
     /// The terms that the broker showed last.
     pub working: Option<Terms>,
     /// The status that the broker told last.
@@ -142,8 +139,6 @@ pub struct Order {
     pub has_waited: bool,
     /// Every permId seen for it; more than one means that the order was forked.
     pub perm_ids: Vec<PermId>,
-    /// Those of them that the broker said have ended.
-    pub ended_perm_ids: Vec<PermId>,
     /// Filled, by executions. FIX CumQty 14.
     pub cum_qty: Quantity,
     /// Price × quantity over its executions, without multiplier.
@@ -173,7 +168,6 @@ impl Order {
     #[must_use]
     pub fn new(ticket: Ticket, role: Role, context: Option<ContextId>, at: Timestamp) -> Self {
         Self {
-            largest: ticket.quantity,
             ticket,
             role,
             context,
@@ -185,7 +179,6 @@ impl Order {
             why_held: "".into(),
             has_waited: false,
             perm_ids: Vec::new(),
-            ended_perm_ids: Vec::new(),
             cum_qty: Quantity::ZERO,
             cum_value: Money::ZERO,
             reported_filled: Quantity::ZERO,
@@ -203,11 +196,8 @@ impl Order {
     /// Where it stands.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        if self.has_live_fork() && !self.is_absent {
-            return if self.cancelling.is_some() { Phase::Cancelling } else { Phase::Working };
-        }
         let proven = self.cum_qty >= self.reported_filled;
-        if self.cum_qty >= self.total().max(self.largest) {
+        if self.cum_qty >= self.total() {
             return Phase::Filled;
         }
         match self.status {
@@ -245,13 +235,6 @@ impl Order {
                 | OrderStatus::ApiCancelled,
             ) => Phase::Working,
         }
-    }
-
-    /// Whether a change of it became an order beside it, and one of them has not ended: the end of
-    /// the one says nothing of the other.
-    #[must_use]
-    pub fn has_live_fork(&self) -> bool {
-        self.perm_ids.len() > 1 && self.perm_ids.iter().any(|id| !self.ended_perm_ids.contains(id))
     }
 
     /// Whether it is in a state that only more evidence can end.
@@ -340,10 +323,6 @@ impl Order {
                 // Nothing was asked: the broker reduced it, as the member of a group that filled.
                 self.ticket.quantity = shown.quantity;
             }
-            self.largest = match self.changing {
-                None => shown.quantity,
-                Some(_) => self.largest.max(shown.quantity),
-            };
         }
         self.on_word(opened.status, opened.perm_id);
     }
@@ -370,13 +349,10 @@ impl Order {
             Some(OrderStatus::Cancelled | OrderStatus::ApiCancelled | OrderStatus::Filled)
         );
         let ends = matches!(status, OrderStatus::Cancelled | OrderStatus::ApiCancelled | OrderStatus::Filled);
-        if ends && perm_id.0 != 0 && !self.ended_perm_ids.contains(&perm_id) {
-            self.ended_perm_ids.push(perm_id);
-        }
         if !is_ended || ends {
             self.status = Some(status);
         }
-        if ends && !self.has_live_fork() {
+        if ends {
             self.cancelling = None;
             self.changing = None;
         }
@@ -471,22 +447,39 @@ impl Orders {
         self.by_id.insert(order.ticket.order_id, order);
     }
 
+    /// Its place. Ids are given one after the other, so it is nearly always where counting says.
+    #[inline]
+    fn place(&self, id: OrderId) -> Option<usize> {
+        let (first, _) = self.by_id.first()?;
+        let place = id.0.wrapping_sub(first.0) as usize;
+        match self.by_id.get_index(place) {
+            Some((found, _)) if *found == id => Some(place),
+            _ => self.by_id.get_index_of(&id),
+        }
+    }
+
     /// The order with this id.
     #[must_use]
+    #[inline]
     pub fn find(&self, id: OrderId) -> Option<&Order> {
-        self.by_id.get(&id)
+        self.by_id.get_index(self.place(id)?).map(|(_, order)| order)
     }
 
     /// The order with this id, to take in facts.
+    #[inline]
     pub fn find_mut(&mut self, id: OrderId) -> Option<&mut Order> {
-        self.by_id.get_mut(&id)
+        let place = self.place(id)?;
+        self.by_id.get_index_mut(place).map(|(_, order)| order)
     }
 
     /// The id that an intent was sent under; the order's own id when the broker names no intent.
     #[must_use]
     pub fn resolve(&self, order_ref: &OrderRef, id: OrderId) -> Option<OrderId> {
         if order_ref.0.is_empty() {
-            return self.by_id.contains_key(&id).then_some(id);
+            return self.place(id).map(|_| id);
+        }
+        if self.find(id).is_some_and(|order| order.ticket.order_ref == *order_ref) {
+            return Some(id);
         }
         self.by_ref.get(order_ref).copied()
     }

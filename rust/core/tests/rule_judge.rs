@@ -147,6 +147,8 @@ impl Plain<'_> {
             Operand::Divide(left, right) => {
                 both(self, left, right).and_then(|(left, right)| (right != 0.0).then(|| left / right))
             }
+            Operand::Remainder(left, right) => both(self, left, right)
+                .and_then(|(left, right)| (right != 0.0).then(|| left - right * (left / right).floor())),
             Operand::Negate(part) => self.number(part, before).map(|value| -value),
             Operand::Text(word) => panic!("no number: {word}"),
         }
@@ -187,7 +189,8 @@ fn arithmetic(leaf: BoxedStrategy<Operand>) -> impl Strategy<Value = Operand> {
             pair.clone().prop_map(|(left, right)| Operand::Add(left, right)),
             pair.clone().prop_map(|(left, right)| Operand::Subtract(left, right)),
             pair.clone().prop_map(|(left, right)| Operand::Multiply(left, right)),
-            pair.prop_map(|(left, right)| Operand::Divide(left, right)),
+            pair.clone().prop_map(|(left, right)| Operand::Divide(left, right)),
+            pair.prop_map(|(left, right)| Operand::Remainder(left, right)),
             inner.prop_map(|part| Operand::Negate(Box::new(part))),
         ]
     })

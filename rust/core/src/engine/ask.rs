@@ -7,7 +7,9 @@ use crate::engine::explain::Watch;
 use crate::engine::view::{Occasion, StateView};
 use crate::event::{Answer, EventKind};
 use crate::id::{AskId, RuleId, SymbolId};
-use crate::rule::{CompiledAction, CompiledRule, Field, Operand, Truth, ValueType, View, compile_answer};
+use crate::rule::{
+    CompiledAction, CompiledRule, Field, Operand, Truth, ValueType, View, compile_answer, remainder,
+};
 use crate::time::Timestamp;
 
 /// What was answered so far about one rule on one event.
@@ -207,6 +209,7 @@ fn worth(view: &StateView<'_>, operand: &Operand) -> Option<Worth> {
         Operand::Subtract(left, right) => joined(left, right, |left, right| left - right),
         Operand::Multiply(left, right) => joined(left, right, |left, right| left * right),
         Operand::Divide(left, right) => joined(left, right, |left, right| left / right),
+        Operand::Remainder(left, right) => joined(left, right, remainder),
         Operand::Negate(part) => number(part).map(|number| Worth::Number(-number)),
     }
 }

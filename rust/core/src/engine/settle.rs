@@ -29,8 +29,8 @@ impl State {
             self.slot_mut(symbol).is_dirty = false;
             concluded.extend(self.settle_symbol(symbol));
         }
-        if next > 0 {
-            self.dirty.clear();
+        self.dirty.clear();
+        if self.is_due_stale {
             self.update_due();
         }
         concluded
@@ -41,6 +41,7 @@ impl State {
         let slots = self.slots.iter().filter_map(|slot| slot.due);
         let asks = self.asks.values().map(|ask| ask.deadline);
         self.due = slots.chain(asks).min().unwrap_or(Timestamp::MAX);
+        self.is_due_stale = false;
     }
 
     fn settle_symbol(&mut self, symbol: SymbolId) -> Option<(Conclusion, Option<Successor>)> {
@@ -91,8 +92,20 @@ impl State {
                 }
             },
         };
-        self.slot_mut(symbol).due = due;
+        self.set_due(symbol, due);
         conclusion
+    }
+
+    /// Notes when time alone changes something for a symbol. All symbols are looked at again only when
+    /// the one that was due first is due later now.
+    fn set_due(&mut self, symbol: SymbolId, due: Option<Timestamp>) {
+        let before = std::mem::replace(&mut self.slot_mut(symbol).due, due);
+        let now = due.unwrap_or(Timestamp::MAX);
+        if now <= self.due {
+            self.due = now;
+        } else {
+            self.is_due_stale |= before == Some(self.due);
+        }
     }
 
     fn situation(&self, symbol: SymbolId) -> Situation<'_> {
@@ -149,7 +162,9 @@ impl State {
             rule: context.rule,
         });
         let symbol = context.symbol;
-        self.slot_mut(symbol).context = Some(context);
+        let slot = self.slot_mut(symbol);
+        slot.context = Some(context);
+        slot.opened += 1;
         self.mark_dirty(symbol);
     }
 
@@ -282,7 +297,6 @@ impl State {
         let now = self.now;
         let Some(order) = self.orders.find_mut(id) else { return };
         order.ticket.quantity = terms.quantity;
-        order.largest = order.largest.max(terms.quantity);
         order.ticket.order_type = order.ticket.order_type.with_prices(terms.limit_price, terms.stop_price);
         order.changing = Some(Asked::first(now));
         self.send_again(id);
@@ -293,7 +307,6 @@ impl State {
         let now = self.now;
         let Some(order) = self.orders.find_mut(id) else { return };
         order.ticket.quantity = quantity;
-        order.largest = order.largest.max(quantity);
         if let Some(changing) = order.changing {
             order.changing = Some(changing.again(now));
         } else {

@@ -38,6 +38,8 @@ pub(crate) struct Slot {
     /// When time alone changes the plan.
     pub(crate) due: Option<Timestamp>,
     pub(crate) concluded_at: Option<Timestamp>,
+    /// Trades of the run, the one under way included.
+    pub(crate) opened: u32,
     /// Whether a position report came in the snapshot that is being received.
     pub(crate) is_in_snapshot: bool,
 }
@@ -123,6 +125,8 @@ pub(crate) struct State {
     pub(crate) disabled: IndexSet<RuleId, FxBuildHasher>,
     /// When time alone changes something: the smallest over all symbols and asks.
     pub(crate) due: Timestamp,
+    /// Whether `due` may be earlier than anything that is still due.
+    pub(crate) is_due_stale: bool,
     // What follows is about the event at hand and empty between events.
     pub(crate) commands: Vec<Command>,
     pub(crate) notices: Vec<Notice>,
@@ -158,6 +162,7 @@ impl State {
             acted_today: IndexMap::default(),
             disabled: IndexSet::default(),
             due: Timestamp::MAX,
+            is_due_stale: false,
             commands: Vec::new(),
             notices: Vec::new(),
             touched: Vec::new(),

@@ -94,10 +94,8 @@ impl<'a> StateView<'a> {
             Some(state.slot(symbol).market.mark()?.value(position.quantity, multiplier))
         })
     }
-}
 
-impl View for StateView<'_> {
-    fn number(&self, field: Field) -> Option<f64> {
+    fn other_number(&self, field: Field) -> Option<f64> {
         let now = self.state.now;
         match field {
             Field::SignalConfidence => self.signal()?.confidence,
@@ -118,7 +116,7 @@ impl View for StateView<'_> {
             Field::ContextSinceConclusion => {
                 Some((now - self.state.slot(self.symbol?).concluded_at?).as_secs_f64())
             }
-            Field::MarketPrice => self.market()?.mark().map(Price::to_f64),
+            Field::ContextCount => Some(f64::from(self.state.slot(self.symbol?).opened)),
             Field::MarketBid => Some(self.quote()?.0.to_f64()),
             Field::MarketAsk => Some(self.quote()?.1.to_f64()),
             Field::MarketSpreadPercent => {
@@ -135,7 +133,6 @@ impl View for StateView<'_> {
             Field::BarOpen => Some(self.market()?.bar?.open.to_f64()),
             Field::BarHigh => Some(self.market()?.bar?.high.to_f64()),
             Field::BarLow => Some(self.market()?.bar?.low.to_f64()),
-            Field::BarClose => Some(self.market()?.bar?.close.to_f64()),
             Field::BarVolume => Some(self.market()?.bar?.volume.to_f64()),
             Field::TimeHhmm => {
                 let second = self.session()?.second_of_day(now);
@@ -152,7 +149,10 @@ impl View for StateView<'_> {
             Field::FillQuantity => Some(self.execution()?.quantity.to_f64()),
             Field::FillPrice => Some(self.execution()?.price.to_f64()),
             Field::ConclusionPnl => Some(self.conclusion()?.pnl.to_f64()),
-            Field::SignalSide
+            Field::BarIndex
+            | Field::BarClose
+            | Field::MarketPrice
+            | Field::SignalSide
             | Field::PositionIsFlat
             | Field::PositionIsLong
             | Field::PositionIsShort
@@ -162,6 +162,19 @@ impl View for StateView<'_> {
             | Field::SessionIsOpen
             | Field::FillSide
             | Field::ConclusionReason => None,
+        }
+    }
+}
+
+impl View for StateView<'_> {
+    #[inline]
+    fn number(&self, field: Field) -> Option<f64> {
+        // What rules on every bar and quote ask for comes first, where it can be inlined.
+        match field {
+            Field::BarIndex => Some(self.market()?.bars.checked_sub(1)? as f64),
+            Field::BarClose => Some(self.market()?.bar?.close.to_f64()),
+            Field::MarketPrice => self.market()?.mark().map(Price::to_f64),
+            other => self.other_number(other),
         }
     }
 
@@ -237,9 +250,13 @@ impl State {
         self.symbols().filter(|other| *other != symbol).fold(
             (Money::ZERO, Money::ZERO),
             |(gross, net), other| {
+                let held = self.position_if_filled(other);
+                if held.is_zero() {
+                    return (gross, net);
+                }
                 let multiplier = self.config.instruments[other.index()].multiplier;
                 let Some(price) = self.slot(other).market.mark() else { return (gross, net) };
-                let value = price.value(self.position_if_filled(other), multiplier);
+                let value = price.value(held, multiplier);
                 (gross + value.abs(), net + value)
             },
         )

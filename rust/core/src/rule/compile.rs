@@ -263,6 +263,7 @@ impl Compiler<'_> {
             Operand::Subtract(left, right) => self.arithmetic(left, Sign::Subtract, right, depth)?,
             Operand::Multiply(left, right) => self.arithmetic(left, Sign::Multiply, right, depth)?,
             Operand::Divide(left, right) => self.arithmetic(left, Sign::Divide, right, depth)?,
+            Operand::Remainder(left, right) => self.arithmetic(left, Sign::Remainder, right, depth)?,
             Operand::Negate(part) => CompiledOperand::Negate(Box::new(self.number(part, depth + 1)?)),
         };
         Ok(CompiledValue::Number(number))
@@ -341,7 +342,8 @@ fn check_has_before(operand: &Operand) -> Result<(), ConfigError> {
         Operand::Add(left, right)
         | Operand::Subtract(left, right)
         | Operand::Multiply(left, right)
-        | Operand::Divide(left, right) => check_has_before(left).and_then(|()| check_has_before(right)),
+        | Operand::Divide(left, right)
+        | Operand::Remainder(left, right) => check_has_before(left).and_then(|()| check_has_before(right)),
         Operand::Negate(part) => check_has_before(part),
         Operand::Text(_) | Operand::Field(_) | Operand::Feature(_) | Operand::Reading(_) => {
             let expected = "be computed from bars: a `bar` field, an indicator or a number";

@@ -87,6 +87,8 @@ pub enum Operand {
     Multiply(Box<Operand>, Box<Operand>),
     /// Quotient; unknown when the divisor is zero.
     Divide(Box<Operand>, Box<Operand>),
+    /// What is left of a division, with the sign of the divisor; unknown when that is zero.
+    Remainder(Box<Operand>, Box<Operand>),
     /// Opposite sign.
     Negate(Box<Operand>),
 }
@@ -194,6 +196,8 @@ fields! {
     ContextTranches = "context.tranches": Number,
     /// Seconds since the symbol's last trade was concluded; unknown before the first.
     ContextSinceConclusion = "context.since_conclusion": Number,
+    /// How many trades of the symbol the run has opened.
+    ContextCount = "context.count": Number,
     /// Last price of the tape, else the middle of the quote.
     MarketPrice = "market.price": Number,
     /// Best bid.
@@ -218,6 +222,8 @@ fields! {
     BarClose = "bar.close": Number,
     /// Volume of the last complete bar.
     BarVolume = "bar.volume": Number,
+    /// How many complete bars of the run came before the last one; past bars do not count.
+    BarIndex = "bar.index": Number,
     /// Exchange-local time of day as HHMM, e.g. 1430.
     TimeHhmm = "time.hhmm": Number,
     /// 0 Monday … 6 Sunday, of the exchange's date.

@@ -182,7 +182,8 @@ impl<V: View> Explainer<'_, V> {
                 Operand::Add(left, right)
                 | Operand::Subtract(left, right)
                 | Operand::Multiply(left, right)
-                | Operand::Divide(left, right),
+                | Operand::Divide(left, right)
+                | Operand::Remainder(left, right),
                 CompiledOperand::Arithmetic(parts),
             ) => {
                 let count = missing.len();

@@ -24,7 +24,7 @@ pub use act::{CompiledAction, CompiledEnter, CompiledLevel, CompiledOrder, Level
 pub use compile::compile;
 pub(crate) use compile::compile_answer;
 pub use explain::{ComparedValue, Explanation, Shown, explain};
-pub use operand::{Arithmetic, CompiledOperand, CompiledValue, CompiledWord, Sign};
+pub use operand::{Arithmetic, CompiledOperand, CompiledValue, CompiledWord, Sign, remainder};
 pub use set::{CompiledRule, RuleSet};
 pub use tree::CompiledCondition;
 pub use truth::Truth;

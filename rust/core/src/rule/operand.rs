@@ -44,6 +44,8 @@ pub enum Sign {
     Multiply,
     /// Quotient; unknown when the divisor is zero.
     Divide,
+    /// What is left of a division, with the sign of the divisor; unknown when that is zero.
+    Remainder,
 }
 
 /// A word to be compared.
@@ -103,8 +105,22 @@ impl Sign {
             Self::Subtract => Some(left - right),
             Self::Multiply => Some(left * right),
             Self::Divide => (right != 0.0).then(|| left / right),
+            Self::Remainder => (right != 0.0).then(|| remainder(left, right)),
         }
     }
+}
+
+/// What is left of a division, with the sign of the divisor; NaN when that is zero.
+#[must_use]
+#[expect(clippy::float_cmp, reason = "whether a float is a whole number is asked exactly")]
+pub fn remainder(left: f64, right: f64) -> f64 {
+    // Counters are small whole numbers, and dividing those is many times faster.
+    let (whole, by) = (left as u32, right as u32);
+    if by != 0 && f64::from(whole) == left && f64::from(by) == right {
+        return f64::from(whole % by);
+    }
+    let rest = left % right;
+    if rest != 0.0 && (rest < 0.0) != (right < 0.0) { rest + right } else { rest }
 }
 
 impl CompiledWord {

@@ -23,6 +23,8 @@ pub(super) struct Selection {
     named: Vec<Vec<Bucket>>,
     /// The rules in the order of judging.
     order: Vec<RuleId>,
+    /// By trigger: whether there is a rule at all.
+    is_heard: [bool; Trigger::ALL.len()],
 }
 
 impl Selection {
@@ -44,13 +46,15 @@ impl Selection {
             }
         }
         any.iter_mut().chain(named.iter_mut().flatten()).for_each(Bucket::sort);
-        Self { any, named, order: order.into_iter().map(|rule| rule.id).collect() }
+        let is_heard = std::array::from_fn(|trigger| {
+            let mut buckets = any[trigger..=trigger].iter().chain(&named[trigger]);
+            buckets.any(|bucket| !bucket.is_empty())
+        });
+        Self { any, named, order: order.into_iter().map(|rule| rule.id).collect(), is_heard }
     }
 
     pub(super) fn listens_to(&self, trigger: Trigger) -> bool {
-        let mut buckets =
-            self.any[trigger as usize..=trigger as usize].iter().chain(&self.named[trigger as usize]);
-        buckets.any(|bucket| !bucket.is_empty())
+        self.is_heard[trigger as usize]
     }
 
     pub(super) fn candidates(
@@ -277,6 +281,7 @@ impl Field {
             | Self::BarLow
             | Self::BarClose
             | Self::BarVolume
+            | Self::BarIndex
             | Self::TimeHhmm
             | Self::TimeWeekday
             | Self::SessionIsOpen
@@ -300,6 +305,7 @@ impl Field {
             | Self::ContextPhase
             | Self::ContextTranches
             | Self::ContextSinceConclusion
+            | Self::ContextCount
             | Self::AccountEquity
             | Self::AccountDailyPnl
             | Self::AccountGrossExposure

@@ -84,6 +84,7 @@ impl fmt::Display for Operand {
             Self::Subtract(left, right) => write_arithmetic(f, left, "-", right),
             Self::Multiply(left, right) => write_arithmetic(f, left, "*", right),
             Self::Divide(left, right) => write_arithmetic(f, left, "/", right),
+            Self::Remainder(left, right) => write_arithmetic(f, left, "%", right),
             Self::Negate(part) => {
                 f.write_str("-")?;
                 write_term(f, part)
@@ -104,6 +105,7 @@ fn write_term(f: &mut fmt::Formatter<'_>, operand: &Operand) -> fmt::Result {
         | Operand::Subtract(..)
         | Operand::Multiply(..)
         | Operand::Divide(..)
+        | Operand::Remainder(..)
         | Operand::Negate(_) => write!(f, "({operand})"),
         Operand::Number(_)
         | Operand::Text(_)
