@@ -12,10 +12,12 @@ from typing_extensions import Buffer, disjoint_base
 __all__ = [
     "ATR",
     "INDICATORS",
+    "BacktestResult",
     "Command",
     "Engine",
     "Event",
     "EventBus",
+    "Glance",
     "Indicator",
     "Notice",
     "Outcome",
@@ -23,6 +25,7 @@ __all__ = [
     "Ticket",
     "Venue",
     "bar_path",
+    "run_backtest",
 ]
 
 _E = TypeVar("_E")
@@ -518,3 +521,58 @@ class Indicator:
         """Compute whole columns, `open` to `volume`, from the start; as `ATR.batch`."""
 
 INDICATORS: tuple[str, ...]
+
+@final
+class Glance:
+    """The engine of a back-test that waits for an answer, for as long as it waits."""
+
+    def worth(
+        self, operand: str, symbol: int | None = None, ask: int | None = None
+    ) -> float | str | bool | None:
+        """As `Engine.worth`; `RuntimeError` once the question is over."""
+
+@final
+class BacktestResult:
+    """What a back-test left behind; each table is a dict of columns, made when it is asked for."""
+
+    def trades(self) -> dict[str, list[Any]]: ...
+    def orders(self) -> dict[str, list[Any]]: ...
+    def fills(self) -> dict[str, list[Any]]: ...
+    def reasons(self) -> dict[str, list[Any]]: ...
+    def incidents(self) -> dict[str, list[Any]]: ...
+    def equity(self) -> tuple[memoryview[int], memoryview[float]]:
+        """Moments in UTC ns, and the run's profit at them."""
+
+    def positions(self) -> dict[str, float]: ...
+    @property
+    def live_orders(self) -> int: ...
+    @property
+    def events(self) -> int: ...
+    @property
+    def signals(self) -> int: ...
+    @property
+    def fired(self) -> int: ...
+    @property
+    def profit(self) -> float: ...
+    @property
+    def mode(self) -> str: ...
+
+def run_backtest(
+    config: str,
+    venue: str,
+    *,
+    bars: Sequence[tuple[int, Sequence[Any], Any]],
+    quotes: Sequence[tuple[int, Sequence[Any], Sequence[Any] | None]],
+    prints: Sequence[tuple[int, Sequence[Any], Any]],
+    sessions: Sequence[tuple[int, int, int, int]],
+    events: Sequence[tuple[int, Event]],
+    span: int | None,
+    detail: str,
+    script: Callable[[Command, Glance, int], Event] | None,
+    listener: Callable[[int, int, Event, Outcome | None], object] | None,
+) -> BacktestResult:
+    """Play a whole history while the interpreter is free; see `orderloom.backtest`.
+
+    Columns are buffers or Arrow streams, read in place where they hold 64-bit values: do not write
+    to them from another thread meanwhile. A row that cannot be played raises `ValueError`.
+    """

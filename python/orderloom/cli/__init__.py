@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, str]] = {
     "run": "orderloom.cli.run",
     "sim": "orderloom.cli.sim",
     "predictions": "orderloom.cli.predictions",
+    "backtest": "orderloom.cli.backtest",
     "replay": "orderloom.cli.replay",
     **dict.fromkeys(
         ("status", "positions", "orders", "signals", "halt", "resume", "flatten"),

@@ -13,7 +13,7 @@ pub(crate) fn json<T: Serialize>(value: &T) -> PyResult<String> {
 }
 
 /// The `kind` tag under which serde writes an enum variant.
-fn tag<T: Serialize>(value: &T) -> PyResult<String> {
+pub(crate) fn tag<T: Serialize>(value: &T) -> PyResult<String> {
     let value = serde_json::to_value(value).map_err(|error| PyValueError::new_err(error.to_string()))?;
     match value {
         serde_json::Value::String(word) => Ok(word),
@@ -22,6 +22,17 @@ fn tag<T: Serialize>(value: &T) -> PyResult<String> {
             _ => Err(PyValueError::new_err("no kind")),
         },
         _ => Err(PyValueError::new_err("no kind")),
+    }
+}
+
+/// TWS orderType.
+pub(crate) const fn order_type(ticket: &CoreTicket) -> &'static str {
+    match ticket.order_type {
+        OrderType::Market => "MKT",
+        OrderType::Limit { .. } => "LMT",
+        OrderType::Stop { .. } => "STP",
+        OrderType::StopLimit { .. } => "STP LMT",
+        OrderType::TrailAmount { .. } | OrderType::TrailPercent { .. } => "TRAIL",
     }
 }
 
@@ -60,13 +71,7 @@ impl Ticket {
 
     #[getter]
     fn order_type(&self) -> &'static str {
-        match self.ticket.order_type {
-            OrderType::Market => "MKT",
-            OrderType::Limit { .. } => "LMT",
-            OrderType::Stop { .. } => "STP",
-            OrderType::StopLimit { .. } => "STP LMT",
-            OrderType::TrailAmount { .. } | OrderType::TrailPercent { .. } => "TRAIL",
-        }
+        order_type(&self.ticket)
     }
 
     #[getter]

@@ -17,13 +17,6 @@ use crate::event::Event;
 use crate::replay::{Comparison, Difference, Rest, Row};
 
 /// What the engine asks for and tells after one event.
-///
-/// Example:
-///     >>> from orderloom import Engine, Event
-///     >>> engine = Engine('{"run": "one", "instruments": []}')
-///     >>> outcome = engine.on_event(1, 0, Event.operator("halt", reason="by hand"))
-///     >>> len(outcome.commands), [notice.kind for notice in outcome.notices], outcome.fired
-///     (0, ['mode_changed'], [])
 #[pyclass(frozen, module = "orderloom._core")]
 pub(crate) struct Outcome {
     commands: Vec<CoreCommand>,
@@ -32,8 +25,7 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     /// `None` when the event led to nothing.
-    fn of(output: Output<'_>) -> Option<Self> {
-        let Output { commands, notices } = output;
+    pub(crate) fn of(Output { commands, notices }: Output<'_>) -> Option<Self> {
         (!commands.is_empty() || !notices.is_empty())
             .then(|| Self { commands: commands.to_vec(), notices: notices.to_vec() })
     }
@@ -80,11 +72,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     fn symbol(&self, symbol: u32) -> PyResult<SymbolId> {
-        let count = self.engine.config().instruments.len();
-        if (symbol as usize) < count {
-            return Ok(SymbolId(symbol));
-        }
-        Err(PyIndexError::new_err(format!("`symbol` must be below {count}, was `{symbol}`")))
+        checked_symbol(&self.engine, symbol)
     }
 
     fn event(&self, seq: u64, at: i64, event: &Event) -> PyResult<CoreEvent> {
@@ -245,15 +233,7 @@ impl Engine {
         symbol: Option<u32>,
         ask: Option<u64>,
     ) -> PyResult<Option<Py<PyAny>>> {
-        let operand = serde_json::from_str(operand)
-            .map_err(|error| PyValueError::new_err(format!("`operand`: {error}")))?;
-        let symbol = symbol.map(|symbol| self.symbol(symbol)).transpose()?;
-        Ok(match self.engine.worth(symbol, ask.map(AskId), &operand) {
-            None => None,
-            Some(Worth::Number(number)) => Some(number.into_py_any(py)?),
-            Some(Worth::Text(word)) => Some((&*word).into_py_any(py)?),
-            Some(Worth::Flag(flag)) => Some(flag.into_py_any(py)?),
-        })
+        worth(py, &self.engine, operand, symbol, ask)
     }
 
     /// Name, parameters and value of every indicator that rules use.
@@ -341,6 +321,32 @@ fn order_json(order: &Order) -> serde_json::Value {
 
 fn bracket_json(bracket: &Bracket) -> serde_json::Value {
     bracket.orders.iter().map(|(_, id)| id.0).collect()
+}
+
+pub(crate) fn worth(
+    py: Python<'_>,
+    engine: &CoreEngine,
+    operand: &str,
+    symbol: Option<u32>,
+    ask: Option<u64>,
+) -> PyResult<Option<Py<PyAny>>> {
+    let operand = serde_json::from_str(operand)
+        .map_err(|error| PyValueError::new_err(format!("`operand`: {error}")))?;
+    let symbol = symbol.map(|symbol| checked_symbol(engine, symbol)).transpose()?;
+    Ok(match engine.worth(symbol, ask.map(AskId), &operand) {
+        None => None,
+        Some(Worth::Number(number)) => Some(number.into_py_any(py)?),
+        Some(Worth::Text(word)) => Some((&*word).into_py_any(py)?),
+        Some(Worth::Flag(flag)) => Some(flag.into_py_any(py)?),
+    })
+}
+
+fn checked_symbol(engine: &CoreEngine, symbol: u32) -> PyResult<SymbolId> {
+    let count = engine.config().instruments.len();
+    if (symbol as usize) < count {
+        return Ok(SymbolId(symbol));
+    }
+    Err(PyIndexError::new_err(format!("`symbol` must be below {count}, was `{symbol}`")))
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,6 +1,8 @@
 //! Python bindings of the engine and the simulated venue: convert, call, convert.
 
+mod backtest;
 mod bus;
+mod column;
 mod command;
 mod engine;
 mod event;
@@ -17,5 +19,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     indicator::register(module)?;
     command::register(module)?;
     engine::register(module)?;
-    venue::register(module)
+    venue::register(module)?;
+    backtest::register(module)
 }

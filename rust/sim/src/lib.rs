@@ -30,7 +30,9 @@ mod request;
 mod venue;
 
 pub use account::{AccountValues, PositionValue, WhatIf};
-pub use backtest::{Backtest, Observer, to_core};
+pub use backtest::{
+    Backtest, Bars, Blocked, Detail, History, HistoryError, Observer, Record, Ticks, to_core,
+};
 pub use bars::bar_path;
 pub use config::{
     AccountType, ChildrenAfterPartialCancel, ChildrenStart, CommissionPlan, FillConfig, Fraction,

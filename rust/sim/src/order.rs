@@ -1,7 +1,7 @@
 //! An order as the venue holds it.
 
 use orderloom_core::decimal::{Money, Price, Quantity};
-use orderloom_core::event::OrderStatus;
+use orderloom_core::event::{OrderStatus, Side};
 use orderloom_core::id::{PermId, SymbolId};
 use orderloom_core::time::Timestamp;
 
@@ -9,7 +9,7 @@ use crate::config::{RejectStatus, VenueConfig};
 use crate::event::{OpenOrder, Status};
 use crate::market::TriggerMethod;
 use crate::oca::GroupIndex;
-use crate::order_types::Terms;
+use crate::order_types::{Pricing, Terms, Trigger};
 use crate::reading::{ChildWhyHeld, HeldStatus, LocateStatus};
 use crate::request::{OrderKind, OrderRequest, TimeInForce};
 
@@ -108,6 +108,25 @@ impl Order {
     pub(crate) const fn finish(&mut self, ending: Ending, at: Timestamp) {
         self.stage = Stage::Ended(ending);
         self.ended_at = at;
+    }
+
+    /// Whether it could do anything at prints from `low` to `high`; yes where that is not plain.
+    pub(crate) fn could_act(&self, low: Price, high: Price) -> bool {
+        let meets = |level: Price, side: Side| match side {
+            Side::Buy => low <= level,
+            Side::Sell => level <= high,
+        };
+        match (self.stage, self.terms.trigger, self.terms.pricing) {
+            // Another order's fill must come first.
+            (Stage::Waiting | Stage::Ended(_), ..) => false,
+            (Stage::Active, Some(Trigger::Stop(level)), _) if self.trigger_method == TriggerMethod::Last => {
+                meets(level, self.request.action.opposite())
+            }
+            (Stage::Active, None, Pricing::Limit(limit)) if !self.is_immediate() => {
+                meets(limit, self.request.action)
+            }
+            (Stage::Held | Stage::Locating | Stage::Active, ..) => true,
+        }
     }
 
     /// Whether the end of the session ends it.

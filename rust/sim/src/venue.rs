@@ -385,6 +385,30 @@ impl Venue {
         self.ledger.cash
     }
 
+    /// Whether something happens by itself at `at` or before.
+    pub(crate) fn has_due(&self, at: Timestamp) -> bool {
+        self.next_due <= at || !self.late_reductions.is_empty()
+    }
+
+    /// Whether an order of the symbol could do anything while prices stay from `low` to `high`.
+    ///
+    /// Says yes too often rather than too rarely.
+    pub(crate) fn could_act(&self, symbol: SymbolId, low: Price, high: Price) -> bool {
+        let market = &self.markets[symbol.index()];
+        let (low, high) = market.last.map_or((low, high), |last| (low.min(last), high.max(last)));
+        market.live.iter().any(|index| self.orders[index.index()].could_act(low, high))
+    }
+
+    /// Whether an order of the symbol is alive.
+    pub(crate) fn has_live_orders(&self, symbol: SymbolId) -> bool {
+        !self.markets[symbol.index()].live.is_empty()
+    }
+
+    /// Puts the price where it went while no order of the symbol was alive.
+    pub(crate) fn pass(&mut self, symbol: SymbolId, to: Price) {
+        self.markets[symbol.index()].last = Some(to);
+    }
+
     /// Starts a command: time never moves back, and what is due happens first.
     pub(crate) fn begin(&mut self, at: Timestamp, out: &mut Vec<VenueEvent>) {
         self.now = self.now.max(at);

@@ -1,0 +1,662 @@
+//! History: columns of prices, sessions and signals, played through a back-test in time order.
+//!
+//! A bar becomes the path of prints that it could have been (`bar_path`): the open is a jump, the rest
+//! moves continuously. While no order of a symbol is alive its path could touch nothing, and is skipped.
+//! A bar is complete, and told, when its span is over: nothing of it is known before.
+
+use orderloom_core::decimal::{Price, Quantity};
+use orderloom_core::event::{Bar, EventKind, Quote, SessionKnown, Trade};
+use orderloom_core::id::SymbolId;
+use orderloom_core::time::{Session, Span, Timestamp};
+use thiserror::Error;
+
+use super::{Backtest, Observer};
+use crate::bars::bar_path;
+
+const DAY: Span = Span::from_secs(86_400);
+/// Shares that an assumed quote shows at least.
+const ROUND_LOT: Quantity = Quantity::from_units(100);
+/// Items between two looks at whether to stop.
+const ITEMS_BETWEEN_LOOKS: u32 = 1 << 16;
+
+/// How much of a bar the engine hears.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// The complete bar. The venue still fills along the bar's path.
+    #[default]
+    Bars,
+    /// Every print of the bar's path, too.
+    Prints,
+    /// A quote one tick to either side of every print, and the print. Orders fill against the quotes.
+    /// This is what the simulated TWS plays when it has bars alone.
+    Quotes,
+}
+
+/// One symbol's bars, labelled with their start, as columns of one length.
+#[derive(Debug, Clone, Copy)]
+pub struct Bars<'a> {
+    /// Whose.
+    pub symbol: SymbolId,
+    /// Starts in UTC nanoseconds, rising.
+    pub start: &'a [i64],
+    /// Open, high, low, close.
+    pub prices: [&'a [f64]; 4],
+    /// Shares or contracts; absent means unknown, which fills any quantity.
+    pub volume: Option<&'a [f64]>,
+}
+
+/// One symbol's ticks, as columns of one length.
+#[derive(Debug, Clone, Copy)]
+pub enum Ticks<'a> {
+    /// Best bid and ask. A price of NaN or 0 is a side that nobody quotes; absent sizes are unknown.
+    Quotes {
+        /// Whose.
+        symbol: SymbolId,
+        /// UTC nanoseconds; equal ones keep their order.
+        at: &'a [i64],
+        /// Bid and ask.
+        prices: [&'a [f64]; 2],
+        /// Shares or contracts at the bid and at the ask.
+        sizes: Option<[&'a [f64]; 2]>,
+    },
+    /// Trades of the tape.
+    Prints {
+        /// Whose.
+        symbol: SymbolId,
+        /// UTC nanoseconds; equal ones keep their order.
+        at: &'a [i64],
+        /// Prices.
+        price: &'a [f64],
+        /// Shares or contracts; absent means unknown, which fills any quantity.
+        size: Option<&'a [f64]>,
+    },
+}
+
+/// Everything that is played.
+#[derive(Debug, Clone, Default)]
+pub struct History<'a> {
+    /// Bars, at most once per symbol.
+    pub bars: Vec<Bars<'a>>,
+    /// Quotes and prints.
+    pub ticks: Vec<Ticks<'a>>,
+    /// Length of the bars.
+    pub span: Span,
+    /// What the engine hears of bars.
+    pub detail: Detail,
+    /// Sessions of the exchange in order; empty: always open and never told.
+    pub sessions: Vec<Session>,
+    /// Signals and the like, in time order.
+    pub events: Vec<(Timestamp, EventKind)>,
+}
+
+/// Data that cannot be played.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum HistoryError {
+    /// A value that is no price or no size.
+    #[error("{symbol}, row {row}: `{column}` must be {expected}, was `{found}`")]
+    Value {
+        /// Whose.
+        symbol: Box<str>,
+        /// Counted from 0.
+        row: usize,
+        /// Which column.
+        column: &'static str,
+        /// What it must be.
+        expected: &'static str,
+        /// What it was.
+        found: f64,
+    },
+    /// Rows out of time order.
+    #[error("{symbol}, row {row}: a time after the row before was expected, found {found} ns later")]
+    Order {
+        /// Whose.
+        symbol: Box<str>,
+        /// Counted from 0.
+        row: usize,
+        /// How much later; zero or negative.
+        found: i64,
+    },
+    /// Bars that overlap.
+    #[error(
+        "{symbol}, row {row}: bars of all symbols must begin together or after one another, this one begins {inside} ns before the ones before it end"
+    )]
+    Overlap {
+        /// Whose.
+        symbol: Box<str>,
+        /// Counted from 0.
+        row: usize,
+        /// How far inside.
+        inside: i64,
+    },
+}
+
+/// The usual lengths of bars, in seconds.
+const SPANS: [i64; 14] = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400];
+
+impl History<'_> {
+    /// Length of the bars: the longest usual one that fits the smallest distance of two starts.
+    /// `None` when no symbol has two bars, or two are closer than a second.
+    #[must_use]
+    pub fn usual_span(&self) -> Option<Span> {
+        let steps = self.bars.iter().flat_map(|bars| bars.start.windows(2)).map(|pair| pair[1] - pair[0]);
+        let step = steps.filter(|step| *step > 0).min()?;
+        // A day is 23 hours long when the clocks go forward.
+        if step >= Span::from_secs(23 * 3_600).0 {
+            return Some(DAY);
+        }
+        SPANS.iter().rev().map(|seconds| Span::from_secs(*seconds)).find(|span| span.0 <= step)
+    }
+
+    /// The first moment of anything.
+    #[must_use]
+    pub fn first(&self) -> Timestamp {
+        let bars = self.bars.iter().filter_map(|bars| bars.start.first().copied());
+        let ticks = self.ticks.iter().filter_map(|ticks| ticks.at().first().copied());
+        let events = self.events.first().map(|(at, _)| at.0);
+        Timestamp(bars.chain(ticks).chain(events).min().unwrap_or(0))
+    }
+}
+
+impl Ticks<'_> {
+    const fn at(&self) -> &[i64] {
+        match self {
+            Self::Quotes { at, .. } | Self::Prints { at, .. } => at,
+        }
+    }
+}
+
+/// The first moment of `times` from `next` on.
+fn head(times: &[i64], next: usize) -> i64 {
+    times.get(next).copied().unwrap_or(i64::MAX)
+}
+
+/// A back-test on its way through a history.
+struct Player<'a, 'b, O> {
+    world: &'b mut Backtest<O>,
+    history: &'b History<'a>,
+    /// By series of bars: the next row.
+    next_bar: Vec<usize>,
+    /// By series of ticks: the next row.
+    next_tick: Vec<usize>,
+    next_event: usize,
+    /// The session that goes on or comes next, and whether it goes on.
+    session: usize,
+    is_open: bool,
+    /// The bars that go on.
+    batch: Vec<Bar>,
+    /// Bars of symbols with quotes of their own need none around their prints.
+    has_ticks: Vec<bool>,
+    fills: usize,
+    looks_in: u32,
+}
+
+impl<O: Observer> Backtest<O> {
+    /// Plays a whole history, up to its last session's close.
+    ///
+    /// # Errors
+    /// The first row that cannot be played; what came before it has happened.
+    pub fn play(&mut self, history: &History<'_>) -> Result<(), HistoryError> {
+        let mut has_ticks = vec![false; self.engine.config().instruments.len()];
+        let mut has_prints = has_ticks.clone();
+        for ticks in &history.ticks {
+            match ticks {
+                Ticks::Quotes { symbol, .. } => has_ticks[symbol.index()] = true,
+                Ticks::Prints { symbol, .. } => has_prints[symbol.index()] = true,
+            }
+        }
+        for bars in &history.bars {
+            has_prints[bars.symbol.index()] = true;
+        }
+        self.has_quotes_alone =
+            has_ticks.iter().zip(has_prints).map(|(quoted, printed)| *quoted && !printed).collect();
+        let mut player = Player {
+            next_bar: vec![0; history.bars.len()],
+            next_tick: vec![0; history.ticks.len()],
+            next_event: 0,
+            session: 0,
+            is_open: false,
+            batch: Vec::with_capacity(history.bars.len()),
+            has_ticks,
+            fills: 0,
+            looks_in: ITEMS_BETWEEN_LOOKS,
+            world: self,
+            history,
+        };
+        player.play()
+    }
+}
+
+impl<O: Observer> Player<'_, '_, O> {
+    fn play(&mut self) -> Result<(), HistoryError> {
+        self.begin_sessions();
+        while let Some(start) = self.next_start() {
+            self.until(Timestamp(start - 1))?;
+            let end = self.read_batch(start)?;
+            self.play_batch(start, end)?;
+            if self.should_stop(self.batch.len() as u32) {
+                return Ok(());
+            }
+        }
+        // The day that the data ends in is played to its close.
+        let last = self.last_moment();
+        self.until(last)?;
+        self.hear_events(last);
+        let close = self.history.sessions.get(self.session).filter(|_| self.is_open);
+        self.until(close.map_or(last, |session| session.close))
+    }
+
+    fn last_moment(&self) -> Timestamp {
+        let ticks = self.history.ticks.iter().filter_map(|ticks| ticks.at().last().copied());
+        let events = self.history.events.last().map(|(at, _)| at.0);
+        Timestamp(ticks.chain(events).max().unwrap_or(i64::MIN).max(self.world.at.0))
+    }
+
+    fn should_stop(&mut self, items: u32) -> bool {
+        self.looks_in = self.looks_in.saturating_sub(items.max(1));
+        if self.looks_in > 0 {
+            return false;
+        }
+        self.looks_in = ITEMS_BETWEEN_LOOKS;
+        self.world.observer.wants_to_stop()
+    }
+
+    // -- bars --------------------------------------------------------------------------------
+
+    fn next_start(&self) -> Option<i64> {
+        let heads = self.history.bars.iter().zip(&self.next_bar).map(|(bars, next)| head(bars.start, *next));
+        heads.min().filter(|start| *start < i64::MAX)
+    }
+
+    /// Takes every symbol's bar that begins at `start`; returns when they end.
+    fn read_batch(&mut self, start: i64) -> Result<i64, HistoryError> {
+        self.batch.clear();
+        let span = self.history.span;
+        let mut end = start.saturating_add(span.0);
+        for (series, next) in self.history.bars.iter().zip(&mut self.next_bar) {
+            if head(series.start, *next) != start {
+                continue;
+            }
+            let row = *next;
+            *next += 1;
+            let bar = series.bar(row, span).map_err(|fault| fault.at(self.world, series.symbol, row))?;
+            self.batch.push(bar);
+            let following = head(series.start, row + 1);
+            if following <= start {
+                let symbol = self.world.engine.config().instruments[series.symbol.index()].symbol.clone();
+                return Err(HistoryError::Order { symbol, row: row + 1, found: following - start });
+            }
+        }
+        if let Some(following) = self.next_start().filter(|following| *following < end) {
+            // A day is 23 hours long when the clocks go forward.
+            if span < DAY {
+                return Err(self.overlap(following, end - following));
+            }
+            end = following;
+        }
+        Ok(end)
+    }
+
+    fn overlap(&self, start: i64, inside: i64) -> HistoryError {
+        let place = self.history.bars.iter().zip(&self.next_bar);
+        let (symbol, row) = place
+            .filter(|(bars, next)| head(bars.start, **next) == start)
+            .map(|(bars, next)| (bars.symbol, *next))
+            .next()
+            .unwrap_or((SymbolId(0), 0));
+        let symbol = self.world.engine.config().instruments[symbol.index()].symbol.clone();
+        HistoryError::Overlap { symbol, row, inside }
+    }
+
+    fn play_batch(&mut self, start: i64, end: i64) -> Result<(), HistoryError> {
+        if self.is_quiet(Timestamp(end)) {
+            for bar in &self.batch {
+                self.world.venue.pass(bar.symbol, bar.close);
+            }
+        } else {
+            self.play_paths(start, end)?;
+        }
+        self.until(Timestamp(end - 1))?;
+        self.world.advance_to(Timestamp(end));
+        for index in 0..self.batch.len() {
+            self.world.hear(EventKind::Bar(self.batch[index]));
+        }
+        self.end_moment();
+        Ok(())
+    }
+
+    /// Whether nothing but complete bars can happen before `end`: the paths would touch nothing.
+    fn is_quiet(&self, end: Timestamp) -> bool {
+        self.history.detail == Detail::Bars
+            && self.world.engine.next_deadline().is_none_or(|due| due >= end)
+            && self.next_other() >= end
+            && !self.world.venue.has_due(end)
+            && self.batch.iter().all(|bar| !self.world.venue.could_act(bar.symbol, bar.low, bar.high))
+    }
+
+    fn play_paths(&mut self, start: i64, end: i64) -> Result<(), HistoryError> {
+        let span = Span(end - start);
+        for step in 0..4 {
+            for index in 0..self.batch.len() {
+                let bar = self.batch[index];
+                let path = bar_path([bar.open, bar.high, bar.low, bar.close], bar.volume, bar.start, span);
+                let (at, price, size) = path[step];
+                if index == 0 {
+                    self.until(at)?;
+                    self.world.advance_to(at);
+                }
+                self.print(bar.symbol, price, size, step > 0);
+            }
+            self.world.drain();
+            self.look_at_fills();
+            self.hear_events(self.world.at);
+        }
+        Ok(())
+    }
+
+    /// One print of a bar's path; `moves` when the price went there from the last print.
+    fn print(&mut self, symbol: SymbolId, price: Price, size: Quantity, moves: bool) {
+        let world = &mut *self.world;
+        let trade = Trade { symbol, price, size };
+        match self.history.detail {
+            Detail::Bars | Detail::Prints => {
+                if self.history.detail == Detail::Prints {
+                    world.tell(EventKind::Trade(trade));
+                }
+                if !world.venue.has_live_orders(symbol) {
+                    world.venue.pass(symbol, price);
+                } else if moves {
+                    world.venue.sweep(world.at, symbol, price, size, &mut world.outbox);
+                } else {
+                    world.venue.trade(world.at, symbol, price, size, &mut world.outbox);
+                }
+                world.collect();
+            }
+            Detail::Quotes => {
+                if !self.has_ticks[symbol.index()] {
+                    let tick = world.engine.config().instruments[symbol.index()].tick;
+                    let quote = quote_around(trade, tick);
+                    world.tell(EventKind::Quote(quote));
+                    world.show(quote);
+                    world.collect();
+                }
+                world.tell(EventKind::Trade(trade));
+                world.venue.trade(world.at, symbol, price, size, &mut world.outbox);
+                world.collect();
+            }
+        }
+    }
+
+    // -- everything else ---------------------------------------------------------------------
+
+    /// The first moment of anything but a bar.
+    fn next_other(&self) -> Timestamp {
+        self.next_session_change().min(self.next_event_at()).min(Timestamp(self.next_tick_at()))
+    }
+
+    fn next_session_change(&self) -> Timestamp {
+        let session = self.history.sessions.get(self.session);
+        session.map_or(Timestamp::MAX, |session| if self.is_open { session.close } else { session.open })
+    }
+
+    fn next_tick_at(&self) -> i64 {
+        let heads = self.history.ticks.iter().zip(&self.next_tick);
+        heads.map(|(ticks, next)| head(ticks.at(), *next)).min().unwrap_or(i64::MAX)
+    }
+
+    /// Plays sessions, signals and ticks up to and including `at`. At one time they come in this order;
+    /// where every print is quoted, signals of `at` wait for its prices (`hear_events`).
+    fn until(&mut self, at: Timestamp) -> Result<(), HistoryError> {
+        loop {
+            let change = self.next_session_change();
+            let mut event = self.next_event_at();
+            if event == at && self.history.detail == Detail::Quotes {
+                event = Timestamp::MAX;
+            }
+            let other = change.min(event);
+            let tick = Timestamp(self.next_tick_at());
+            if tick < other && tick <= at {
+                if self.play_ticks(other.min(at + Span(1)))? {
+                    return Ok(());
+                }
+            } else if other > at || other == Timestamp::MAX {
+                return Ok(());
+            } else if change <= event {
+                self.world.advance_to(change);
+                self.change_session();
+            } else {
+                self.hear_events(event);
+            }
+        }
+    }
+
+    fn next_event_at(&self) -> Timestamp {
+        self.history.events.get(self.next_event).map_or(Timestamp::MAX, |(at, _)| *at)
+    }
+
+    /// Plays signals up to and including `until`.
+    fn hear_events(&mut self, until: Timestamp) {
+        while let Some((at, kind)) = self.history.events.get(self.next_event).filter(|(at, _)| *at <= until) {
+            self.next_event += 1;
+            self.world.event(*at, kind.clone());
+            self.look_at_fills();
+        }
+    }
+
+    /// Plays ticks before `limit`; `true` when the run is to stop.
+    fn play_ticks(&mut self, limit: Timestamp) -> Result<bool, HistoryError> {
+        loop {
+            let heads = self.history.ticks.iter().zip(&self.next_tick);
+            let heads = heads.enumerate().map(|(index, (ticks, next))| (head(ticks.at(), *next), index));
+            let Some((first, index)) = heads.min() else { return Ok(false) };
+            if first >= limit.0 {
+                return Ok(false);
+            }
+            // This series goes on until another one, or `limit`, comes before its next tick.
+            let others = self.history.ticks.iter().zip(&self.next_tick).enumerate();
+            let until = others
+                .filter(|(other, _)| *other != index)
+                .map(|(other, (ticks, next))| {
+                    head(ticks.at(), *next).saturating_add(i64::from(other > index))
+                })
+                .min()
+                .unwrap_or(i64::MAX)
+                .min(limit.0);
+            let series = self.history.ticks[index];
+            let begin = self.next_tick[index];
+            let row = self.play_series(&series, begin, until)?;
+            self.next_tick[index] = row;
+            self.look_at_fills();
+            if self.should_stop((row - begin) as u32) {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn play_series(&mut self, series: &Ticks<'_>, begin: usize, until: i64) -> Result<usize, HistoryError> {
+        let times = series.at();
+        let mut row = begin;
+        while let Some(&at) = times.get(row).filter(|at| **at < until) {
+            match *series {
+                Ticks::Quotes { symbol, prices: [bid, ask], sizes, .. } => {
+                    let size = |side: usize| sizes.map(|sizes| sizes[side][row]);
+                    match quote(symbol, [bid[row], ask[row]], [size(0), size(1)]) {
+                        Ok(quote) => self.world.quote(Timestamp(at), quote),
+                        Err(fault) => return Err(fault.at(self.world, symbol, row)),
+                    }
+                }
+                Ticks::Prints { symbol, price, size, .. } => {
+                    match trade(symbol, price[row], size.map(|size| size[row])) {
+                        Ok(trade) => self.world.trade(Timestamp(at), trade),
+                        Err(fault) => return Err(fault.at(self.world, symbol, row)),
+                    }
+                }
+            }
+            row += 1;
+            if times.get(row).is_some_and(|next| *next < at) {
+                let symbol = match series {
+                    Ticks::Quotes { symbol, .. } | Ticks::Prints { symbol, .. } => *symbol,
+                };
+                let symbol = self.world.engine.config().instruments[symbol.index()].symbol.clone();
+                return Err(HistoryError::Order { symbol, row, found: times[row] - at });
+            }
+        }
+        Ok(row)
+    }
+
+    /// The session that goes on or comes next is known from the start.
+    fn begin_sessions(&mut self) {
+        let at = self.world.at;
+        self.session = self.history.sessions.partition_point(|session| session.close <= at);
+        let Some(session) = self.history.sessions.get(self.session) else { return };
+        self.is_open = session.open <= at;
+        for symbol in self.symbols() {
+            let session = SessionKnown { symbol, session: *session };
+            self.world.venue.session(at, symbol, self.is_open, &mut self.world.outbox);
+            self.world.hear(EventKind::Session(session));
+        }
+    }
+
+    fn symbols(&self) -> impl Iterator<Item = SymbolId> + use<O> {
+        (0..self.world.engine.config().instruments.len() as u32).map(SymbolId)
+    }
+
+    fn change_session(&mut self) {
+        self.is_open = !self.is_open;
+        if !self.is_open {
+            self.session += 1;
+        }
+        // An open session was told when the one before it closed.
+        let known = self.history.sessions.get(self.session).filter(|_| !self.is_open);
+        for symbol in self.symbols() {
+            self.world.venue.session(self.world.at, symbol, self.is_open, &mut self.world.outbox);
+            self.world.collect();
+            if let Some(session) = known {
+                self.world.tell(EventKind::Session(SessionKnown { symbol, session: *session }));
+            }
+        }
+        self.world.drain();
+        self.look_at_fills();
+    }
+
+    // -- the account -------------------------------------------------------------------------
+
+    /// Tells the account's values when fills changed them.
+    fn look_at_fills(&mut self) {
+        let fills = self.world.venue.executions().len();
+        if fills != self.fills {
+            self.fills = fills;
+            self.world.account_values();
+            self.world.drain();
+            if self.history.bars.is_empty() {
+                self.world.observer.on_moment(self.world.at, &self.world.engine);
+            }
+        }
+    }
+
+    fn end_moment(&mut self) {
+        self.look_at_fills();
+        self.world.observer.on_moment(self.world.at, &self.world.engine);
+    }
+}
+
+impl<O: Observer> Backtest<O> {
+    /// Moves what the venue said to what the engine is about to hear.
+    fn collect(&mut self) {
+        self.inbox.extend(self.outbox.drain(..).map(super::to_core));
+    }
+
+    fn show(&mut self, quote: Quote) {
+        let side = |price: Option<Price>, size: Quantity| price.map(|price| (price, size));
+        let (bid, ask) = (side(quote.bid, quote.bid_size), side(quote.ask, quote.ask_size));
+        self.venue.quote(self.at, quote.symbol, bid, ask, &mut self.outbox);
+    }
+}
+
+/// The quote assumed at a print: one tick to either side, at least a round lot deep.
+fn quote_around(trade: Trade, tick: Price) -> Quote {
+    let size = trade.size.max(ROUND_LOT);
+    let bid = Some(trade.price - tick).filter(|bid| bid.is_positive());
+    Quote {
+        symbol: trade.symbol,
+        bid,
+        ask: Some(trade.price + tick),
+        bid_size: if bid.is_some() { size } else { Quantity::ZERO },
+        ask_size: size,
+    }
+}
+
+/// A value that cannot be played.
+struct Fault {
+    column: &'static str,
+    expected: &'static str,
+    found: f64,
+}
+
+impl Fault {
+    fn at<O>(self, world: &Backtest<O>, symbol: SymbolId, row: usize) -> HistoryError {
+        let symbol = world.engine.config().instruments[symbol.index()].symbol.clone();
+        let Self { column, expected, found } = self;
+        HistoryError::Value { symbol, row, column, expected, found }
+    }
+}
+
+fn price(column: &'static str, value: f64) -> Result<Price, Fault> {
+    let price = Price::from_f64(value).filter(|price| price.is_positive());
+    price.ok_or(Fault { column, expected: "a price above 0", found: value })
+}
+
+/// One side of a quote; without a price, or with price 0, nobody quotes it.
+fn side(column: &'static str, value: f64) -> Result<Option<Price>, Fault> {
+    if value.is_nan() || value == 0.0 { Ok(None) } else { price(column, value).map(Some) }
+}
+
+fn quote(symbol: SymbolId, [bid, ask]: [f64; 2], sizes: [Option<f64>; 2]) -> Result<Quote, Fault> {
+    Ok(Quote {
+        symbol,
+        bid: side("bid", bid)?,
+        ask: side("ask", ask)?,
+        bid_size: quantity("bid_size", sizes[0])?,
+        ask_size: quantity("ask_size", sizes[1])?,
+    })
+}
+
+fn trade(symbol: SymbolId, at: f64, size: Option<f64>) -> Result<Trade, Fault> {
+    Ok(Trade { symbol, price: price("price", at)?, size: quantity("size", size)? })
+}
+
+fn quantity(column: &'static str, value: Option<f64>) -> Result<Quantity, Fault> {
+    let Some(value) = value else { return Ok(Quantity::ZERO) };
+    let quantity = Quantity::from_f64(value).filter(|quantity| !quantity.is_negative());
+    quantity.ok_or(Fault { column, expected: "a size of 0 or more", found: value })
+}
+
+impl Bars<'_> {
+    fn bar(&self, row: usize, span: Span) -> Result<Bar, Fault> {
+        let names = ["open", "high", "low", "close"];
+        let mut prices = [Price::ZERO; 4];
+        for ((into, name), column) in prices.iter_mut().zip(names).zip(self.prices) {
+            *into = price(name, column[row])?;
+        }
+        let [open, high, low, close] = prices;
+        if high < open.max(close) || low > open.min(close) {
+            let (column, expected) = if high < open.max(close) {
+                ("high", "at least open and close")
+            } else {
+                ("low", "at most open and close")
+            };
+            let found = self.prices[if column == "high" { 1 } else { 2 }][row];
+            return Err(Fault { column, expected, found });
+        }
+        Ok(Bar {
+            symbol: self.symbol,
+            start: Timestamp(self.start[row]),
+            span,
+            open,
+            high,
+            low,
+            close,
+            volume: quantity("volume", self.volume.map(|volume| volume[row]))?,
+            is_history: false,
+        })
+    }
+}

@@ -1,0 +1,218 @@
+"""Back-tests from Python: data of every library, fills along a bar's path, questions to scripts."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orderloom import bar, close_all, context, enter, position, signal
+from orderloom.backtest import backtest
+from orderloom.conditions import ask
+from orderloom.config import Settings
+from orderloom.errors import LanguageError
+from orderloom.journal import Journal
+from orderloom.rules import Rule, rule
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MINUTE = 60_000_000_000
+START = 1_773_153_000_000_000_000  # 2026-03-10 14:30 UTC
+FREE: Any = {"commission": "none"}
+
+
+def bars(*rows: tuple[float, float, float, float]) -> dict[str, Any]:
+    opens, highs, lows, closes = zip(*rows, strict=True)
+    return {
+        "ts_utc": array("q", (START + n * MINUTE for n in range(len(rows)))),
+        "open": array("d", opens),
+        "high": array("d", highs),
+        "low": array("d", lows),
+        "close": array("d", closes),
+    }
+
+
+def quiet(price: float) -> tuple[float, float, float, float]:
+    return (price, price + 0.1, price - 0.1, price)
+
+
+def buy_on(index: int, symbols: tuple[str, ...] = ("A",), **exits: Any) -> Rule:
+    return rule(
+        "buy", on="Bar", symbols=symbols, when=bar.index == index,
+        then=enter("BUY", shares=100, **(exits or {"stop_percent": 2, "target_percent": 4})),
+    )  # fmt: skip
+
+
+def test_an_entry_on_a_bar_fills_at_the_next_open_and_a_stop_at_its_own_price() -> None:
+    table = bars(quiet(100), quiet(100), (101, 101.2, 100.8, 101), (101, 101.1, 98, 98.5))
+    result = backtest(buy_on(1), table, **FREE)
+    (trade,) = result.rows("trades")
+    assert (trade["entry_price"], trade["exit_price"], trade["exit_reason"]) == (101, 98.98, "STOP")
+    # Known only once the bar is complete: nothing was sent before its end.
+    orders = result.rows("orders")
+    assert {order["sent_at"] for order in orders} == {START + 2 * MINUTE}
+    assert [order["phase"] for order in orders] == ["filled", "cancelled", "filled"]
+    assert result.summary()["live_orders"] == 0
+
+
+def test_a_gap_through_the_stop_fills_at_the_open() -> None:
+    table = bars(quiet(100), quiet(100), quiet(100), (95, 95.5, 94, 95))
+    (trade,) = backtest(buy_on(1), table, **FREE).rows("trades")
+    assert trade["exit_price"] == 95
+
+
+def test_a_bar_that_holds_both_exits_takes_the_one_that_its_path_meets_first() -> None:
+    falling = bars(quiet(100), quiet(100), quiet(100), (100, 105, 97, 99))
+    rising = bars(quiet(100), quiet(100), quiet(100), (100, 105, 97, 101))
+    reasons = [backtest(buy_on(1), table, **FREE).rows("trades")[0]["exit_reason"]
+               for table in (falling, rising)]  # fmt: skip
+    assert reasons == ["TARGET", "STOP"]
+
+
+def test_commissions_and_slippage_cost_what_they_say() -> None:
+    table = bars(quiet(100), quiet(100), quiet(100), (100, 105, 99.5, 104))
+    plain, costly = (
+        backtest(buy_on(1), table, commission=plan, slippage_ticks=ticks)  # type: ignore[arg-type]
+        for plan, ticks in (("none", 0), ("fixed", 2))
+    )
+    assert plain.native.profit == 400
+    (trade,) = costly.rows("trades")
+    assert (trade["entry_price"], trade["commission"]) == (100.02, 2)
+    assert costly.native.profit == trade["pnl"] - 2
+    assert costly.equity["equity"][-1] == 1_000_000 + costly.native.profit
+
+
+def test_every_library_gives_the_same_result() -> None:
+    np = pytest.importorskip("numpy")
+    pl = pytest.importorskip("polars")
+    table = bars(quiet(100), quiet(100), quiet(100), (100, 105, 99.5, 104))
+    frame = pl.DataFrame(table).with_columns(
+        pl.col("ts_utc").cast(pl.Datetime("ns", "UTC")).dt.cast_time_unit("us")
+    )
+    both = pl.concat([frame.with_columns(symbol=pl.lit(name)) for name in ("A", "B")])
+    arrays = {name: np.asarray(column) for name, column in table.items()}
+    arrays["ts_utc"] = arrays["ts_utc"].view("datetime64[ns]")
+    lists = {name: list(column) for name, column in table.items()}
+    given: list[Any] = [table, frame, both, arrays, lists, {"A": frame}]
+    for library, convert in (("pandas", "to_pandas"), ("pyarrow", "to_arrow")):
+        try:
+            __import__(library)
+        except ImportError:
+            continue
+        given += [getattr(frame, convert)(), getattr(both, convert)()]
+    expected = backtest(buy_on(1), table, **FREE).rows("trades")
+    assert expected
+    for each in given:
+        assert backtest(buy_on(1), each, **FREE).rows("trades") == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "value", "said"),
+    [
+        ("low", 2, 101.0, "A, row 2: `low` must be at most open and close"),
+        ("close", 1, float("nan"), "A, row 1: `close` must be a price above 0"),
+        ("ts_utc", 2, START, "A, row 2: a time after the row before was expected"),
+        ("ts_utc", 1, START + 1_000, "two closer than a second"),
+    ],
+)
+def test_a_row_that_cannot_be_is_named(column: str, row: int, value: float, said: str) -> None:
+    table = bars(quiet(100), quiet(100), quiet(100))
+    table[column][row] = value
+    with pytest.raises(ValueError, match=said):
+        backtest(buy_on(1), table, **FREE)
+
+
+def test_a_missing_column_is_named_with_the_nearest() -> None:
+    table = bars(quiet(100), quiet(100))
+    table["hihg"] = table.pop("high")
+    with pytest.raises(LanguageError, match="no column `high`"):
+        backtest(buy_on(1), table)
+
+
+def test_a_prediction_is_acted_on_once_and_only_while_it_is_young() -> None:
+    table = bars(*(quiet(100) for _ in range(8)))
+    on_buy = rule("in", on="PredictionSignal", symbols=["A"], when=signal.side == "BUY",
+                  then=enter("BUY", shares=10, stop_percent=5))  # fmt: skip
+    at = START + 2 * MINUTE
+    said = [{"ticker": "A", "signal": "BUY", "timestamp": at, "id": "one"}] * 2
+    result = backtest(
+        on_buy, table, [*said, {"ticker": "X", "signal": "BUY", "ts_utc": at + 1}], **FREE
+    )
+    summary = result.summary()
+    assert (summary["signals"], summary["fired"]) == (3, 1)
+    assert summary["refused"] == {"DUPLICATE": 1, "UNKNOWN_SYMBOL": 1}
+    (order, _) = result.rows("orders")
+    assert (order["sent_at"], order["average_price"]) == (at, 100)
+
+
+def test_the_day_ends_flat_before_the_close() -> None:
+    settings = Settings.model_validate(
+        {"rules": [buy_on(1)], "end_of_day": {"close": "1m"}, "market": {"calendar": "XNYS"}}
+    )
+    # 19:50 to 20:00 UTC: the last ten minutes of the session.
+    table = bars(*(quiet(100) for _ in range(10)))
+    shift = 19 * 3_600 + 50 * 60 - (14 * 3_600 + 30 * 60)
+    table["ts_utc"] = array("q", (at + shift * 1_000_000_000 for at in table["ts_utc"]))
+    (trade,) = backtest(settings, table, **FREE).rows("trades")
+    assert trade["exit_reason"] == "END_OF_DAY"
+    close = START + shift * 1_000_000_000 + 10 * MINUTE
+    assert close - MINUTE <= trade["closed_at"] < close
+
+
+def test_trades_alternate_by_their_number_and_bars_by_theirs() -> None:
+    table = bars(*(quiet(100) for _ in range(40)))
+    flat = ~context.is_open & (bar.index % 5 == 0)
+    exits: Any = {"shares": 10, "stop_percent": 5}
+    rules = [
+        rule("long", on="Bar", symbols=["A"], when=flat & (context.count % 2 == 0),
+             then=enter("BUY", **exits)),
+        rule("short", on="Bar", symbols=["A"], when=flat & (context.count % 2 == 1),
+             then=enter("SELL", **exits)),
+        rule("out", on="Bar", symbols=["A"], when=bar.index % 5 == 3, then=close_all()),
+    ]  # fmt: skip
+    trades = backtest(rules, table, **FREE).rows("trades")
+    assert [trade["side"] for trade in trades] == ["LONG", "SHORT"] * 4
+    assert len({trade["opened_at"] for trade in trades}) == 8
+
+
+def test_a_script_is_asked_and_sees_what_rules_see() -> None:
+    table = bars(*(quiet(100 + n) for n in range(6)))
+    seen: list[Any] = []
+
+    def calm(view: Any) -> bool:
+        seen.append((view.symbol, view.rule, view.bar.close, view.position.is_flat))
+        return bool(view.bar.close >= 103)
+
+    asked = rule("asked", on="Bar", symbols=["A"], when=position.is_flat & ask("calm"),
+                 then=enter("BUY", shares=10, stop_percent=5))  # fmt: skip
+    result = backtest(asked, table, conditions={"calm": calm}, **FREE)
+    assert seen[:4] == [("A", "asked", 100.0 + n, True) for n in range(4)]
+    assert result.rows("orders")[0]["sent_at"] == START + 4 * MINUTE
+    # Without the function the question stays unknown, and nothing is sent.
+    assert backtest(asked, table, **FREE).rows("orders") == []
+
+
+def test_a_journal_holds_every_event_and_command(tmp_path: Path) -> None:
+    table = bars(quiet(100), quiet(100), quiet(100), (100, 105, 99.5, 104))
+    path = tmp_path / "journal.db"
+    result = backtest(buy_on(1), table, journal=path, **FREE)
+    with Journal.open(path) as recording:
+        assert recording.verify() is None
+        assert sum(1 for _ in recording.events()) == result.native.events
+        kinds = [command.kind for command in recording.commands()]
+    assert kinds.count("place") == 3
+    assert backtest(buy_on(1), table, **FREE).rows("orders") == result.rows("orders")
+
+
+def test_quotes_fill_at_the_far_side() -> None:
+    times = array("q", (START + n * 1_000_000 for n in range(6)))
+    bids = array("d", [100.0, 100.0, 100.0, 100.0, 97.0, 97.0])
+    table = {"ts_utc": times, "bid": bids, "ask": array("d", (bid + 0.05 for bid in bids))}
+    on_buy = rule("in", on="PredictionSignal", symbols=["A"], when=signal.side == "BUY",
+                  then=enter("BUY", shares=10, stop_percent=2))  # fmt: skip
+    said = [{"ticker": "A", "signal": "BUY", "timestamp": times[2]}]
+    result = backtest(on_buy, signals=said, quotes=table, **FREE)
+    (order, _) = result.rows("orders")
+    assert (order["average_price"], order["phase"]) == (100.05, "filled")
