@@ -77,18 +77,16 @@ def case(rules: int, matching: float, events: int) -> Case:
     return Case(thresholds, quotes, fired)
 
 
-def by_hand(symbol: str | None, threshold: float) -> Holds:
-    """Three conditions as a person would write them down, constants and all."""
-    named = "" if symbol is None else f"quote.symbol == {symbol!r} and "
-    source = (
-        f"lambda quote: {named}quote.bid >= {threshold!r} "
-        f"and quote.ask - quote.bid <= {SPREAD_MAX} and quote.symbol not in held"
-    )
-    holds: Holds = eval(source, {"held": set()})
-    return holds
-
-
 def a_list(given: Case) -> Callable[[], list[int]]:
+    def by_hand(symbol: str, threshold: float) -> Holds:
+        held: set[str] = set()
+        return lambda quote: (
+            quote.symbol == symbol
+            and quote.bid >= threshold
+            and quote.ask - quote.bid <= SPREAD_MAX
+            and quote.symbol not in held
+        )
+
     rules = list(enumerate(map(by_hand, given.symbols, given.thresholds)))
 
     def run() -> list[int]:
@@ -103,9 +101,17 @@ def a_list(given: Case) -> Callable[[], list[int]]:
 
 
 def a_dict_by_symbol(given: Case) -> Callable[[], list[int]]:
+    def by_hand(threshold: float) -> Holds:
+        held: set[str] = set()
+        return lambda quote: (
+            quote.bid >= threshold
+            and quote.ask - quote.bid <= SPREAD_MAX
+            and quote.symbol not in held
+        )
+
     rules: dict[str, list[tuple[int, Holds]]] = {symbol: [] for symbol in SYMBOLS}
     for number, symbol in enumerate(given.symbols):
-        rules[symbol].append((number, by_hand(None, given.thresholds[number])))
+        rules[symbol].append((number, by_hand(given.thresholds[number])))
 
     def run() -> list[int]:
         fired = []

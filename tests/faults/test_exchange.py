@@ -197,7 +197,9 @@ async def test_fault_44_refused_short_sales_end_with_the_daily_cap(tmp_path: Pat
         assert desk.is_flat()
 
 
-async def test_fault_45_a_share_more_than_ordered_is_told_and_never_naked(tmp_path: Path) -> None:
+async def test_fault_45_a_share_more_than_ordered_is_covered_with_the_others(
+    tmp_path: Path,
+) -> None:
     async with trading(tmp_path) as desk:
         await desk.signal("BUY")
         desk.tws.faults.inject(faults.Drop(messages=["execDetails"], count=1))
@@ -208,7 +210,8 @@ async def test_fault_45_a_share_more_than_ordered_is_told_and_never_naked(tmp_pa
         filled = (entry["order_id"], 0, entry["order_ref"], 0, "BUY", 1.0, 100.0, desk.clock.now())
         desk.runner.post(Event.execution(more["exec_id"], *filled))
         await desk.wait(30)
-        assert desk.position() == desk.stopped()
+        assert desk.is_protected(101)
+        assert desk.live() == ["SELL 101 LMT 108.01", "SELL 101 STP 97.01"]
 
 
 async def test_fault_46_an_early_close_moves_the_end_of_the_day(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("after", [0, 100, 260, 500, 700])
+@pytest.mark.parametrize("after", [100, 260, 500, 700])
 async def test_fault_01_a_bracket_cut_on_its_way_buys_nothing_and_is_not_sent_again(
     tmp_path: Path, after: int
 ) -> None:
@@ -29,7 +29,7 @@ async def test_fault_01_a_bracket_cut_on_its_way_buys_nothing_and_is_not_sent_ag
         # The last leg releases the others, and it is lost: TWS holds the first ones at most.
         await desk.wait(60)
         assert desk.fills() == []
-        assert len(desk.placed()) in {0, 3}
+        assert len(desk.placed()) == 3
         await desk.operator("flatten")
         await desk.wait(5)
         assert desk.is_flat()

@@ -129,6 +129,9 @@ pub struct Order {
     pub changing: Option<Asked>,
     /// A cancel, until the order ends or the broker refuses it.
     pub cancelling: Option<Asked>,
+    /// The largest total that it can have at the broker: the last one shown, and every one asked for
+    /// since without an answer.
+    pub largest: Quantity,
     /// The terms that the broker showed last.
     pub working: Option<Terms>,
     /// The status that the broker told last.
@@ -139,6 +142,8 @@ pub struct Order {
     pub has_waited: bool,
     /// Every permId seen for it; more than one means that the order was forked.
     pub perm_ids: Vec<PermId>,
+    /// Those of them that the broker said have ended.
+    pub ended_perm_ids: Vec<PermId>,
     /// Filled, by executions. FIX CumQty 14.
     pub cum_qty: Quantity,
     /// Price × quantity over its executions, without multiplier.
@@ -168,6 +173,7 @@ impl Order {
     #[must_use]
     pub fn new(ticket: Ticket, role: Role, context: Option<ContextId>, at: Timestamp) -> Self {
         Self {
+            largest: ticket.quantity,
             ticket,
             role,
             context,
@@ -179,6 +185,7 @@ impl Order {
             why_held: "".into(),
             has_waited: false,
             perm_ids: Vec::new(),
+            ended_perm_ids: Vec::new(),
             cum_qty: Quantity::ZERO,
             cum_value: Money::ZERO,
             reported_filled: Quantity::ZERO,
@@ -196,8 +203,11 @@ impl Order {
     /// Where it stands.
     #[must_use]
     pub fn phase(&self) -> Phase {
+        if self.has_live_fork() && !self.is_absent {
+            return if self.cancelling.is_some() { Phase::Cancelling } else { Phase::Working };
+        }
         let proven = self.cum_qty >= self.reported_filled;
-        if self.cum_qty >= self.total() {
+        if self.cum_qty >= self.total().max(self.largest) {
             return Phase::Filled;
         }
         match self.status {
@@ -235,6 +245,13 @@ impl Order {
                 | OrderStatus::ApiCancelled,
             ) => Phase::Working,
         }
+    }
+
+    /// Whether a change of it became an order beside it, and one of them has not ended: the end of
+    /// the one says nothing of the other.
+    #[must_use]
+    pub fn has_live_fork(&self) -> bool {
+        self.perm_ids.len() > 1 && self.perm_ids.iter().any(|id| !self.ended_perm_ids.contains(id))
     }
 
     /// Whether it is in a state that only more evidence can end.
@@ -323,6 +340,10 @@ impl Order {
                 // Nothing was asked: the broker reduced it, as the member of a group that filled.
                 self.ticket.quantity = shown.quantity;
             }
+            self.largest = match self.changing {
+                None => shown.quantity,
+                Some(_) => self.largest.max(shown.quantity),
+            };
         }
         self.on_word(opened.status, opened.perm_id);
     }
@@ -349,10 +370,13 @@ impl Order {
             Some(OrderStatus::Cancelled | OrderStatus::ApiCancelled | OrderStatus::Filled)
         );
         let ends = matches!(status, OrderStatus::Cancelled | OrderStatus::ApiCancelled | OrderStatus::Filled);
+        if ends && perm_id.0 != 0 && !self.ended_perm_ids.contains(&perm_id) {
+            self.ended_perm_ids.push(perm_id);
+        }
         if !is_ended || ends {
             self.status = Some(status);
         }
-        if ends {
+        if ends && !self.has_live_fork() {
             self.cancelling = None;
             self.changing = None;
         }

@@ -17,6 +17,13 @@ use crate::event::Event;
 use crate::replay::{Comparison, Difference, Rest, Row};
 
 /// What the engine asks for and tells after one event.
+///
+/// Example:
+///     >>> from orderloom import Engine, Event
+///     >>> engine = Engine('{"run": "one", "instruments": []}')
+///     >>> outcome = engine.on_event(1, 0, Event.operator("halt", reason="by hand"))
+///     >>> len(outcome.commands), [notice.kind for notice in outcome.notices], outcome.fired
+///     (0, ['mode_changed'], [])
 #[pyclass(frozen, module = "orderloom._core")]
 pub(crate) struct Outcome {
     commands: Vec<CoreCommand>,

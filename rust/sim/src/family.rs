@@ -117,8 +117,14 @@ impl Venue {
             match self.config.children_after_partial_cancel {
                 ChildrenAfterPartialCancel::ScaleToFilled if has_filled => self.scale(child, out),
                 ChildrenAfterPartialCancel::KeepFull if has_filled => {
+                    let was = order.share;
                     order.share = order.request.quantity;
-                    self.start_if_waiting(child, out);
+                    if order.stage == Stage::Active && order.share != was {
+                        // It had started with less: that it grows back is news.
+                        self.tell(child, out);
+                    } else {
+                        self.start_if_waiting(child, out);
+                    }
                 }
                 ChildrenAfterPartialCancel::Cancelled
                 | ChildrenAfterPartialCancel::ScaleToFilled

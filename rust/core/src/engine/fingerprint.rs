@@ -154,10 +154,10 @@ impl<H: Hasher> Print<'_, H> {
         (order.role, order.ticket.symbol, order.ticket.side, order.ticket.quantity, order.ticket.order_type)
             .hash(self.hasher);
         (order.ticket.parent.is_some(), order.ticket.transmit).hash(self.hasher);
-        (order.working, order.status, &order.why_held, order.has_waited, order.perm_ids.len())
+        (order.largest, order.working, order.status, &order.why_held, order.has_waited, order.perm_ids.len())
             .hash(self.hasher);
         (order.cum_qty, order.cum_value, order.reported_filled).hash(self.hasher);
-        (order.refused, order.not_found, order.is_absent).hash(self.hasher);
+        (order.refused, order.not_found, order.is_absent, order.has_live_fork()).hash(self.hasher);
         self.asked(order.placing);
         self.asked(order.changing);
         self.asked(order.cancelling);

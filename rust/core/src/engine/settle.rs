@@ -297,6 +297,7 @@ impl State {
         let now = self.now;
         let Some(order) = self.orders.find_mut(id) else { return };
         order.ticket.quantity = terms.quantity;
+        order.largest = order.largest.max(terms.quantity);
         order.ticket.order_type = order.ticket.order_type.with_prices(terms.limit_price, terms.stop_price);
         order.changing = Some(Asked::first(now));
         self.send_again(id);
@@ -307,6 +308,7 @@ impl State {
         let now = self.now;
         let Some(order) = self.orders.find_mut(id) else { return };
         order.ticket.quantity = quantity;
+        order.largest = order.largest.max(quantity);
         if let Some(changing) = order.changing {
             order.changing = Some(changing.again(now));
         } else {

@@ -179,6 +179,8 @@ pub(crate) struct Leg {
     pub(crate) role: Role,
     pub(crate) side: Side,
     pub(crate) total: i64,
+    /// As large as its client asked last.
+    pub(crate) asked: i64,
     pub(crate) filled: i64,
     pub(crate) order_type: OrderType,
     pub(crate) parent: Option<i64>,
@@ -340,6 +342,7 @@ impl Broker {
             role: request.role,
             side: request.side,
             total: request.total,
+            asked: request.total,
             filled: 0,
             order_type: request.order_type,
             parent: request.parent,
@@ -455,6 +458,8 @@ impl Broker {
         }
         let total = match self.reading.crossing {
             Crossing::Restores => request.total,
+            // Asked for the same size as before: only its price changes.
+            Crossing::KeepsReduced if request.total == leg.asked => leg.total,
             Crossing::KeepsReduced => {
                 let known = request.known.unwrap_or(leg.total);
                 if request.total > known {
@@ -466,6 +471,7 @@ impl Broker {
         };
         let leg = &mut self.legs[index];
         leg.order_type = request.order_type;
+        leg.asked = request.total;
         leg.total = total.max(leg.filled);
         if leg.leaves() == 0 {
             self.end(index, Stage::Cancelled);
@@ -658,7 +664,7 @@ impl Broker {
         for leg in self.legs.iter().filter(|leg| !is_over(leg)) {
             let group = self.legs.iter().find(|other| leg.group.is_some() && other.group == leg.group);
             (age(leg.id), group.map(|first| age(first.id)), leg.parent.map(&age)).hash(hasher);
-            (leg.total, leg.filled, leg.order_type, leg.stage, leg.late).hash(hasher);
+            (leg.total, leg.asked, leg.filled, leg.order_type, leg.stage, leg.late).hash(hasher);
             (&leg.fills, leg.delivered).hash(hasher);
         }
         let mut last = None;

@@ -90,7 +90,10 @@ impl World {
     fn check_naked(&mut self) -> Check {
         let closing = self.broker.legs.iter().filter(|leg| leg.role == Role::Close).map(Leg::started);
         let naked = self.uncovered() - closing.sum::<i64>();
-        if naked <= 0 {
+        // While a trade is closed any exit will do: it is priced to trade.
+        let is_leaving = self.engine.context(SYMBOL).is_some_and(|context| context.closing.is_some())
+            && self.exits_at_work() >= self.broker.position.abs();
+        if naked <= 0 || is_leaving {
             self.duty.naked_since = None;
             return Ok(());
         }

@@ -143,7 +143,13 @@ fn everything_at_once_and_two_faults() {
     let faulty = sides.into_iter().flat_map(|side| under_every_reading(on(side, fault), "close, one fault"));
     let twice = Scenario { faults: 2, entry: 1, ..BURSTS };
     let twice = sides.into_iter().flat_map(|side| under_every_reading(on(side, twice), "two faults"));
-    close(adding.chain(slowly).chain(faulty).chain(twice).chain(together));
+    // Two tranches whose reductions lag have more states than fit: there the entry is of one.
+    let fitting = |(name, scenario): (String, Scenario)| {
+        let is_large =
+            scenario.reading.oca == OcaReduction::Lagging && scenario.intents.contains(&Intent::Add);
+        (name, Scenario { entry: if is_large { 1 } else { scenario.entry }, ..scenario })
+    };
+    close(faulty.chain(twice).chain(slowly).chain(adding).chain(together).map(fitting));
 }
 
 /// A mistake must be found, and told by the invariant that it breaks.

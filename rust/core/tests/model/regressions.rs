@@ -1,7 +1,7 @@
 //! Ways that the search found to go wrong, kept: each must hold and end well.
 
 use crate::BURSTS;
-use crate::broker::{Children, OcaReduction, Reading, Refusal};
+use crate::broker::{Children, Crossing, OcaReduction, Reading, Refusal};
 use crate::explore::replay;
 use crate::world::{Intent, Scenario, Step};
 
@@ -153,6 +153,29 @@ fn a_change_is_asked_again_after_its_group_was_reduced() {
             Step::Carry,
             Step::Clock,
             Step::Carry,
+        ],
+    );
+}
+
+#[test]
+fn two_changes_cross_a_reduction_and_the_first_restores_what_was_reduced() {
+    let reading = Reading { crossing: Crossing::Restores, ..Reading::PLAIN };
+    replay(
+        Scenario { reading, intents: &[Intent::Close], faults: 1, ..BURSTS },
+        &[
+            ENTER,
+            Step::Carry,
+            Step::Hear,
+            Step::Fill(1, 2),
+            Step::Hear,
+            Step::Fill(3, 1),
+            Step::Want(Intent::Close),
+            Step::Hear,
+            Step::Carry,
+            Step::LoseMessage,
+            Step::Clock,
+            Step::Fill(2, 1),
+            Step::Hear,
         ],
     );
 }

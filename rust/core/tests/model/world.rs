@@ -667,7 +667,9 @@ impl World {
         }
         (self.wanted, self.faults, self.repeats, self.slow, self.price).hash(hasher);
         self.duty.hash(hasher);
-        self.duty.naked_since.map(|since| (self.at - since).0).hash(hasher);
+        // Longer than twice the cap is all the same.
+        let longest = self.engine.config().execution.uncovered_max.0 * 2 + 1;
+        self.duty.naked_since.map(|since| (self.at - since).0.min(longest)).hash(hasher);
     }
 }
 
