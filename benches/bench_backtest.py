@@ -112,7 +112,7 @@ def is_full(request: pytest.FixtureRequest) -> bool:
 
 def measure(benchmark: BenchmarkFixture, work: Callable[[], Any], items: int) -> Any:
     result = benchmark.pedantic(work, rounds=5, warmup_rounds=1)  # type: ignore[no-untyped-call]
-    if benchmark.stats:  # type: ignore[truthy-bool]  # untyped in pytest-benchmark
+    if benchmark.stats:  # untyped in pytest-benchmark
         rate = items / benchmark.stats.stats.min
         benchmark.extra_info["million_per_s"] = round(rate / 1e6, 3)
     return result
