@@ -107,12 +107,12 @@ def plain_loop(series: Series) -> int:
 
 @pytest.fixture(scope="module")
 def is_full(request: pytest.FixtureRequest) -> bool:
-    return not request.config.getoption("benchmark_disable")
+    return bool(request.config.getoption("benchmark_enable"))
 
 
 def measure(benchmark: BenchmarkFixture, work: Callable[[], Any], items: int) -> Any:
     result = benchmark.pedantic(work, rounds=5, warmup_rounds=1)  # type: ignore[no-untyped-call]
-    if benchmark.stats:  # untyped in pytest-benchmark
+    if benchmark.stats:
         rate = items / benchmark.stats.stats.min
         benchmark.extra_info["million_per_s"] = round(rate / 1e6, 3)
     return result

@@ -568,6 +568,7 @@ def run_backtest(
     events: Sequence[tuple[int, Event]],
     span: int | None,
     detail: str,
+    is_limited_by_volume: bool,
     script: Callable[[Command, Glance, int], Event] | None,
     listener: Callable[[int, int, Event, Outcome | None], object] | None,
 ) -> BacktestResult:

@@ -64,6 +64,7 @@ def backtest(
     cash: object = 1_000_000,
     commission: Literal["fixed", "tiered", "none"] = "fixed",
     slippage_ticks: int = 0,
+    volume_limits: bool = False,
     venue: Mapping[str, Any] | None = None,
     poll: SpanLike | None = None,
     conditions: Mapping[str, Condition] | None = None,
@@ -93,6 +94,9 @@ def backtest(
         cash: Money at the start.
         commission: IBKR's published US rates, fixed or tiered, or nothing.
         slippage_ticks: How much worse orders without a limit fill.
+        volume_limits: Whether a bar's volume limits what fills in it: a quarter at each price of
+            its path. Thin bars then fill orders in part, and a bracket's exits wait for the rest of
+            its entry, as at the broker.
         venue: More of the simulated exchange's configuration.
         poll: Predictions are heard at multiples of this after the first moment, the newest per
             ticker, instead of at their time.
@@ -164,6 +168,7 @@ def backtest(
             events=[(at, event) for at, _, event in events],
             span=None if span is None else int(_span(span)),
             detail=detail or _detail(names.rules),
+            is_limited_by_volume=volume_limits,
             script=script,
             listener=listener,
         )  # fmt: skip

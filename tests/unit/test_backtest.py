@@ -84,6 +84,18 @@ def test_commissions_and_slippage_cost_what_they_say() -> None:
     assert costly.equity["equity"][-1] == 1_000_000 + costly.native.profit
 
 
+def test_volume_limits_fills_only_when_asked() -> None:
+    table = bars(quiet(100), quiet(100), quiet(100), quiet(100))
+    table["volume"] = array("d", [200.0] * 4)
+    entries = [
+        [fill["quantity"] for fill in backtest(buy_on(1), table, volume_limits=is_limited, **FREE)
+         .rows("fills") if fill["side"] == "BUY"]
+        for is_limited in (False, True)
+    ]  # fmt: skip
+    assert entries[0] == [100]
+    assert entries[1][0] == 50
+
+
 def test_every_library_gives_the_same_result() -> None:
     np = pytest.importorskip("numpy")
     pl = pytest.importorskip("polars")

@@ -397,7 +397,7 @@ fn bytes_of<T>(values: &[T]) -> &[u8] {
 
 /// Plays a history against the simulated venue.
 #[pyfunction]
-#[pyo3(signature = (config, venue, *, bars, quotes, prints, sessions, events, span, detail, script, listener))]
+#[pyo3(signature = (config, venue, *, bars, quotes, prints, sessions, events, span, detail, is_limited_by_volume, script, listener))]
 #[expect(clippy::too_many_arguments, reason = "keywords of one Python function")]
 fn run_backtest(
     py: Python<'_>,
@@ -410,6 +410,7 @@ fn run_backtest(
     events: Vec<(i64, Bound<'_, Event>)>,
     span: Option<i64>,
     detail: &str,
+    is_limited_by_volume: bool,
     script: Option<Py<PyAny>>,
     listener: Option<Py<PyAny>>,
 ) -> PyResult<BacktestResult> {
@@ -451,6 +452,7 @@ fn run_backtest(
         ticks: held_ticks.iter().map(HeldTicks::ticks).collect(),
         span: Span(span.unwrap_or(0)),
         detail,
+        is_limited_by_volume,
         sessions: sessions.iter().map(session).collect(),
         events,
     };

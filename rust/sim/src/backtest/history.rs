@@ -83,6 +83,8 @@ pub struct History<'a> {
     pub span: Span,
     /// What the engine hears of bars.
     pub detail: Detail,
+    /// Whether a bar's volume limits what fills in it. Quoted prints always have their size.
+    pub is_limited_by_volume: bool,
     /// Sessions of the exchange in order; empty: always open and never told.
     pub sessions: Vec<Session>,
     /// Signals and the like, in time order.
@@ -312,11 +314,12 @@ impl<O: Observer> Player<'_, '_, O> {
             for bar in &self.batch {
                 self.world.venue.pass(bar.symbol, bar.close);
             }
+            self.world.at = Timestamp(end);
         } else {
             self.play_paths(start, end)?;
+            self.until(Timestamp(end - 1))?;
+            self.world.advance_to(Timestamp(end));
         }
-        self.until(Timestamp(end - 1))?;
-        self.world.advance_to(Timestamp(end));
         for index in 0..self.batch.len() {
             self.world.hear(EventKind::Bar(self.batch[index]));
         }
@@ -362,6 +365,7 @@ impl<O: Observer> Player<'_, '_, O> {
                 if self.history.detail == Detail::Prints {
                     world.tell(EventKind::Trade(trade));
                 }
+                let size = if self.history.is_limited_by_volume { size } else { Quantity::ZERO };
                 if !world.venue.has_live_orders(symbol) {
                     world.venue.pass(symbol, price);
                 } else if moves {
