@@ -219,7 +219,7 @@ def _fed(
 ) -> tuple[int, int, str | None, str | None] | None:
     try:
         return engine.replay(rows)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise JournalBroken(recording.path, str(error)) from None
 
 

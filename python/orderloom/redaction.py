@@ -9,6 +9,8 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from orderloom.errors import OrderloomError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -17,6 +19,12 @@ LENGTH_MIN = 6
 """A shorter secret would blank out ordinary words and numbers."""
 
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+class ShortSecretError(OrderloomError, ValueError):
+    """A secret so short that taking it out would tear up ordinary text."""
+
+    exit_code = 2
 
 
 class Redactor:
@@ -31,7 +39,7 @@ class Redactor:
         for secret in secrets:
             if len(secret) < LENGTH_MIN:
                 # The secret itself must not stand in the message.
-                raise ValueError(
+                raise ShortSecretError(
                     f"a secret must have at least {LENGTH_MIN} characters to be redacted, "
                     f"one has {len(secret)}"
                 )

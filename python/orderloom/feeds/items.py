@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orderloom.errors import OrderloomError
+
 
 @dataclass(frozen=True, slots=True)
 class Print:
@@ -64,5 +66,7 @@ class Bar:
 Item = Print | Quote | Bar
 
 
-class FeedError(ValueError):
+class FeedError(OrderloomError, ValueError):
     """A market data file that does not hold what it should: file, row, expected, found."""
+
+    exit_code = 2

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from orderloom.errors import OrderloomError
 from orderloom.instant import iso_to_ns, ns_to_iso
 from orderloom.signals.parse import DOCUMENTED, decode, parse_message
 from orderloom.signals.refusal import Refused, shown
@@ -42,8 +43,10 @@ class PredictionRecord:
         return document
 
 
-class RecordError(ValueError):
+class RecordError(OrderloomError, ValueError):
     """A file of predictions that does not read as documented: file, line or row, and why."""
+
+    exit_code = 2
 
 
 def read_records(path: Path | str, mapping: FieldMapping = DOCUMENTED) -> list[PredictionRecord]:
