@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from orderloom.cli.listening import check_port, listening
 from orderloom.cli.run import UsageError
 from orderloom.cli.waiting import wait_for_end
 from orderloom.instant import NS_PER_SECOND
@@ -47,6 +48,7 @@ def predictions(
 
     if every <= 0:
         raise UsageError(f"--every: expected seconds above 0, found `{every}`")
+    check_port("--port", port)
     now = time.time_ns()
     if file is None:
         names = [name.strip() for name in tickers.split(",") if name.strip()]
@@ -62,13 +64,14 @@ def predictions(
         names = list(dict.fromkeys(record.prediction.ticker for record in records))
     begins = min((record.prediction.predicted_at for record in records), default=now)
     ahead = begins - now if shift else 0
-    server = PredictionServer(
-        PredictionBook(records),
-        clock=lambda: time.time_ns() + ahead,
-        api_key=SecretStr(api_key),
-        tickers=tuple(names),
-        port=port,
-    )
+    with listening("--port", port):
+        server = PredictionServer(
+            PredictionBook(records),
+            clock=lambda: time.time_ns() + ahead,
+            api_key=SecretStr(api_key),
+            tickers=tuple(names),
+            port=port,
+        )
     with server:
         typer.echo(f"{len(records)} predictions of {', '.join(names)} at {server.url}")
         wait_for_end()

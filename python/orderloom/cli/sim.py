@@ -6,12 +6,13 @@ import asyncio
 import json
 import signal
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orderloom.cli.listening import check_port, listening
 from orderloom.cli.run import UsageError
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ def sim(
         int | None,
         typer.Option("--fault-port", help="Take faults live on this loopback port; 0: a free one."),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", help="Write every session here as JSON lines, account masked."),
+    ] = None,
     ready_file: Annotated[
         Path | None, typer.Option("--ready-file", help="Write the port here once listening.")
     ] = None,
@@ -54,6 +59,8 @@ def sim(
     """
     if not speed > 0:
         raise UsageError(f"--speed: expected a number above 0, found `{speed}`")
+    check_port("--port", port)
+    check_port("--fault-port", fault_port)
     for path in [*(market or ()), *([faults] if faults else [])]:
         if not path.is_file():
             raise UsageError(f"{path}: expected a file, found none")
@@ -70,7 +77,14 @@ def sim(
     )
     if faults is not None:
         stage.load_faults(faults)
-    asyncio.run(_serve(stage, port, seed, ready_file, fault_port))
+    with ExitStack() as files:
+        if record is not None:
+            try:
+                lines = files.enter_context(record.open("w", encoding="utf-8", buffering=1))
+            except OSError as error:
+                raise UsageError(f"--record: cannot write {record}: {error.strerror}") from None
+            stage.record(lines)
+        asyncio.run(_serve(stage, port, seed, ready_file, fault_port))
 
 
 def _say_ready(file: Path, port: int) -> None:
@@ -85,14 +99,17 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):
             loop.add_signal_handler(number, ended.set)
-    await stage.start(port)
+    with listening("--port", port):
+        await stage.start(port)
     try:
         typer.echo(
             f"simulated TWS at 127.0.0.1:{stage.port}, account {stage.account}, seed {seed}, "
             f"{', '.join(stage.symbols)}"
         )
         if fault_port is not None:
-            typer.echo(f"faults are taken at 127.0.0.1:{await stage.take_faults(fault_port)}")
+            with listening("--fault-port", fault_port):
+                taken = await stage.take_faults(fault_port)
+            typer.echo(f"faults are taken at 127.0.0.1:{taken}")
         if ready_file is not None:
             _say_ready(ready_file, stage.port)
         playing = asyncio.create_task(stage.play())

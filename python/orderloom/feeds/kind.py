@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 from orderloom.feeds.items import FeedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _ALWAYS: Final = ("ts_utc", "symbol")
 _QUOTE_BAR: Final = tuple(
@@ -70,7 +71,7 @@ def detect(path: Path | str) -> MarketFile:
 def columns_of(path: Path) -> list[str]:
     """The column names of a file, in its order."""
     if path.suffix == ".csv":
-        with path.open(newline="", encoding="utf-8") as file:
+        with csv_text(path) as file:
             return next(csv.reader(without_comments(file)), [])
     if path.suffix != ".parquet":
         raise FeedError(f"{path}: expected a .parquet or .csv file, was `{path.suffix}`")
@@ -81,6 +82,16 @@ def columns_of(path: Path) -> list[str]:
         return pl.scan_parquet(path).collect_schema().names()
     except pl.exceptions.PolarsError as error:
         raise FeedError(f"{path}: expected Parquet: {error}") from None
+
+
+@contextmanager
+def csv_text(path: Path) -> Iterator[TextIO]:
+    """Open a CSV file; tell content that is none as a `FeedError`."""
+    with path.open(newline="", encoding="utf-8") as file:
+        try:
+            yield file
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise FeedError(f"{path}: expected CSV in UTF-8: {error}") from None
 
 
 def without_comments(file: TextIO) -> Iterable[str]:

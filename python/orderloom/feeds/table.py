@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from orderloom.feeds.items import FeedError
-from orderloom.feeds.kind import OPTIONAL, MarketFile, require_polars
+from orderloom.feeds.kind import OPTIONAL, MarketFile, csv_text, require_polars
 from orderloom.instant import iso_to_ns
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def read_table(
 def _read_csv(
     file: MarketFile, start: int | None, end: int | None, symbols: Collection[str] | None
 ) -> Table:
-    with file.path.open(newline="", encoding="utf-8") as text:
+    with csv_text(file.path) as text:
         lines = text.readlines()
     comments = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
     reader = csv.DictReader(lines[comments:])

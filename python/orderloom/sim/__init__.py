@@ -6,6 +6,7 @@ from .control import ControlPort
 from .faults import FaultPlan, parse_plan
 from .ports import VenuePort
 from .readings import Readings
+from .recording import Recorder
 from .server import SimulatedTws
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "ControlPort",
     "FaultPlan",
     "Readings",
+    "Recorder",
     "SimInstrument",
     "SimulatedTws",
     "VenuePort",

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from orderloom.clock import ManualClock
 from orderloom.feeds import read_market
-from orderloom.sim import ControlPort, parse_plan
+from orderloom.sim import ControlPort, Recorder, parse_plan
 from orderloom.world.stage import ACCOUNT, Listed, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+    from typing import TextIO
 
 _BEAT_SECONDS: Final = 0.2
 
@@ -62,6 +63,10 @@ class LiveStage:
     def load_faults(self, file: Path) -> None:
         """Arm the faults of a file. Raises `ConfigError` with the place of what is wrong."""
         self._stage.tws.faults.load(parse_plan(file.read_text(encoding="utf-8"), str(file)))
+
+    def record(self, file: TextIO) -> None:
+        """Write every message of every session to an open file, account numbers masked."""
+        self._stage.tws.recorder = Recorder(file)
 
     async def take_faults(self, port: int) -> int:
         """Take faults live on a loopback port and return which one it is."""

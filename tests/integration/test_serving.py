@@ -1,0 +1,99 @@
+"""Commands that listen: what they say when they cannot, and what they write down when they can."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+from ib_async import IB
+
+from orderloom.cli import main
+from orderloom.sim.recording import read_recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+Said = tuple[int, list[str]]
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Run a command that must end by itself; return its exit code and what it complained of."""
+
+    def run(*arguments: str) -> Said:
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, capsys.readouterr().err.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("command", "option"), [("sim", "--port"), ("sim", "--fault-port"), ("predictions", "--port")]
+)
+def test_a_port_that_cannot_be_had_is_one_sentence(
+    command: str, option: str, taken: int, said: Callable[..., Said]
+) -> None:
+    free = [] if option == "--port" else ["--port", "0"]
+    assert said(command, *free, option, str(taken)) == (
+        2,
+        [
+            f"{option}: cannot listen on port {taken}: it is in use, "
+            f"hint: stop what listens there, or say `{option} 0` for a free one"
+        ],
+    )
+    for port in ("65536", "-1"):
+        assert said(command, *free, f"{option}={port}") == (
+            2,
+            [f"{option}: expected a port from 0 to 65535, found `{port}`"],
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("none.csv", None, "expected a file, found none"),
+        ("prices.csv", b"\xff\xfe\x00\x01", "expected CSV in UTF-8"),
+        ("columns.csv", b"a,b\n1,2\n", "no kind of market data has the columns a, b"),
+        ("prices.parquet", b"PAR1 and no more", "expected Parquet"),
+        ("prices.txt", b"AAPL 100", "expected a .parquet or .csv file"),
+    ],
+)
+def test_a_market_that_cannot_be_read_is_told_with_its_file(
+    name: str, content: bytes | None, complaint: str, tmp_path: Path, said: Callable[..., Said]
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    code, lines = said("sim", "--port", "0", "--market", str(path))
+    assert code == 2
+    assert lines[0].startswith(f"{path}: ")
+    assert complaint in lines[0]
+    assert all(line.startswith("hint: ") for line in lines[1:])
+
+
+def test_a_recorded_session_reads_back_without_its_account(
+    start_sim: Callable[..., int], said: Callable[..., Said], tmp_path: Path
+) -> None:
+    file = tmp_path / "session.jsonl"
+    port = start_sim("--record", str(file))
+    ib = IB()
+    ib.connect("127.0.0.1", port, clientId=3)
+    assert ib.managedAccounts() == ["DU0000001"]
+    ib.disconnect()
+    messages = list(read_recording(file))
+    assert {"startApi", "managedAccounts", "accountDownloadEnd"} <= {each.name for each in messages}
+    assert {each.connection for each in messages} == {1}
+    assert said("sim", "--port", "0", "--record", str(tmp_path)) == (
+        2,
+        [f"--record: cannot write {tmp_path}: Is a directory"],
+    )
