@@ -25,6 +25,7 @@ __all__ = [
     "Ticket",
     "Venue",
     "bar_path",
+    "as_column",
     "run_backtest",
 ]
 
@@ -544,6 +545,9 @@ class BacktestResult:
         """Moments in UTC ns, and the run's profit at them."""
 
     def positions(self) -> dict[str, float]: ...
+    def measures(self) -> dict[str, float | int | None]:
+        """The run in a few numbers; `orderloom.sweep.MEASURES` tells what they are."""
+
     @property
     def live_orders(self) -> int: ...
     @property
@@ -556,6 +560,9 @@ class BacktestResult:
     def profit(self) -> float: ...
     @property
     def mode(self) -> str: ...
+
+def as_column(name: str, column: Any, is_time: bool) -> Any:
+    """A column that back-tests read in place: itself, or a memory view of its copied values."""
 
 def run_backtest(
     config: str,

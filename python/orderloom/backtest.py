@@ -25,28 +25,25 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
-from orderloom._core import Event, run_backtest
-from orderloom.errors import LanguageError, inside
-from orderloom.tables import by_symbol, moment, rows
+from orderloom._core import run_backtest
+from orderloom.history import RUN, History, Names, Source, span_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from orderloom._core import BacktestResult, Command, Engine, Glance, Outcome
+    from orderloom._core import BacktestResult, Command, Engine, Event, Glance, Outcome
     from orderloom.config import Settings
     from orderloom.questions import Actions, Condition
     from orderloom.rules import Rule
-    from orderloom.signals import Prediction
     from orderloom.units import SpanLike
+
+    Listener: TypeAlias = Callable[[int, int, Event, Outcome | None], None]
 
 Detail = Literal["bars", "prints", "quotes"]
 
-_PRICES: Final = ("open", "high", "low", "close")
-_RUN: Final = "backtest"
-_DAY: Final = 86_400_000_000_000
 # The engine waits for the disk when this many journal entries are ahead of it.
 _JOURNAL_AHEAD: Final = 50_000
 
@@ -121,58 +118,63 @@ def backtest(
         >>> [(t["exit_reason"], t["entry_price"], t["exit_price"]) for t in result.rows("trades")]
         [('TARGET', 104.0, 112.32)]
     """
-    settings, given_rules = _settings(rules)
-    names = _Names(settings, given_rules)
-    with inside("bars"):
-        bar_columns = [] if bars is None else names.columns(bars, _PRICES)
-    with inside("quotes"):
-        quote_columns = [] if quotes is None else names.columns(quotes, ("bid", "ask"))
-    with inside("prints"):
-        print_columns = [] if prints is None else names.columns(prints, ("price",))
-    with inside("signals"):
-        events = [] if signals is None else sorted(names.signals(signals), key=lambda each: each[0])
-    times = [columns["ts_utc"] for _, columns in (*bar_columns, *quote_columns, *print_columns)]
-    bounds = _bounds(times, [at for at, _, _ in events])
-    if poll is not None:
-        events = list(_polled(events, bounds[0], int(_span(poll))))
-    config = names.engine_config()
-    calendar = calendar if settings is None or calendar is not None else settings.market.calendar
-    sessions = _sessions(calendar, bounds)
+    names = Names(rules)
+    source = Source(bars, signals, quotes, prints, calendar, poll)
+    history = History.of(source, names)
+    script = _script(names, conditions or {}, actions or {}) if conditions or actions else None
+    began = time.perf_counter()
+    with _journal(journal, names) as listener:
+        native = play(
+            names,
+            history,
+            span=span,
+            detail=detail,
+            cash=cash,
+            commission=commission,
+            slippage_ticks=slippage_ticks,
+            volume_limits=volume_limits,
+            venue=venue,
+            script=script,
+            listener=listener,
+        )
+    return Backtest(native, float(str(cash)), time.perf_counter() - began)
+
+
+def play(
+    names: Names,
+    history: History,
+    *,
+    span: SpanLike | None = None,
+    detail: Detail | None = None,
+    cash: object = 1_000_000,
+    commission: str = "fixed",
+    slippage_ticks: int = 0,
+    volume_limits: bool = False,
+    venue: Mapping[str, Any] | None = None,
+    script: Callable[[Command, Glance, int], Event] | None = None,
+    listener: Listener | None = None,
+) -> BacktestResult:
+    """Play a history that is prepared; the arguments are those of `backtest`."""
     venue_config = {
         "cash": str(cash),
         "commission": commission,
         "fill": {"slippage_ticks": slippage_ticks},
         **(venue or {}),
     }
-    script = _script(names, conditions or {}, actions or {}) if conditions or actions else None
-    began = time.perf_counter()
-    with _journal(journal, config, names.symbols) as listener:
-        native = run_backtest(
-            config,
-            json.dumps(venue_config),
-            bars=[
-                (symbol, [columns["ts_utc"], *(columns[name] for name in _PRICES)],
-                 columns.get("volume"))
-                for symbol, columns in bar_columns
-            ],
-            quotes=[
-                (symbol, [columns["ts_utc"], columns["bid"], columns["ask"]],
-                 [columns["bid_size"], columns["ask_size"]] if "bid_size" in columns else None)
-                for symbol, columns in quote_columns
-            ],
-            prints=[
-                (symbol, [columns["ts_utc"], columns["price"]], columns.get("size"))
-                for symbol, columns in print_columns
-            ],
-            sessions=sessions,
-            events=[(at, event) for at, _, event in events],
-            span=None if span is None else int(_span(span)),
-            detail=detail or _detail(names.rules),
-            is_limited_by_volume=volume_limits,
-            script=script,
-            listener=listener,
-        )  # fmt: skip
-    return Backtest(native, float(str(cash)), time.perf_counter() - began)
+    return run_backtest(
+        names.engine_config(),
+        json.dumps(venue_config),
+        bars=history.bars,
+        quotes=history.quotes,
+        prints=history.prints,
+        sessions=history.sessions,
+        events=history.events,
+        span=None if span is None else span_of(span),
+        detail=detail or _detail(names.rules),
+        is_limited_by_volume=volume_limits,
+        script=script,
+        listener=listener,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,34 +193,34 @@ class Backtest:
     @property
     def trades(self) -> Any:
         """Trades that are over: one row per round trip."""
-        return _frame(self.native.trades(), ("opened_at", "closed_at"))
+        return as_frame(self.native.trades(), ("opened_at", "closed_at"))
 
     @property
     def orders(self) -> Any:
         """Every order as it stood at the end."""
-        return _frame(self.native.orders(), ("sent_at", "done_at"))
+        return as_frame(self.native.orders(), ("sent_at", "done_at"))
 
     @property
     def fills(self) -> Any:
         """Every fill with its commission."""
-        return _frame(self.native.fills(), ("at",))
+        return as_frame(self.native.fills(), ("at",))
 
     @property
     def reasons(self) -> Any:
         """What was wanted and not done, with the reason's code and the numbers compared."""
-        return _frame(self.native.reasons(), ("at",))
+        return as_frame(self.native.reasons(), ("at",))
 
     @property
     def incidents(self) -> Any:
         """What an operator would have been told."""
-        return _frame(self.native.incidents(), ("at",))
+        return as_frame(self.native.incidents(), ("at",))
 
     @property
     def equity(self) -> Any:
         """Cash and positions at the last prices, whenever a bar of every symbol was complete."""
         at, profit = self.native.equity()
         columns = {"at": at, "equity": [self.cash + value for value in profit]}
-        return _frame(columns, ("at",))
+        return as_frame(columns, ("at",))
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """One of the tables as dicts, times in UTC nanoseconds."""
@@ -253,99 +255,6 @@ class Backtest:
         }
 
 
-class _Names:
-    """Symbols by number: those that the strategy names, then those that the data brings."""
-
-    def __init__(self, settings: Settings | None, rules: Sequence[Rule]) -> None:
-        self.settings = settings
-        self.rules = rules
-        named = (symbol for rule in rules for symbol in rule.symbols)
-        self.symbols = list(dict.fromkeys(named) if settings is None else settings.symbols)
-        self._is_open = settings is None and not all(rule.symbols for rule in rules)
-
-    def columns(self, table: object, needed: Sequence[str]) -> list[tuple[int, Mapping[str, Any]]]:
-        """The columns of every symbol that is traded."""
-        only = self.symbols[0] if len(self.symbols) == 1 else None
-        if only is None and self._is_open and not self.symbols:
-            only = "-"
-        found = by_symbol(table, needed, only)
-        if self._is_open:
-            self.symbols += [symbol for symbol in found if symbol not in self.symbols]
-        known = {symbol: number for number, symbol in enumerate(self.symbols)}
-        return [(known[symbol], columns) for symbol, columns in found.items() if symbol in known]
-
-    def signals(self, source: object) -> Iterator[tuple[int, str, Event]]:
-        """When each prediction is heard, its ticker, and its event."""
-        from orderloom.signals import Prediction, read_records  # noqa: PLC0415 - loads its client
-
-        if isinstance(source, str | Path):
-            for record in read_records(Path(source)):
-                yield record.served_at, record.prediction.ticker, self._event(record.prediction)
-            return
-        for row in cast("Iterable[Any]", rows(source)):
-            if isinstance(row, Prediction):
-                yield row.predicted_at, row.ticker, self._event(row)
-            elif hasattr(row, "prediction"):
-                yield row.served_at, row.prediction.ticker, self._event(row.prediction)
-            else:
-                yield self._row(row)
-
-    def _row(self, row: Mapping[str, Any]) -> tuple[int, str, Event]:
-        from orderloom.tables import TIME_NAMES  # noqa: PLC0415
-
-        ticker = row.get("ticker", row.get("symbol"))
-        name = next((name for name in TIME_NAMES if name in row), None)
-        if ticker is None or name is None or "signal" not in row:
-            raise LanguageError(
-                f"a row of {', '.join(map(str, row))}", "`ticker`, `signal` and a time in every row"
-            )
-        at, side = moment(row[name]), str(row["signal"])
-        key = str(row.get("id") or f"{ticker}|{at}|{side}")
-        confidence, price = row.get("confidence"), row.get("price")
-        event = Event.signal(
-            key, ticker, self._number(ticker), side, confidence, None, [], at, price, []
-        )  # fmt: skip
-        return at, ticker, event
-
-    def _event(self, prediction: Prediction) -> Event:
-        return Event.signal(
-            prediction.key,
-            prediction.ticker,
-            self._number(prediction.ticker),
-            str(prediction.signal),
-            prediction.confidence,
-            prediction.numeric,
-            list(prediction.probabilities or ()),
-            prediction.predicted_at,
-            prediction.stock_price,
-            list(prediction.features.items()),
-        )
-
-    def _number(self, ticker: str) -> int | None:
-        renamed = {} if self.settings is None else self.settings.signals.tickers
-        name = renamed.get(ticker, ticker)
-        return self.symbols.index(name) if name in self.symbols else None
-
-    def engine_config(self) -> str:
-        """The engine's configuration as JSON."""
-        if self.settings is not None:
-            return self.settings.engine_config(_RUN)
-        instruments = [{"symbol": symbol, "tick": "0.01"} for symbol in self.symbols]
-        rules = [rule.as_dict() for rule in self.rules]
-        return json.dumps({"run": _RUN, "instruments": instruments, "rules": rules})
-
-
-def _settings(rules: object) -> tuple[Settings | None, Sequence[Rule]]:
-    from orderloom.rules import Rule  # noqa: PLC0415
-
-    if isinstance(rules, Rule):
-        return None, (rules,)
-    if hasattr(rules, "engine_config"):
-        settings = cast("Settings", rules)
-        return settings, settings.rules
-    return None, tuple(cast("Iterable[Rule]", rules))
-
-
 def _detail(rules: Sequence[Rule]) -> Detail:
     triggers = {trigger for rule in rules for trigger in rule.on}
     if "Quote" in triggers:
@@ -353,46 +262,8 @@ def _detail(rules: Sequence[Rule]) -> Detail:
     return "prints" if "Trade" in triggers else "bars"
 
 
-def _span(value: SpanLike) -> int:
-    from orderloom.units import Span  # noqa: PLC0415
-
-    return Span.parse(value)
-
-
-def _bounds(columns: Sequence[Any], moments: Sequence[int]) -> tuple[int, int]:
-    """First and last moment of everything."""
-    ends = [at for column in columns if len(column) for at in (column[0], column[-1])]
-    known = [_nanoseconds(at) for at in ends] + [*moments[:1], *moments[-1:]]
-    return (min(known), max(known)) if known else (0, 0)
-
-
-def _nanoseconds(value: Any) -> int:
-    plain = value.as_py() if hasattr(value, "as_py") else value
-    return moment(plain) if not hasattr(plain, "__index__") else int(plain)
-
-
-def _sessions(calendar: str | None, bounds: tuple[int, int]) -> list[tuple[int, int, int, int]]:
-    if calendar is None:
-        return []
-    from orderloom.hours import Hours  # noqa: PLC0415 - calendars are slow to load
-
-    hours = Hours(calendar, bounds[0], bounds[1] + _DAY)
-    return [(day.date, day.utc_offset, day.open, day.close) for day in hours.days]
-
-
-def _polled(
-    events: list[tuple[int, str, Event]], first: int, every: int
-) -> Iterator[tuple[int, str, Event]]:
-    """The newest prediction of each ticker at each poll, where there is a new one."""
-    waiting: dict[tuple[int, str], Event] = {}
-    for at, ticker, event in events:
-        waiting[first + max(-(-(at - first) // every), 0) * every, ticker] = event
-    for (at, ticker), event in sorted(waiting.items(), key=lambda item: item[0][0]):
-        yield at, ticker, event
-
-
 def _script(
-    names: _Names, conditions: Mapping[str, Condition], actions: Mapping[str, Actions]
+    names: Names, conditions: Mapping[str, Condition], actions: Mapping[str, Actions]
 ) -> Callable[[Command, Glance, int], Event]:
     from orderloom.questions import Questions  # noqa: PLC0415 - only scripts need it
 
@@ -426,10 +297,10 @@ class _Journaled:
         from orderloom.journal import Header, Journal  # noqa: PLC0415 - only on request
         from orderloom.version import __version__  # noqa: PLC0415
 
-        header = Header(__version__, config, tuple(symbols), _RUN, time.time_ns())
+        header = Header(__version__, config, tuple(symbols), RUN, time.time_ns())
         self._journal = Journal.create(path, header)
 
-    def __enter__(self) -> Callable[[int, int, Event, Outcome | None], None]:
+    def __enter__(self) -> Listener:
         return self._write
 
     def __exit__(self, *_: object) -> None:
@@ -443,15 +314,15 @@ class _Journaled:
             self._journal.commit()
 
 
-def _journal(
-    path: Path | str | None, config: str, symbols: Sequence[str]
-) -> AbstractContextManager[Callable[[int, int, Event, Outcome | None], None] | None]:
+def _journal(path: Path | str | None, names: Names) -> AbstractContextManager[Listener | None]:
     from contextlib import nullcontext  # noqa: PLC0415
 
-    return nullcontext() if path is None else _Journaled(Path(path), config, symbols)
+    if path is None:
+        return nullcontext()
+    return _Journaled(Path(path), names.engine_config(), names.symbols)
 
 
-def _frame(columns: dict[str, Any], times: Sequence[str]) -> Any:
+def as_frame(columns: dict[str, Any], times: Sequence[str]) -> Any:
     """The columns as a polars data frame where polars is installed."""
     try:
         import polars as pl  # noqa: PLC0415 - optional

@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, str]] = {
     "sim": "orderloom.cli.sim",
     "predictions": "orderloom.cli.predictions",
     "backtest": "orderloom.cli.backtest",
+    "sweep": "orderloom.cli.sweep",
     "replay": "orderloom.cli.replay",
     **dict.fromkeys(
         ("status", "positions", "orders", "signals", "halt", "resume", "flatten"),

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orderloom.cli.run import UsageError, _moment
+from orderloom.cli.run import UsageError, moment
 from orderloom.config import load_settings
 from orderloom.feeds.history import read_history
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orderloom.backtest import Backtest
 
 _TABLES = ("trades", "orders", "fills", "equity", "reasons", "incidents")
@@ -53,19 +55,15 @@ def backtest(
     if signals is None and not market:
         signals = samples.predictions()
     paths = list(market or [samples.market()])
-    for path in [*paths, *([signals] if signals else [])]:
-        if not path.is_file():
-            raise UsageError(f"{path}: expected a file, found none")
-    if detail not in {None, "bars", "prints", "quotes"}:
-        raise UsageError(f"--detail: expected `bars`, `prints` or `quotes`, found `{detail}`")
+    check_inputs([*paths, *([signals] if signals else [])], detail)
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"--out: expected a new or empty directory, found `{out}`")
     began = time.perf_counter()
     tables = read_history(
         paths,
         symbols=settings.symbols,
-        start=_moment("--from", start),
-        end=_moment("--to", end),
+        start=moment("--from", start),
+        end=moment("--to", end),
     )
     reading = time.perf_counter() - began
     result = run_on_history(
@@ -88,6 +86,19 @@ def backtest(
         typer.echo(json.dumps(summary))
     else:
         _show(summary, out)
+
+
+def check_inputs(paths: Sequence[Path], detail: str | None) -> None:
+    """Refuse files that are not there and a detail that is none.
+
+    Raises:
+        UsageError: One of them.
+    """
+    for path in paths:
+        if not path.is_file():
+            raise UsageError(f"{path}: expected a file, found none")
+    if detail not in {None, "bars", "prints", "quotes"}:
+        raise UsageError(f"--detail: expected `bars`, `prints` or `quotes`, found `{detail}`")
 
 
 def _write(result: Backtest, summary: dict[str, Any], out: Path) -> None:

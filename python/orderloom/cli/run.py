@@ -70,10 +70,10 @@ def run(
         speed=_speed(speed),
         seed=seed,
         out=_fresh(out),
-        start=_moment("--from", start),
-        end=_moment("--to", end),
+        start=moment("--from", start),
+        end=moment("--to", end),
         duration=duration,
-        until=_moment("--until", until),
+        until=moment("--until", until),
         script=app,
         fresh=fresh,
     )
@@ -141,7 +141,12 @@ def _speed(text: str) -> float:
     return speed
 
 
-def _moment(option: str, text: str | None) -> int | None:
+def moment(option: str, text: str | None) -> int | None:
+    """The moment that an option gives, UTC ns.
+
+    Raises:
+        UsageError: No time, or one without an offset.
+    """
     if text is None:
         return None
     try:

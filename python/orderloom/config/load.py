@@ -144,7 +144,14 @@ def check_text(
     except ConfigError as error:
         return Checked(None, list(error.problems))
     variables = os.environ if environment is None else environment
-    return _Loader(document, read_overrides(variables, dotenv), custom).load()
+    return check_document(document, read_overrides(variables, dotenv), custom)
+
+
+def check_document(
+    document: Document, overrides: Overrides, custom: Collection[str] = ()
+) -> Checked:
+    """As `check_text`, from a file that is read and its overrides."""
+    return _Loader(document, overrides, custom).load()
 
 
 class _Loader:

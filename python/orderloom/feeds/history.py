@@ -77,8 +77,9 @@ def _columns(
         frame = frame.filter(pl.col("ts_utc") < end)
     frame = frame.filter(pl.col("symbol").is_in(list(symbols)))
     numbers = [name for name in wanted if name not in {"ts_utc", "symbol"}]
-    filled = float("nan") if kind is Kind.QUOTES else None
-    frame = frame.with_columns(pl.col(name).cast(pl.Float64).fill_null(filled) for name in numbers)
+    frame = frame.with_columns(pl.col(name).cast(pl.Float64) for name in numbers)
+    if kind is Kind.QUOTES:  # one side may be missing; a bar is whole
+        frame = frame.with_columns(pl.col(name).fill_null(float("nan")) for name in numbers)
     parts = frame.collect().partition_by("symbol", as_dict=True, maintain_order=True)
     return {
         str(symbol): {name: part[name].rechunk() for name in ("ts_utc", *numbers)}

@@ -10,13 +10,13 @@ use orderloom_core::engine::{Engine, Output};
 use orderloom_core::event::{Answer, Event as CoreEvent, EventKind};
 use orderloom_core::id::{RuleId, SymbolId};
 use orderloom_core::time::{Date, Session, Span, Timestamp};
-use orderloom_sim::{Backtest, Bars, Detail, History, Observer, Record, Ticks, VenueConfig};
+use orderloom_sim::{Backtest, Bars, Detail, History, Measures, Observer, Record, Ticks, VenueConfig};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyMemoryView};
 use serde::Serialize;
 
-use crate::column::Column;
+use crate::column::{Column, Number};
 use crate::command::{Command, tag};
 use crate::engine::{Outcome, worth};
 use crate::event::Event;
@@ -354,6 +354,21 @@ impl BacktestResult {
         Ok(held)
     }
 
+    /// The run in a few numbers.
+    fn measures<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let found = py.detach(|| Measures::of(&self.record, &self.engine));
+        let table = PyDict::new(py);
+        table.set_item("profit", found.profit)?;
+        table.set_item("drawdown", found.drawdown)?;
+        table.set_item("sharpe", found.sharpe)?;
+        table.set_item("trades", found.trades)?;
+        table.set_item("won", found.won)?;
+        table.set_item("profit_factor", found.profit_factor)?;
+        table.set_item("pnl", found.pnl)?;
+        table.set_item("commission", found.commission)?;
+        Ok(table)
+    }
+
     #[getter]
     fn live_orders(&self) -> usize {
         self.engine.orders().iter().filter(|order| !order.is_done()).count()
@@ -480,8 +495,28 @@ fn run_backtest(
     }
 }
 
+/// A column that back-tests read in place however often: itself, or 64-bit values copied once.
+#[pyfunction]
+fn as_column<'py>(name: &str, column: Bound<'py, PyAny>, is_time: bool) -> PyResult<Bound<'py, PyAny>> {
+    fn held<'py, T: Number>(
+        name: &str,
+        column: Bound<'py, PyAny>,
+        code: &str,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match Column::<T>::new(name, &column)? {
+            Column::Copied(values) => {
+                let bytes = PyBytes::new(column.py(), bytes_of(&values));
+                PyMemoryView::from(&bytes)?.call_method1("cast", (code,))
+            }
+            Column::Buffer(_) | Column::Arrow(_) => Ok(column),
+        }
+    }
+    if is_time { held::<i64>(name, column, "q") } else { held::<f64>(name, column, "d") }
+}
+
 /// Adds back-tests to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(as_column, module)?)?;
     module.add_class::<Glance>()?;
     module.add_class::<BacktestResult>()?;
     module.add_function(wrap_pyfunction!(run_backtest, module)?)

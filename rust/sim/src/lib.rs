@@ -21,6 +21,7 @@ mod ledger;
 mod manual;
 mod market;
 mod matching;
+mod measures;
 mod oca;
 mod order;
 mod order_types;
@@ -41,6 +42,7 @@ pub use config::{
 pub use event::{Commission, Execution, OpenOrder, OrderError, PositionReport, Status, VenueEvent};
 pub use ledger::Holding;
 pub use market::{Listing, SecType};
+pub use measures::Measures;
 pub use reading::{
     AutoCancelParent, CancelNews, ChangeNews, ChildWhyHeld, HeldStatus, LocateStatus, OcaReductionSize,
     OcaRevision, QuantityBelowFilled,

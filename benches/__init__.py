@@ -1,0 +1,1 @@
+"""What it costs, beside what one would write or take instead."""

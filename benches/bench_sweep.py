@@ -1,0 +1,57 @@
+"""Do two threads try parameters twice as fast as one?
+
+Asked: 200 sets of stop and target over a year of one-minute bars (the strategy of
+`bench_backtest.py`), with one thread and with two; the second figure tells nothing on a machine
+that is busy otherwise. The ordinary tests run it small.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orderloom import atr, bar, context, enter
+from orderloom.rules import Rule, rule
+from orderloom.sweep import sweep
+
+from .bench_backtest import EVERY, PERIOD, SHARES, YEAR, walk
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+
+def strategy(stop: float, target: float) -> list[Rule]:
+    exits: dict[str, Any] = {
+        "shares": SHARES, "stop": stop * atr(PERIOD), "target": target * atr(PERIOD),
+    }  # fmt: skip
+    is_due = (bar.index % EVERY == EVERY - 1) & ~context.is_open
+    return [
+        rule("long", on="Bar", when=is_due & (context.count % 2 == 0), then=enter("BUY", **exits)),
+        rule(
+            "short", on="Bar", when=is_due & (context.count % 2 == 1), then=enter("SELL", **exits)
+        ),
+    ]
+
+
+@pytest.mark.benchmark(group="200 back-tests of a year")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_200_sets(
+    benchmark: BenchmarkFixture, request: pytest.FixtureRequest, threads: int
+) -> None:
+    is_full = bool(request.config.getoption("benchmark_enable"))
+    if threads > (os.cpu_count() or 1):
+        pytest.skip("fewer cores than threads")
+    table = vars(walk(YEAR if is_full else 1_000, seed=1))
+    stops, targets = (20, 10) if is_full else (3, 2)
+    grid = {
+        "stop": [1 + number / 10 for number in range(stops)],
+        "target": [1 + number / 5 for number in range(targets)],
+    }
+    result = benchmark.pedantic(  # type: ignore[no-untyped-call]
+        lambda: sweep(strategy, grid, {"A": table}, commission="none", workers=threads),
+        rounds=3 if is_full else 1,
+    )
+    assert len(result.rows) == stops * targets
+    assert all(row["trades"] > 0 for row in result.rows)

@@ -1,0 +1,229 @@
+"""History as the native loop takes it: symbols by number, columns, sessions, predictions.
+
+Made once for a back-test, and once for all those of a sweep that trade the same symbols.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from orderloom._core import Event
+from orderloom.errors import LanguageError, inside
+from orderloom.tables import by_symbol, moment, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from orderloom.config import Settings
+    from orderloom.rules import Rule
+    from orderloom.signals import Prediction
+    from orderloom.units import SpanLike
+
+PRICES: Final = ("open", "high", "low", "close")
+RUN: Final = "backtest"
+_DAY: Final = 86_400_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a user gives: tables, predictions, hours."""
+
+    bars: object = None
+    signals: object = None
+    quotes: object = None
+    prints: object = None
+    calendar: str | None = None
+    poll: SpanLike | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is played; `symbols` in the order of their numbers."""
+
+    symbols: Sequence[str]
+    bars: list[tuple[int, list[Any], Any]]
+    quotes: list[tuple[int, list[Any], list[Any] | None]]
+    prints: list[tuple[int, list[Any], Any]]
+    sessions: list[tuple[int, int, int, int]]
+    events: list[tuple[int, Event]]
+
+    @classmethod
+    def of(cls, source: Source, names: Names) -> History:
+        """The part of `source` that concerns these names.
+
+        Raises:
+            LanguageError: Something that cannot be played.
+        """
+        with inside("bars"):
+            bars = [] if source.bars is None else names.columns(source.bars, PRICES)
+        with inside("quotes"):
+            quotes = [] if source.quotes is None else names.columns(source.quotes, ("bid", "ask"))
+        with inside("prints"):
+            prints = [] if source.prints is None else names.columns(source.prints, ("price",))
+        with inside("signals"):
+            signals = [] if source.signals is None else list(names.signals(source.signals))
+        events = sorted(signals, key=lambda each: each[0])
+        times = [columns["ts_utc"] for _, columns in (*bars, *quotes, *prints)]
+        bounds = _bounds(times, [at for at, _, _ in events])
+        if source.poll is not None:
+            events = list(_polled(events, bounds[0], span_of(source.poll)))
+        return cls(
+            symbols=tuple(names.symbols),
+            bars=[
+                (symbol, [columns["ts_utc"], *(columns[name] for name in PRICES)],
+                 columns.get("volume"))
+                for symbol, columns in bars
+            ],
+            quotes=[
+                (symbol, [columns["ts_utc"], columns["bid"], columns["ask"]],
+                 [columns["bid_size"], columns["ask_size"]] if "bid_size" in columns else None)
+                for symbol, columns in quotes
+            ],
+            prints=[
+                (symbol, [columns["ts_utc"], columns["price"]], columns.get("size"))
+                for symbol, columns in prints
+            ],
+            sessions=_sessions(names.calendar(source.calendar), bounds),
+            events=[(at, event) for at, _, event in events],
+        )  # fmt: skip
+
+
+class Names:
+    """Symbols by number: those that the strategy names, then those that the data brings."""
+
+    def __init__(self, given: Settings | Rule | Sequence[Rule]) -> None:
+        self.settings, self.rules = settings, rules = _settings(given)
+        named = (symbol for rule in rules for symbol in rule.symbols)
+        self.symbols = list(dict.fromkeys(named) if settings is None else settings.symbols)
+        # Whether symbols of the data are traded that no rule names.
+        self.is_open = settings is None and not all(rule.symbols for rule in rules)
+
+    def columns(self, table: object, needed: Sequence[str]) -> list[tuple[int, Mapping[str, Any]]]:
+        """The columns of every symbol that is traded."""
+        only = self.symbols[0] if len(self.symbols) == 1 else None
+        if only is None and self.is_open and not self.symbols:
+            only = "-"
+        found = by_symbol(table, needed, only)
+        if self.is_open:
+            self.symbols += [symbol for symbol in found if symbol not in self.symbols]
+        known = {symbol: number for number, symbol in enumerate(self.symbols)}
+        return [(known[symbol], columns) for symbol, columns in found.items() if symbol in known]
+
+    def signals(self, source: object) -> Iterator[tuple[int, str, Event]]:
+        """When each prediction is heard, its ticker, and its event."""
+        from orderloom.signals import Prediction, read_records  # noqa: PLC0415 - loads its client
+
+        if isinstance(source, str | Path):
+            for record in read_records(Path(source)):
+                yield record.served_at, record.prediction.ticker, self._event(record.prediction)
+            return
+        for row in cast("Iterable[Any]", rows(source)):
+            if isinstance(row, Prediction):
+                yield row.predicted_at, row.ticker, self._event(row)
+            elif hasattr(row, "prediction"):
+                yield row.served_at, row.prediction.ticker, self._event(row.prediction)
+            else:
+                yield self._row(row)
+
+    def _row(self, row: Mapping[str, Any]) -> tuple[int, str, Event]:
+        from orderloom.tables import TIME_NAMES  # noqa: PLC0415
+
+        ticker = row.get("ticker", row.get("symbol"))
+        name = next((name for name in TIME_NAMES if name in row), None)
+        if ticker is None or name is None or "signal" not in row:
+            raise LanguageError(
+                f"a row of {', '.join(map(str, row))}", "`ticker`, `signal` and a time in every row"
+            )
+        at, side = moment(row[name]), str(row["signal"])
+        key = str(row.get("id") or f"{ticker}|{at}|{side}")
+        confidence, price = row.get("confidence"), row.get("price")
+        event = Event.signal(
+            key, ticker, self._number(ticker), side, confidence, None, [], at, price, []
+        )  # fmt: skip
+        return at, ticker, event
+
+    def _event(self, prediction: Prediction) -> Event:
+        return Event.signal(
+            prediction.key,
+            prediction.ticker,
+            self._number(prediction.ticker),
+            str(prediction.signal),
+            prediction.confidence,
+            prediction.numeric,
+            list(prediction.probabilities or ()),
+            prediction.predicted_at,
+            prediction.stock_price,
+            list(prediction.features.items()),
+        )
+
+    def _number(self, ticker: str) -> int | None:
+        renamed = {} if self.settings is None else self.settings.signals.tickers
+        name = renamed.get(ticker, ticker)
+        return self.symbols.index(name) if name in self.symbols else None
+
+    def calendar(self, given: str | None) -> str | None:
+        """Trading hours: those given, else the configuration's."""
+        return (
+            given if self.settings is None or given is not None else self.settings.market.calendar
+        )
+
+    def engine_config(self) -> str:
+        """The engine's configuration as JSON."""
+        if self.settings is not None:
+            return self.settings.engine_config(RUN)
+        instruments = [{"symbol": symbol, "tick": "0.01"} for symbol in self.symbols]
+        rules = [rule.as_dict() for rule in self.rules]
+        return json.dumps({"run": RUN, "instruments": instruments, "rules": rules})
+
+
+def _settings(rules: object) -> tuple[Settings | None, Sequence[Rule]]:
+    from orderloom.rules import Rule  # noqa: PLC0415
+
+    if isinstance(rules, Rule):
+        return None, (rules,)
+    if hasattr(rules, "engine_config"):
+        settings = cast("Settings", rules)
+        return settings, settings.rules
+    return None, tuple(cast("Iterable[Rule]", rules))
+
+
+def span_of(value: SpanLike) -> int:
+    """Nanoseconds."""
+    from orderloom.units import Span  # noqa: PLC0415
+
+    return Span.parse(value)
+
+
+def _bounds(columns: Sequence[Any], moments: Sequence[int]) -> tuple[int, int]:
+    """First and last moment of everything."""
+    ends = [at for column in columns if len(column) for at in (column[0], column[-1])]
+    known = [_nanoseconds(at) for at in ends] + [*moments[:1], *moments[-1:]]
+    return (min(known), max(known)) if known else (0, 0)
+
+
+def _nanoseconds(value: Any) -> int:
+    plain = value.as_py() if hasattr(value, "as_py") else value
+    return moment(plain) if not hasattr(plain, "__index__") else int(plain)
+
+
+def _sessions(calendar: str | None, bounds: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+    if calendar is None:
+        return []
+    from orderloom.hours import Hours  # noqa: PLC0415 - calendars are slow to load
+
+    hours = Hours(calendar, bounds[0], bounds[1] + _DAY)
+    return [(day.date, day.utc_offset, day.open, day.close) for day in hours.days]
+
+
+def _polled(
+    events: list[tuple[int, str, Event]], first: int, every: int
+) -> Iterator[tuple[int, str, Event]]:
+    """The newest prediction of each ticker at each poll, where there is a new one."""
+    waiting: dict[tuple[int, str], Event] = {}
+    for at, ticker, event in events:
+        waiting[first + max(-(-(at - first) // every), 0) * every, ticker] = event
+    for (at, ticker), event in sorted(waiting.items(), key=lambda item: item[0][0]):
+        yield at, ticker, event
