@@ -9,7 +9,8 @@ use orderloom_core::id::OrderId;
 use orderloom_core::time::Timestamp;
 
 use crate::broker::{Children, Leg, Request, Stage, units};
-use crate::world::{Check, Defect, Intent, SYMBOL, Sent, World};
+use crate::defect::Defect;
+use crate::world::{Check, Intent, SYMBOL, Sent, World};
 
 /// What has to be remembered of the past to judge the present.
 #[derive(Debug, Clone, Default)]
@@ -88,12 +89,8 @@ impl World {
 
     /// I4: when nobody errs and everybody answers, shares are covered or on their way out in time.
     fn check_naked(&mut self) -> Check {
-        let closing = self.broker.legs.iter().filter(|leg| leg.role == Role::Close).map(Leg::started);
-        let naked = self.uncovered() - closing.sum::<i64>();
-        // While a trade is closed any exit will do: it is priced to trade.
-        let is_leaving = self.engine.context(SYMBOL).is_some_and(|context| context.closing.is_some())
-            && self.exits_at_work() >= self.broker.position.abs();
-        if naked <= 0 || is_leaving {
+        let naked = (self.broker.position * self.sign() - self.guarded()).max(0);
+        if naked == 0 {
             self.duty.naked_since = None;
             return Ok(());
         }
@@ -104,6 +101,16 @@ impl World {
             return Err(format!("I4: {naked} shares were without a stop for {}", self.at - since));
         }
         Ok(())
+    }
+
+    /// Shares that a stop at work stands for, or an exit that trades at the price of the moment; of a
+    /// group only one can.
+    fn guarded(&self) -> i64 {
+        self.at_work(|leg| match leg.role {
+            Role::Stop | Role::Close => true,
+            Role::Target => self.trades_now(leg),
+            Role::Entry | Role::Single => false,
+        })
     }
 
     /// I2: exits that could trade now never exceed the position; of a group only one can.
@@ -120,18 +127,19 @@ impl World {
     }
 
     fn exits_at_work(&self) -> i64 {
-        let is_exit = |leg: &&Leg| leg.role != Role::Entry && leg.started() > 0;
-        let legs = || self.broker.legs.iter().filter(is_exit);
-        let largest =
-            |leg: &Leg| legs().filter(|other| other.group == leg.group).map(Leg::started).max().unwrap_or(0);
-        let is_first = |leg: &Leg| {
-            leg.group.is_none()
-                || legs().find(|other| other.group == leg.group).is_some_and(|first| first.id == leg.id)
+        self.at_work(|leg| leg.role != Role::Entry)
+    }
+
+    /// Shares that some orders could trade now, each group counted once.
+    fn at_work(&self, is_meant: impl Fn(&Leg) -> bool) -> i64 {
+        let legs = || self.broker.legs.iter().filter(|leg| leg.started() > 0 && is_meant(leg));
+        let is_beside = |leg: &Leg, other: &Leg| leg.group.is_some() && leg.group == other.group;
+        let largest = |leg: &Leg| {
+            legs().filter(|other| is_beside(leg, other)).map(Leg::started).fold(leg.started(), i64::max)
         };
-        legs()
-            .filter(|leg| is_first(leg))
-            .map(|leg| if leg.group.is_none() { leg.started() } else { largest(leg) })
-            .sum()
+        let is_first =
+            |leg: &Leg| legs().find(|other| is_beside(leg, other)).is_none_or(|one| one.id == leg.id);
+        legs().filter(|leg| is_first(leg)).map(largest).sum()
     }
 
     /// I10: the engine holds an order for ended only when it has.
@@ -204,8 +212,11 @@ impl World {
             return Err(format!("liveness: a close never ends, {position} shares are left"));
         }
         let stops: i64 = self.broker.legs.iter().filter(|leg| leg.role == Role::Stop).map(Leg::started).sum();
-        if stops != position.abs() && !self.duty.is_alarmed {
-            return Err(format!("I3: stops of {stops} stand for a position of {position}, and nobody knows"));
+        if position * self.sign() < 0 {
+            return Err(format!("I13: {position} shares too many were closed, and stay"));
+        }
+        if stops > position.abs() || (stops != position.abs() && !self.duty.is_alarmed) {
+            return Err(format!("I3: stops of {stops} stand for a position of {position}"));
         }
         if stops < position.abs() {
             return Err(format!("I4: {} shares stay without a stop", position.abs() - stops));
@@ -255,12 +266,11 @@ impl World {
         if id <= self.newest {
             return Err(format!("I9: order id {id} is not above {}", self.newest));
         }
-        self.check_side(order)?;
-        self.check_price(order)?;
         if order.role == Role::Entry {
             self.check_entry(order)?;
         }
-        Ok(())
+        self.check_side(order)?;
+        self.check_price(order)
     }
 
     fn check_entry(&mut self, order: &PlaceOrder) -> Check {

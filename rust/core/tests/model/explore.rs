@@ -73,13 +73,13 @@ fn as_test(scenario: Scenario, violation: &Violation) -> String {
 
 /// What differs from the plain scenario, as an expression.
 fn scenario_code(scenario: Scenario) -> String {
-    let Scenario { is_long, entry, has_target, faults, repeats, slow, in_bursts, .. } = scenario;
+    let Scenario { is_long, entry, add, has_target, faults, repeats, slow, in_bursts, .. } = scenario;
     let Reading { children, after_partial, oca, crossing, changes, words, .. } = scenario.reading;
     let Reading { says_child, cancel_spreads, refusal, latecomer, .. } = scenario.reading;
     let intents: Vec<String> = scenario.intents.iter().map(|intent| format!("Intent::{intent:?}")).collect();
     let intents = intents.join(", ");
     format!(
-        "Scenario {{ is_long: {is_long}, entry: {entry}, has_target: {has_target}, intents: &[{intents}], \
+        "Scenario {{ is_long: {is_long}, entry: {entry}, add: {add}, has_target: {has_target}, intents: &[{intents}], \
          faults: {faults}, repeats: {repeats}, slow: {slow}, in_bursts: {in_bursts}, defect: None, reading: \
          Reading {{ children: Children::{children:?}, after_partial: AfterPartial::{after_partial:?}, oca: \
          OcaReduction::{oca:?}, crossing: Crossing::{crossing:?}, changes: Changes::{changes:?}, words: \

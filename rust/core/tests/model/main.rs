@@ -5,7 +5,7 @@
 //! as a test to keep.
 //!
 //! Reading order: `world` (what can happen), `broker` (who answers), `duty` (what must hold),
-//! `explore` (the search), `defect` (proof that the duties can fail).
+//! `explore` (the search), `defect` and `seeded` (proof that the duties can fail), `regressions`.
 
 // A test owns its threads and tables; the bans are for what runs inside the engine.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
@@ -15,11 +15,12 @@ mod defect;
 mod duty;
 mod explore;
 mod regressions;
+mod seeded;
 mod world;
 
 use broker::{AfterPartial, Changes, Children, Crossing, Latecomer, OcaReduction, Reading, Refusal, Words};
 use explore::{Finding, explore};
-use world::{Defect, Intent, Scenario};
+use world::{Intent, Scenario};
 
 const PLAIN: Reading = Reading::PLAIN;
 
@@ -150,34 +151,4 @@ fn everything_at_once_and_two_faults() {
         (name, Scenario { entry: if is_large { 1 } else { scenario.entry }, ..scenario })
     };
     close(faulty.chain(twice).chain(slowly).chain(adding).chain(together).map(fitting));
-}
-
-/// A mistake must be found, and told by the invariant that it breaks.
-fn must_find(defect: Defect, invariants: &[&str], scenario: Scenario) {
-    let finding = explore(Scenario { defect: Some(defect), ..scenario });
-    let violation = finding.violation.unwrap_or_else(|| panic!("{defect:?} was not noticed"));
-    let is_named = invariants.iter().any(|invariant| violation.what.starts_with(&format!("{invariant}:")));
-    assert!(is_named, "{defect:?} broke {}, expected {invariants:?}", violation.what);
-    println!("{defect:?}: {} after {} steps", violation.what, violation.steps.len());
-}
-
-#[test]
-fn every_mistake_is_noticed() {
-    let closing = Scenario { intents: &[Intent::Close], ..BURSTS };
-    let adding = Scenario { intents: &[Intent::Add], ..BURSTS };
-    let refused = Reading { changes: Changes::Refused, ..PLAIN };
-    let ending = Reading { after_partial: AfterPartial::Cancel, ..PLAIN };
-    must_find(Defect::DropStop, &["I4"], BURSTS);
-    must_find(Defect::ResizeInsteadOfBracket, &["I1", "I2"], adding);
-    must_find(Defect::CancelAndSell, &["I1", "I2"], closing);
-    must_find(Defect::ResendUnderFreshId, &["I1", "I2"], Scenario { faults: 1, ..adding });
-    must_find(Defect::ExitsByOrderedQuantity, &["I1", "I2"], Scenario { reading: ending, ..BURSTS });
-    must_find(Defect::ExitOnEntrySide, &["I6"], BURSTS);
-    must_find(Defect::StopOnGainSide, &["I25"], BURSTS);
-    must_find(Defect::NoticeHeardAsCancel, &["I10", "I18"], BURSTS);
-    must_find(Defect::RefusalHeardAsCancel, &["I10"], Scenario { reading: refused, ..closing });
-    must_find(Defect::FillCountedTwice, &["I11"], BURSTS);
-    must_find(Defect::ConcludeOnFirstExit, &["I18"], BURSTS);
-    must_find(Defect::DeafToHalt, &["I19"], Scenario { intents: &[Intent::Halt, Intent::Add], ..BURSTS });
-    must_find(Defect::NeverRecover, &["I3", "I4", "liveness"], Scenario { reading: ending, ..BURSTS });
 }

@@ -9,8 +9,7 @@ use orderloom_core::decimal::{Money, Price, Quantity};
 use orderloom_core::engine::Engine;
 use orderloom_core::event::{
     Commission, Connection, Event, EventKind, Execution, NextOrderId, Operator, OrderCompleted, OrderError,
-    OrderOpened, OrderStatus, OrderStatusReport, PositionReport, Quote, Side, Signal, SignalSide,
-    SnapshotMark,
+    OrderOpened, OrderStatusReport, PositionReport, Quote, Side, Signal, SignalSide, SnapshotMark,
 };
 use orderloom_core::id::{ExecId, OrderId, OrderRef, PermId, SymbolId};
 use orderloom_core::instrument::Instrument;
@@ -21,6 +20,7 @@ use orderloom_core::rule::{
 use orderloom_core::time::{Span, Timestamp};
 
 use crate::broker::{Broker, Burst, Leg, Message, Reading, Request, Stage, units};
+use crate::defect::{self, Defect};
 use crate::duty::Duty;
 
 pub(crate) const SYMBOL: SymbolId = SymbolId(0);
@@ -34,6 +34,8 @@ pub(crate) enum Intent {
     Close,
     Reverse,
     Halt,
+    /// The source serves the first signal again.
+    Repeat,
 }
 
 impl Intent {
@@ -84,6 +86,8 @@ impl Step {
 pub(crate) struct Scenario {
     pub(crate) is_long: bool,
     pub(crate) entry: i64,
+    /// Shares of a scale-in; more than one is more than the limits allow.
+    pub(crate) add: i64,
     pub(crate) has_target: bool,
     pub(crate) intents: &'static [Intent],
     pub(crate) reading: Reading,
@@ -103,6 +107,7 @@ impl Scenario {
     pub(crate) const PLAIN: Self = Self {
         is_long: true,
         entry: 2,
+        add: 1,
         has_target: true,
         intents: &[],
         reading: Reading::PLAIN,
@@ -112,37 +117,6 @@ impl Scenario {
         in_bursts: false,
         defect: None,
     };
-}
-
-/// A mistake made on the engine's behalf, to prove that the duties notice it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Defect {
-    /// The entry leaves without its stop.
-    DropStop,
-    /// A scale-in leaves without exits, and the first stop and target grow to cover it.
-    ResizeInsteadOfBracket,
-    /// A close cancels the exits and sells beside them.
-    CancelAndSell,
-    /// A question asked again goes out under a new id.
-    ResendUnderFreshId,
-    /// The exits are sized by what was ordered.
-    ExitsByOrderedQuantity,
-    /// Exits are sent on the wrong side.
-    ExitOnEntrySide,
-    /// Stops are sent where targets belong.
-    StopOnGainSide,
-    /// 10349, a notice, is heard as the end of the order.
-    NoticeHeardAsCancel,
-    /// A status's fill counts besides its execution.
-    FillCountedTwice,
-    /// A refusal of a change is heard as the end of the order.
-    RefusalHeardAsCancel,
-    /// The first partial exit is heard as the end of the trade.
-    ConcludeOnFirstExit,
-    /// Halting is not passed on.
-    DeafToHalt,
-    /// Nothing that follows an entry is passed on.
-    NeverRecover,
 }
 
 /// What is on its way to the broker.
@@ -304,7 +278,7 @@ impl World {
         self.engine.next_deadline().map(|_| Step::Clock)
     }
 
-    fn trades_now(&self, leg: &Leg) -> bool {
+    pub(crate) fn trades_now(&self, leg: &Leg) -> bool {
         let (bid, ask) = (Price::from_units(self.price), Price::from_units(self.price));
         let limit = leg.order_type.limit_price();
         let stop = leg.order_type.stop_price();
@@ -389,8 +363,8 @@ impl World {
     fn want(&mut self, intent: Intent) -> Check {
         self.wanted |= intent.bit();
         let side = match (intent, self.scenario.is_long) {
-            (Intent::Enter, true) | (Intent::Reverse, false) => SignalSide::Buy,
-            (Intent::Enter, false) | (Intent::Reverse, true) => SignalSide::Short,
+            (Intent::Enter | Intent::Repeat, true) | (Intent::Reverse, false) => SignalSide::Buy,
+            (Intent::Enter | Intent::Repeat, false) | (Intent::Reverse, true) => SignalSide::Short,
             (Intent::Add, _) => {
                 self.price = if self.scenario.is_long { 102 } else { 98 };
                 SignalSide::Neutral
@@ -398,15 +372,12 @@ impl World {
             (Intent::Close, _) => SignalSide::Sell,
             (Intent::Halt, _) => {
                 self.duty.is_halted = true;
-                if self.scenario.defect == Some(Defect::DeafToHalt) {
-                    return Ok(());
-                }
                 return self.tell(EventKind::Operator(Operator::Halt { reason: "".into() }));
             }
         };
         self.quote()?;
         self.tell(EventKind::Signal(Box::new(Signal {
-            key: format!("{intent:?}").into(),
+            key: format!("{:?}", if intent == Intent::Repeat { Intent::Enter } else { intent }).into(),
             ticker: "X".into(),
             symbol: Some(SYMBOL),
             side,
@@ -482,11 +453,7 @@ impl World {
                     limit_price: limit,
                     stop_price: stop,
                     status,
-                })))?;
-                if self.scenario.defect == Some(Defect::NoticeHeardAsCancel) {
-                    self.tell(cancelled(id))?;
-                }
-                Ok(())
+                })))
             }
             Message::Status { id, status, filled, remaining, waits } => {
                 self.tell(EventKind::OrderStatus(Box::new(OrderStatusReport {
@@ -499,59 +466,46 @@ impl World {
                 })))
             }
             Message::Error { id, code } => {
-                self.tell(EventKind::OrderError(OrderError {
-                    order_id: OrderId(id),
-                    code,
-                    text: "".into(),
-                }))?;
-                if self.scenario.defect == Some(Defect::RefusalHeardAsCancel) {
-                    self.tell(cancelled(id))?;
-                }
-                Ok(())
+                self.tell(EventKind::OrderError(OrderError { order_id: OrderId(id), code, text: "".into() }))
             }
         }
     }
 
     fn hear_execution(&mut self, id: i64, index: usize) -> Check {
         let (order_ref, is_long) = (self.order_ref(id), self.scenario.is_long);
-        let leg = self.broker.legs.iter_mut().find(|leg| leg.id == id).expect("its order is known");
-        let is_news = leg.delivered & (1 << index) == 0;
-        leg.delivered |= 1 << index;
+        let leg = self.broker.leg(id).expect("its order is known");
         let (side, quantity) = (leg.side, Quantity::from_units(leg.fills[index]));
-        self.duty.told += if is_news { units(side.signed(quantity)) } else { 0 };
         // Entries trade at the price of their moment, exits anywhere: only the first matters.
         let price = match leg.role {
             Role::Entry if id > 3 && is_long => 102,
             Role::Entry if id > 3 => 98,
             _ => 100,
         };
-        let exec_id = ExecId(format!("e{id}-{index}.01").into());
+        let exec_id = fill_id(id, index);
         self.tell(EventKind::Execution(Box::new(Execution {
             exec_id: exec_id.clone(),
             order_id: OrderId(id),
             perm_id: perm_id(id),
-            order_ref: order_ref.clone(),
+            order_ref,
             symbol: SYMBOL,
             side,
             quantity,
             price: Price::from_units(price),
             executed_at: self.at,
         })))?;
-        if self.scenario.defect == Some(Defect::FillCountedTwice) {
-            self.tell(EventKind::Execution(Box::new(Execution {
-                exec_id: ExecId(format!("s{id}-{index}.01").into()),
-                order_id: OrderId(id),
-                perm_id: perm_id(id),
-                order_ref,
-                symbol: SYMBOL,
-                side,
-                quantity,
-                price: Price::from_units(price),
-                executed_at: self.at,
-            })))?;
-        }
         let (amount, currency) = (Money::ZERO, "USD".into());
         self.tell(EventKind::Commission(Box::new(Commission { exec_id, amount, currency })))
+    }
+
+    /// Notes that the engine is told of a fill of the broker's, for the first time or again.
+    fn note_told(&mut self, exec_id: &ExecId) {
+        let fill = |leg: &Leg| (0..leg.fills.len()).find(|index| fill_id(leg.id, *index) == *exec_id);
+        let found = self.broker.legs.iter_mut().find_map(|leg| fill(leg).map(|index| (leg, index)));
+        let Some((leg, index)) = found else { return };
+        if leg.delivered & (1 << index) == 0 {
+            leg.delivered |= 1 << index;
+            self.duty.told += units(leg.side.signed(Quantity::from_units(leg.fills[index])));
+        }
     }
 
     fn order_ref(&self, id: i64) -> OrderRef {
@@ -576,9 +530,23 @@ impl World {
         self.commands.push_back((self.broker.burst, sent));
     }
 
-    /// Hands one event to the engine and puts its commands on the wire.
+    /// Tells the engine what happened, with the scenario's mistake in it.
     fn tell(&mut self, kind: EventKind) -> Check {
+        match self.scenario.defect {
+            None => self.hand_in(kind)?,
+            Some(defect) => {
+                defect::mishear(defect, self, kind).into_iter().try_for_each(|kind| self.hand_in(kind))?;
+            }
+        }
+        self.check_told()
+    }
+
+    /// Hands one event to the engine and puts its commands on the wire.
+    fn hand_in(&mut self, kind: EventKind) -> Check {
         self.seq += 1;
+        if let EventKind::Execution(execution) = &kind {
+            self.note_told(&execution.exec_id);
+        }
         let output = self.engine.on_event(&Event { seq: self.seq, at: self.at, kind });
         let (commands, notices) = (output.commands.to_vec(), output.notices.to_vec());
         self.check_notices(&notices)?;
@@ -608,7 +576,7 @@ impl World {
         } else if wants_snapshot {
             self.ask_snapshot()?;
         }
-        self.check_told()
+        Ok(())
     }
 
     /// How large the client takes the order to be: as it was shown, or as it asked before without
@@ -631,7 +599,7 @@ impl World {
     fn distort(&mut self, commands: Vec<Command>) -> Vec<Command> {
         match self.scenario.defect {
             None => commands,
-            Some(defect) => crate::defect::distort(defect, self, commands),
+            Some(defect) => defect::distort(defect, self, commands),
         }
     }
 
@@ -673,24 +641,17 @@ impl World {
     }
 }
 
-fn perm_id(id: i64) -> PermId {
+pub(crate) fn perm_id(id: i64) -> PermId {
     PermId(1_000 + id)
+}
+
+fn fill_id(id: i64, index: usize) -> ExecId {
+    ExecId(format!("e{id}-{index}.01").into())
 }
 
 fn position_report(position: i64) -> EventKind {
     let quantity = Quantity::from_units(position);
     EventKind::PositionReport(PositionReport { symbol: SYMBOL, quantity, average_cost: None })
-}
-
-pub(crate) fn cancelled(id: i64) -> EventKind {
-    EventKind::OrderStatus(Box::new(OrderStatusReport {
-        order_id: OrderId(id),
-        perm_id: perm_id(id),
-        status: OrderStatus::Cancelled,
-        filled: Quantity::ZERO,
-        remaining: Quantity::ZERO,
-        why_held: "".into(),
-    }))
 }
 
 fn config(scenario: Scenario) -> EngineConfig {
@@ -712,7 +673,11 @@ fn config(scenario: Scenario) -> EngineConfig {
             unprotected: false,
         })
     };
-    let add = ScaleInSpec { size: Size::Shares(Quantity::from_units(1)), side: None, limit_offset: None };
+    let add = ScaleInSpec {
+        size: Size::Shares(Quantity::from_units(scenario.add)),
+        side: None,
+        limit_offset: None,
+    };
     let rule = |name: &str, word: &str, action| RuleSpec {
         name: name.into(),
         on: vec![Trigger::PredictionSignal],
@@ -729,19 +694,20 @@ fn config(scenario: Scenario) -> EngineConfig {
         enabled: true,
         actions: vec![action],
     };
+    let instrument = |symbol: &str| Instrument {
+        symbol: symbol.into(),
+        tick: "0.01".parse().expect("a price"),
+        multiplier: 1,
+        currency: "USD".into(),
+    };
+    let names: &[&str] = if scenario.defect == Some(Defect::TwoNames) { &["X", "X.2"] } else { &["X"] };
+    let max_position_shares =
+        (scenario.defect != Some(Defect::NoLimits)).then(|| Quantity::from_units(scenario.entry + 1));
     EngineConfig {
         run: "m".into(),
-        instruments: vec![Instrument {
-            symbol: "X".into(),
-            tick: "0.01".parse().expect("a price"),
-            multiplier: 1,
-            currency: "USD".into(),
-        }],
+        instruments: names.iter().map(|name| instrument(name)).collect(),
         signals: orderloom_core::config::SignalConfig::default(),
-        limits: Limits {
-            max_position_shares: Some(Quantity::from_units(scenario.entry + 1)),
-            ..Limits::default()
-        },
+        limits: Limits { max_position_shares, ..Limits::default() },
         end_of_day: None,
         execution: orderloom_core::config::Execution::default(),
         rules: vec![
