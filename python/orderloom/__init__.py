@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from orderloom.events import PriceEvent as PriceEvent
     from orderloom.events import QuoteEvent as QuoteEvent
     from orderloom.events import ReadingEvent as ReadingEvent
+    from orderloom.events import ReloadEvent as ReloadEvent
     from orderloom.events import RuleBlockedEvent as RuleBlockedEvent
     from orderloom.events import RuleEvent as RuleEvent
     from orderloom.events import RuleFiredEvent as RuleFiredEvent
@@ -202,6 +203,7 @@ _HOMES = {
         "PriceEvent",
         "QuoteEvent",
         "ReadingEvent",
+        "ReloadEvent",
         "RuleBlockedEvent",
         "RuleEvent",
         "RuleFiredEvent",

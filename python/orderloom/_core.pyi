@@ -131,6 +131,10 @@ class Event:
         """Tell that a new process goes on under an engine configuration (JSON)."""
 
     @staticmethod
+    def reloaded(config: str) -> Event:
+        """Tell that other rules and settings are taken up under way (JSON)."""
+
+    @staticmethod
     def clock() -> Event: ...
     @staticmethod
     def operator(
@@ -287,6 +291,13 @@ class Engine:
 
         JSON, one per symbol; empty when the event does not trigger the rule. A name that no rule
         has raises `ValueError`.
+        """
+
+    def preview(self, config: str) -> str:
+        """Tell what the event `reloaded` with this configuration would do; changes nothing.
+
+        JSON: the names of rules `added`, `removed` and `changed`, and the indicators that begin
+        `cold`. A configuration that cannot be taken up raises `ValueError`.
         """
 
     def next_deadline(self) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections import ChainMap
 from contextlib import suppress
 from contextvars import ContextVar
 from importlib.util import module_from_spec, spec_from_file_location
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from orderloom.events import BaseEvent
     from orderloom.questions import Actions, Condition
     from orderloom.runner import Runner
+    from orderloom.sessions import Difference, Reloader
 
     _Subscribed = Subscription | QueuedSubscription
 
@@ -270,6 +272,19 @@ class App:
         """Do actions now, under the limits of rules; the bus tells what became of them."""
         self._running.linked.act(symbol, *actions)
 
+    def reload(self, *, is_dry_run: bool = False) -> Difference:
+        """Take up the configuration file and the app's rules as they are now, after this event.
+
+        Open trades keep the policy that they were opened with. What the script itself says is
+        not read again; rules that it has added or functions that it has registered since count.
+
+        Raises:
+            ConfigError: The file cannot be used; nothing changes.
+            CannotReloadError: Something that cannot change under way; nothing changes.
+        """
+        reloader = self._running.reloader
+        return reloader.take(reloader.load(), is_dry_run=is_dry_run)
+
     def halt(self, reason: str) -> None:
         """Pull the kill switch: no entries until a person resumes; exits go on."""
         self._running.runner.post(Event.operator("halt", reason=reason))
@@ -280,9 +295,11 @@ class App:
             raise NotRunningError("the app does not run yet: ask inside a handler or a function")
         return self._parts
 
-    def attach(self, runner: Runner, settings: Settings, now: Callable[[], int]) -> None:
+    def attach(
+        self, runner: Runner, settings: Settings, now: Callable[[], int], reloader: Reloader
+    ) -> None:
         """Take part in a session that is about to begin."""
-        self._parts = _Parts(self, runner, settings, now)
+        self._parts = _Parts(self, runner, settings, now, reloader)
         for name, symbol, value in self._early:
             self.push(name, value, symbol)
         self._early.clear()
@@ -314,7 +331,8 @@ class App:
         mode = settings.broker.mode
         if mode == "live" and not has_live_word:
             raise LanguageError("a live broker", "`has_live_word=True` as the second word for it")
-        session = Session(settings, RunOptions(mode=mode, script=self, **options), self._on_problem)
+        told = RunOptions(mode=mode, script=self, load=self.settings, **options)
+        session = Session(settings, told, self._on_problem)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             # Only the main thread has signals.
@@ -339,9 +357,16 @@ class _Parts:
     """What an app has while its session runs."""
 
     def __init__(
-        self, app: App, runner: Runner, settings: Settings, now: Callable[[], int]
+        self,
+        app: App,
+        runner: Runner,
+        settings: Settings,
+        now: Callable[[], int],
+        reloader: Reloader,
     ) -> None:
         self.runner = runner
+        self.reloader = reloader
+        reloader.followers.append(self._follow)
         self.symbols = settings.symbols
         names = [rule.name for rule in settings.rules]
         hand = Hand(self.symbols, runner.post)
@@ -350,18 +375,28 @@ class _Parts:
         self.positions = PositionTracker(engine, self.symbols, multipliers)
         self.orders = OrderManager(engine, self.symbols, hand)
         self.linked = LinkedOrderManager(engine, self.symbols, hand)
-        own = [rule for rule in settings.rules if rule.name != BY_HAND]
-        self.strategy = StrategyController(own, app.bus, runner.post)
-        questions = Questions(
+        self.strategy = StrategyController(_own(settings), app.bus, runner.post)
+        # Views on what the app has registered: a reload may bring rules that ask for more of it.
+        self._questions = Questions(
             engine,
             self.symbols,
             names,
-            {**app._conditions, BEFORE: app._hooks.condition},
-            {**app._actions, BY_HAND: hand.actions},
+            ChainMap({BEFORE: app._hooks.condition}, app._conditions),
+            ChainMap({BY_HAND: hand.actions}, app._actions),
             now,
         )
-        runner.on_ask = questions.answer
-        runner.listeners.append(Publisher(app.bus, self.symbols, names, engine))
+        runner.on_ask = self._questions.answer
+        self._publisher = Publisher(app.bus, self.symbols, names, engine)
+        runner.listeners.append(self._publisher)
+
+    def _follow(self, settings: Settings) -> None:
+        names = [rule.name for rule in settings.rules]
+        self._questions.rules = self._publisher.rules = names
+        self.strategy.follow(_own(settings))
+
+
+def _own(settings: Settings) -> list[Rule]:
+    return [rule for rule in settings.rules if rule.name != BY_HAND]
 
 
 def load_script(file: str | os.PathLike[str]) -> App:

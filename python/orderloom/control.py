@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orderloom.errors import OrderloomError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 FILE: Final = "control.json"
 _LINE_MAX: Final = 64 * 1024
@@ -47,7 +47,9 @@ class ControlServer:
     It runs on the event loop of the run, between two events, so what it sees is of one moment.
     """
 
-    def __init__(self, directory: Path, answer: Callable[[str, dict[str, Any]], Answer]) -> None:
+    def __init__(
+        self, directory: Path, answer: Callable[[str, dict[str, Any]], Awaitable[Answer]]
+    ) -> None:
         self._file = directory / FILE
         self._answer = answer
         self._token = secrets.token_urlsafe(32)
@@ -70,7 +72,7 @@ class ControlServer:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 line = await reader.readline()
-            reply = self._reply(line)
+            reply = await self._reply(line)
             writer.write(json.dumps(reply).encode() + b"\n")
             await writer.drain()
         except (TimeoutError, ConnectionError, ValueError):
@@ -79,7 +81,7 @@ class ControlServer:
         finally:
             writer.close()
 
-    def _reply(self, line: bytes) -> Answer:
+    async def _reply(self, line: bytes) -> Answer:
         try:
             asked = json.loads(line)
             token, word = str(asked["token"]), str(asked["word"])
@@ -89,7 +91,7 @@ class ControlServer:
         if not hmac.compare_digest(token.encode(), self._token.encode()):
             return {"error": "wrong token"}
         try:
-            return self._answer(word, arguments)
+            return await self._answer(word, arguments)
         except OrderloomError as error:
             return {"error": str(error)}
 

@@ -622,6 +622,21 @@ class OperatorEvent(BaseEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadEvent(BaseEvent):
+    """Other rules and settings were taken up under way; names of rules, and of cold indicators.
+
+    Example:
+        >>> ReloadEvent(changed=("long-on-buy",)).changed
+        ('long-on-buy',)
+    """
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    cold: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentEvent(BaseEvent):
     """Something that an operator must know; the symbol, if any, is reduce-only from here.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orderloom._core import Engine, Event
 from orderloom.errors import OrderloomError
-from orderloom.journal import Journal, JournalBroken
+from orderloom.journal import RECONFIGURE, Journal, JournalBroken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -236,7 +236,7 @@ class _Reader:
         self._engine = Engine(config)
         self._symbols = [each["symbol"] for each in last["instruments"]]
         self._rules = rule_names(config)
-        known = dict.fromkeys([*self._rules, *(each["name"] for each in last["rules"])])
+        known = dict.fromkeys(name for _, each in recording.configs() for name in rule_names(each))
         self._symbol = None if symbol is None else _place("symbol", symbol, self._symbols)
         self._asked = (
             list(known) if rule is None else [list(known)[_place("rule", rule, list(known))]]
@@ -255,8 +255,8 @@ class _Reader:
             if event.kind == "session":
                 self._offset = json.loads(body)["session"]["utc_offset"]
                 self._is_local = True
-            elif event.kind == "restarted":
-                # The numbers in verdicts count the rules of the new start.
+            elif event.kind in RECONFIGURE:
+                # The numbers in verdicts count the rules that are in force.
                 self._rules = rule_names(body)
             for judged in self._judged(seq, at, event):
                 if judged.rule not in accounts:

@@ -54,6 +54,7 @@ _NOTICES: Final[Mapping[str, _Classes]] = {
         events.OrderRejectedEvent,
     ),
     "mode_changed": (events.ModeEvent,),
+    "reloaded": (events.ReloadEvent,),
 }
 """What a notice is told as, by its kind: one of them."""
 
@@ -118,13 +119,15 @@ class Publisher:
     ) -> None:
         self._bus = bus
         self._symbols = symbols
-        self._rules = rules
+        self.rules = rules
+        """Names by the engine's numbers; others after a reload."""
         self._engine = engine
         self._seq = seq
         self._at = 0
         self._parts = 0
         # How orders and fills belong to trades, and which event began each of those.
         self._begun: dict[int, str] = {}
+        self._opened_by: dict[int, str] = {}
         self._context_of: dict[int, int | None] = {}
         self._ref_of: dict[int, str] = {}
         self._order_of: dict[str, int] = {}
@@ -202,6 +205,7 @@ class Publisher:
         body = json.loads(notice.json())
         if kind == "context_opened":
             self._begun[body["context"]] = self._cause
+            self._opened_by[body["context"]] = self._rule(body["rule"])
         elif kind == "filled":
             self._order_of[body["exec_id"]] = body["order_id"]
         event_class, fields = self._told(kind, self._named(body), event)
@@ -228,6 +232,12 @@ class Publisher:
                 order_id = self._order_of.get(body["exec_id"], 0)
                 order_ref = self._ref_of.get(order_id, "")
                 return usual, {**body, "order_id": order_id, "order_ref": order_ref}
+            case "context_concluded":
+                # The rule that opened it may be gone by now.
+                opener = self._opened_by.pop(body["context"], body["rule"])
+                return usual, {**body, "rule": opener}
+            case "reloaded":
+                return usual, {key: tuple(names) for key, names in body.items() if key != "kind"}
             case "position_changed" if body["was"] == 0:
                 return others[0], body
             case "position_changed" if body["quantity"] == 0:
@@ -296,6 +306,9 @@ class Publisher:
         context = fields.get("context", self._context_of.get(fields.get("order_id", 0)))
         return None if context is None else self._begun.get(context)
 
+    def _rule(self, number: int) -> str:
+        return self.rules[number] if number < len(self.rules) else ""
+
     def _named(self, body: _Body) -> _Body:
         """The fields with names for numbers of symbols and rules, and exact numbers."""
         named: _Body = {}
@@ -303,7 +316,7 @@ class Publisher:
             if key == "symbol" and isinstance(value, int):
                 named[key] = self._symbols[value]
             elif key == "rule" and isinstance(value, int):
-                named[key] = self._rules[value]
+                named[key] = self._rule(value)
             elif key in _EXACT and isinstance(value, str):
                 named[key] = Decimal(value)
             else:

@@ -55,7 +55,8 @@ class Questions:
     ) -> None:
         self._engine = engine
         self._symbols = symbols
-        self._rules = rules
+        self.rules = rules
+        """Names by the engine's numbers; others after a reload."""
         self._functions: Final[Mapping[str, Mapping[str, Callable[[View], object]]]] = {
             "condition": conditions,
             "actions": actions,
@@ -72,7 +73,7 @@ class Questions:
             hint = did_you_mean(name, list(functions)) or "no script registered it"
             return Event.answer(number, None, failure=f"`{name}` is not there: {hint}")
         symbol = None if ask["symbol"] is None else self._symbols[ask["symbol"]]
-        rule = self._rules[ask["rule"]]
+        rule = self.rules[ask["rule"]]
         view = View(self._engine, self._symbols, symbol, rule=rule, ask=number)
         function = functions[name]
         patience = max(ask["deadline"] - self._now(), 0) / 1e9

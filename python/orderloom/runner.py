@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from orderloom.recovery import Recovered
 
 _FOR_THE_BROKER: Final = frozenset({"place", "modify", "cancel"})
+_OF_A_PERSON: Final = frozenset({"operator", "reloaded"})
 # A replay at full speed waits for the disk when this many entries are ahead of it.
 _JOURNAL_AHEAD: Final = 50_000
 
@@ -167,7 +168,7 @@ class Runner:
             self.journal.append_outcome(seq, outcome.commands, outcome.notices)
             if outcome.commands:
                 self._carry_out(outcome.commands, engine_ns)
-        if event.kind == "operator":
+        if event.kind in _OF_A_PERSON:
             # A person's word is durable before it is answered: a halt outlives the process.
             self._commit()
         for listener in self.listeners:

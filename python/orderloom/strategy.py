@@ -121,6 +121,18 @@ class StrategyController:
         """
         self._post(Event.operator("enable_rule", rule=self._rule(name).name, enabled=False))
 
+    def follow(self, rules: Sequence[Rule]) -> None:
+        """Take other rules; counts and switches stay with those of the same name."""
+        was, enabled = self._rules, self._enabled
+        self._rules = {rule.name: rule for rule in rules}
+        self._enabled = {
+            rule.name: enabled[rule.name]
+            if rule.name in was and was[rule.name].enabled == rule.enabled
+            else rule.enabled
+            for rule in rules
+        }
+        self._blocked = {name: self._blocked.get(name, Counter()) for name in self._rules}
+
     def after(self, hook: Callable[[RuleFiredEvent], object]) -> Callable[[], bool]:
         """Call `hook` after each firing of a rule; returns what ends that."""
         return self._bus.subscribe(RuleFiredEvent, hook).cancel

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from orderloom._core import Engine, Event
 from orderloom.explain import rule_names
 from orderloom.instant import ns_to_iso
-from orderloom.journal import Journal, JournalBroken
+from orderloom.journal import RECONFIGURE, Journal, JournalBroken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,8 +96,9 @@ def _compare(recording: Recording, settings: Settings) -> Compared:
     for seq, at, body in recording.events():
         events += 1
         event = Event.from_json(body)
-        if event.kind == "restarted":
-            event = Event.restarted(config)
+        if event.kind in RECONFIGURE:
+            # The other rules count throughout: taken up again, they change nothing.
+            event = getattr(Event, event.kind)(config)
         outcome = engine.on_event(seq, at, event)
         would_be: Mapping[_Subject, str] = {}
         if outcome is not None:
@@ -130,11 +131,11 @@ def _compare(recording: Recording, settings: Settings) -> Compared:
 
 def _decided(recording: Recording, symbols: Sequence[str]) -> dict[int, dict[_Subject, str]]:
     decided: dict[int, dict[_Subject, str]] = {}
-    rules = rule_names(recording.header.config)
-    restarts = [(seq, body) for seq, _, body in recording.events("restarted")][::-1]
+    rules: list[str] = []
+    configs = recording.configs()[::-1]
     for entry in recording.notices():
-        while restarts and restarts[-1][0] <= entry.seq:
-            rules = rule_names(restarts.pop()[1])
+        while configs and configs[-1][0] <= entry.seq:
+            rules = rule_names(configs.pop()[1])
         if entry.kind in _DECISIONS:
             subject, outcome = _decision(json.loads(entry.body), rules, symbols)
             decided.setdefault(entry.seq, {})[subject] = outcome

@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, str]] = {
         ("status", "positions", "orders", "signals", "halt", "resume", "flatten"),
         "orderloom.cli.operator",
     ),
+    "reload": "orderloom.cli.reload",
     "explain": "orderloom.cli.explain",
     "whatif": "orderloom.cli.whatif",
 }

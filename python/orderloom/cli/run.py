@@ -62,7 +62,11 @@ def run(
 ) -> None:
     """Trade a strategy file."""
     app = None if script is None else load_script(script)
-    settings = load_settings(file) if app is None else app.settings(file)
+
+    def load() -> Settings:
+        return load_settings(file) if app is None else app.settings(file)
+
+    settings = load()
     options = RunOptions(
         mode=_mode(settings, sim=sim, paper=paper, live=live),
         market=tuple(market or ()),
@@ -76,6 +80,7 @@ def run(
         until=moment("--until", until),
         script=app,
         fresh=fresh,
+        load=load,
     )
     for path in [*(market or ()), *([signals] if signals else [])]:
         if not path.is_file():

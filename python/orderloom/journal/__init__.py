@@ -7,6 +7,15 @@ Reading order: `journal.py` (writing), `recording.py` (reading), `schema.py` (ta
 from orderloom.journal.errors import JournalBroken, JournalFailed
 from orderloom.journal.header import Header
 from orderloom.journal.journal import Journal
-from orderloom.journal.recording import Broken, Entry, Recording
+from orderloom.journal.recording import RECONFIGURE, Broken, Entry, Recording
 
-__all__ = ["Broken", "Entry", "Header", "Journal", "JournalBroken", "JournalFailed", "Recording"]
+__all__ = [
+    "RECONFIGURE",
+    "Broken",
+    "Entry",
+    "Header",
+    "Journal",
+    "JournalBroken",
+    "JournalFailed",
+    "Recording",
+]

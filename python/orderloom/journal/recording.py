@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from orderloom.journal import schema
 from orderloom.journal.chain import Link, genesis, row_hash
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
+
+
+RECONFIGURE: Final = frozenset({"restarted", "reloaded"})
+"""Kinds of event that carry another configuration of the engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +105,14 @@ class Recording:
         while rows := cursor.fetchmany(size):
             yield rows
 
+    def configs(self) -> list[tuple[int, str]]:
+        """Return the engine's configurations in order, each with the event that it counts from."""
+        others = [(seq, body) for kind in sorted(RECONFIGURE) for seq, _, body in self.events(kind)]
+        return [(0, self.header.config), *sorted(others)]
+
     def last_config(self) -> dict[str, Any]:
-        """Return the engine's configuration as the last start of the run had it."""
-        config = self.header.config
-        for _, _, body in self.events("restarted"):
-            config = body
-        document: dict[str, Any] = json.loads(config)
+        """Return the engine's configuration as it was last."""
+        document: dict[str, Any] = json.loads(self.configs()[-1][1])
         return document
 
     def commands(self) -> Iterator[Entry]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orderloom._core import Event, Outcome
+    from orderloom.config import Settings
 
 _VIOLATIONS: Final = frozenset({"OVERFILL", "UNCOVERED", "POSITION_MISMATCH", "ORDER_FORKED"})
 _RECENT: Final = 12
@@ -47,6 +48,8 @@ class RunTally:
     def __init__(self, symbols: Sequence[str], rules: Sequence[str]) -> None:
         self._symbols = symbols
         self._rules = rules
+        # Under which name a rule opened a trade, whatever becomes of the rule.
+        self._openers: Final[dict[int, str]] = {}
         self.latency: Final = Latency()
         self.received = 0
         self.new = 0
@@ -62,6 +65,10 @@ class RunTally:
         self.events = 0
         self.mode = "ReduceOnly"
         self.recent: Final[list[str]] = []
+
+    def follow(self, settings: Settings) -> None:
+        """Read what comes under the names of other rules."""
+        self._rules = [rule.name for rule in settings.rules]
 
     def on_event(self, at: int, event: Event, outcome: Outcome | None) -> None:
         """Take one event with what came of it."""
@@ -162,8 +169,16 @@ class RunTally:
         self.mode = notice["mode"]
         self._say(at, f"mode {notice['mode']}: {notice['reason']}")
 
+    def _reloaded(self, at: int, notice: dict[str, Any]) -> None:
+        parts = [f"{len(notice[how])} {how}" for how in ("added", "removed", "changed")]
+        self._say(at, f"rules reloaded: {', '.join(parts)}")
+
+    def _context_opened(self, _at: int, notice: dict[str, Any]) -> None:
+        self._openers[notice["context"]] = self._rule(notice["rule"])
+
     def _context_concluded(self, at: int, notice: dict[str, Any]) -> None:
         self.uncovered_max_ns = max(self.uncovered_max_ns, notice["uncovered_max"])
+        opener = self._openers.pop(notice["context"], None)
         if notice["exit_reason"] is None:
             self.unfilled += 1
             self._say(at, f"{self._name(notice['symbol'])} entry ended without a fill")
@@ -180,7 +195,7 @@ class RunTally:
             commission=notice["commission"],
             opened_at=ns_to_iso(notice["opened_at"]),
             closed_at=ns_to_iso(notice["closed_at"]),
-            rule=self._rule(notice["rule"]),
+            rule=opener or self._rule(notice["rule"]),
         )
         self.round_trips.append(trip)
         self._say(

@@ -11,12 +11,15 @@ if TYPE_CHECKING:
 
     from orderloom.config import Settings
     from orderloom.runner import Listener, Runner
+    from orderloom.sessions.reload import Reloader
 
 
 class Script(Protocol):
     """A strategy in Python that takes part in a session."""
 
-    def attach(self, runner: Runner, settings: Settings, now: Callable[[], int]) -> None:
+    def attach(
+        self, runner: Runner, settings: Settings, now: Callable[[], int], reloader: Reloader
+    ) -> None:
         """Listen and answer from the first event on; `now` is the run's time, UTC ns."""
 
     async def detach(self) -> None:
@@ -31,7 +34,8 @@ class RunOptions:
     `speed` is simulated seconds per second, infinite for as fast as possible. `start` and `end`
     cut the market data (UTC ns). `duration` (seconds of wall time) and `until` (UTC ns) end a run
     early. `out` is the directory of the run, `runs/<start time>` if left out. `script` takes part,
-    with its rules among the settings' already.
+    with its rules among the settings' already. `load` reads the settings again for a reload; a run
+    without it cannot be reloaded.
 
     At a TWS, a run goes on where the last one of its account and client number ended; `fresh`
     begins anew instead, from the broker's word alone. `state` is where that is remembered,
@@ -50,5 +54,6 @@ class RunOptions:
     until: int | None = None
     listeners: Sequence[Listener] = ()
     script: Script | None = None
+    load: Callable[[], Settings] | None = None
     fresh: bool = False
     state: Path | None = None

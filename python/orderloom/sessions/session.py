@@ -25,6 +25,7 @@ from orderloom.runner import Runner
 from orderloom.sessions.books import differences
 from orderloom.sessions.lockstep import LockStep
 from orderloom.sessions.readiness import Readiness
+from orderloom.sessions.reload import Reloader
 from orderloom.sessions.words import Words
 from orderloom.version import __version__
 from orderloom.world import Stage
@@ -74,6 +75,7 @@ class Session:
         self.stage: Stage | None = None
         self.recovered: Recovered | None = None
         self.runner: Runner
+        self.reloader: Reloader
         self._broker: TWSConnection
         self._client: PredictionClient | None = None
         self._clock: Final = ManualClock() if options.mode == "sim" else SystemClock()
@@ -128,16 +130,19 @@ class Session:
         """The engine's configuration, and the journal of this run or of the one that it goes on."""
         path, recovered = self.directory / "journal.db", self.recovered
         if recovered is None:
-            config = self._settings.engine_config(self.run_name)
+            config = self._engine_config(self._settings)
             header = Header(__version__, config, self.symbols, account, self._started)
             return config, Journal.create(path, header, secrets=self._secrets)
-        instruments = self._instruments
-        self.symbols = tuple(str(each["symbol"]) for each in instruments)
+        self.symbols = tuple(str(each["symbol"]) for each in self._instruments)
         self.tally = RunTally(self.symbols, [rule.name for rule in self._settings.rules])
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.symlink_to(recovered.path.resolve())
-        config = self._settings.engine_config(recovered.config["run"], instruments)
-        return config, recovered.resume(self._secrets)
+        return self._engine_config(self._settings), recovered.resume(self._secrets)
+
+    def _engine_config(self, settings: Settings) -> str:
+        """The engine's configuration of settings, under this run's name and instruments."""
+        run = self.run_name if self.recovered is None else self.recovered.config["run"]
+        return settings.engine_config(run, self._instruments)
 
     def _open_runner(self, stack: AsyncExitStack, account: str) -> None:
         config, journal = self._open_journal(account)
@@ -147,13 +152,20 @@ class Session:
             clock=self._clock,
             journal=journal,
             on_problem=self._problem,
-            listeners=[self.tally, self._log, *self._options.listeners],
             recovered=self.recovered,
         )
+        self.reloader = Reloader(
+            self.runner, self._settings, self.symbols, self._engine_config, self._options.load
+        )
+        self.reloader.followers.append(self.tally.follow)
+        # It tells the others under which names to read what they hear.
+        self.runner.listeners.extend(
+            (self.reloader, self.tally, self._log, *self._options.listeners)
+        )  # fmt: skip
         if self.recovered is not None:
             self.runner.post(Event.restarted(config))
         if (script := self._options.script) is not None:
-            script.attach(self.runner, self._settings, self._time)
+            script.attach(self.runner, self._settings, self._time, self.reloader)
             stack.push_async_callback(script.detach)
 
     async def _open_broker(self, stack: AsyncExitStack, port: int, *, is_paced: bool) -> None:
@@ -179,7 +191,7 @@ class Session:
         self.runner.connect(self._broker)
         stack.push_async_callback(self._broker.disconnect)
         stack.callback(self.runner.finish)
-        words = Words(self.runner, self.tally, self.symbols, self._time)
+        words = Words(self.runner, self.tally, self.symbols, self._time, self.reloader)
         control = ControlServer(self.directory, words.answer)
         await control.start()
         stack.push_async_callback(control.stop)

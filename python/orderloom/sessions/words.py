@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from orderloom.report import RunTally
     from orderloom.runner import Runner
+    from orderloom.sessions.reload import Reloader
 
 
 class Words:
@@ -23,19 +25,28 @@ class Words:
     """
 
     def __init__(
-        self, runner: Runner, tally: RunTally, symbols: Sequence[str], now: Callable[[], int]
+        self,
+        runner: Runner,
+        tally: RunTally,
+        symbols: Sequence[str],
+        now: Callable[[], int],
+        reloader: Reloader,
     ) -> None:
         self._runner = runner
         self._tally = tally
         self._symbols = symbols
         self._now = now
+        self._reloader = reloader
 
-    def answer(self, word: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    async def answer(self, word: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Answer one word.
 
         Raises:
             RefusedWordError: an unknown word, symbol or argument.
+            OrderloomError: what it asks for cannot be done.
         """
+        if word == "reload":
+            return await self._reload(is_dry_run=bool(arguments.get("dry_run")))
         questions: dict[str, Callable[[], dict[str, Any]]] = {
             "status": self._status,
             "positions": self._positions,
@@ -55,6 +66,16 @@ class Words:
         else:
             raise RefusedWordError(f"unknown word `{word}`")
         return self._status()
+
+    async def _reload(self, *, is_dry_run: bool) -> dict[str, Any]:
+        # Reading and checking a file takes its time: trading goes on meanwhile.
+        settings = await asyncio.to_thread(self._reloader.load)
+        difference = self._reloader.take(settings, is_dry_run=is_dry_run)
+        return {
+            "is_applied": not (is_dry_run or difference.is_none),
+            "is_dry_run": is_dry_run,
+            **difference.as_dict(),
+        }
 
     def _symbol(self, name: object) -> int | None:
         if name is None:

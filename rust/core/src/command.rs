@@ -622,6 +622,21 @@ pub enum Notice {
         /// Why.
         reason: Box<str>,
     },
+    /// Other rules and settings were taken up under way.
+    Reloaded(Box<Reload>),
+}
+
+/// What a reload did to the rules, by their names in the order of definition.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reload {
+    /// Rules that were not there.
+    pub added: Vec<Box<str>>,
+    /// Rules that are there no more.
+    pub removed: Vec<Box<str>>,
+    /// Rules that say something else under the same name.
+    pub changed: Vec<Box<str>>,
+    /// Indicators that no rule used before: unknown until enough bars are complete.
+    pub cold: Vec<Box<str>>,
 }
 
 /// A trade that is over.

@@ -9,6 +9,7 @@ mod enter;
 mod explain;
 mod fingerprint;
 mod fold;
+mod reload;
 mod restart;
 mod settle;
 mod state;
@@ -72,8 +73,10 @@ impl Engine {
     fn run(&mut self, event: &Event, watch: &mut impl Watch) -> Output<'_> {
         self.state.begin();
         self.advance(event, watch);
-        if let EventKind::Restarted(config) = &event.kind {
-            self.restart(config);
+        match &event.kind {
+            EventKind::Restarted(config) => self.restart(config),
+            EventKind::Reloaded(config) => self.reload(config),
+            _ => {}
         }
         self.state.fold(&event.kind);
         let concluded = self.settle();

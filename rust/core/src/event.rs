@@ -70,6 +70,8 @@ pub enum EventKind {
     Answer(Answer),
     /// A new process goes on where the journal ends, under this configuration.
     Restarted(Box<EngineConfig>),
+    /// A person had other rules and settings taken up under way.
+    Reloaded(Box<EngineConfig>),
 }
 
 /// Best bid and ask.
@@ -504,7 +506,8 @@ impl EventKind {
             | Self::Clock
             | Self::Operator(_)
             | Self::Answer(_)
-            | Self::Restarted(_) => None,
+            | Self::Restarted(_)
+            | Self::Reloaded(_) => None,
         }
     }
 }

@@ -290,6 +290,7 @@ impl Notice {
             CoreNotice::ContextConcluded(_) => "context_concluded",
             CoreNotice::OrderChanged { .. } => "order_changed",
             CoreNotice::ModeChanged { .. } => "mode_changed",
+            CoreNotice::Reloaded(_) => "reloaded",
         }
     }
 

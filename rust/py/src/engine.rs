@@ -186,6 +186,15 @@ impl Engine {
         self.engine.explain(&event, found.id).iter().map(json).collect()
     }
 
+    /// What the event `reloaded` with this configuration would do, as JSON: the names of rules `added`,
+    /// `removed` and `changed`, and the indicators that begin `cold`. The engine stays as it is.
+    fn preview(&self, config: &str) -> PyResult<String> {
+        let config: EngineConfig = serde_json::from_str(config)
+            .map_err(|error| PyValueError::new_err(format!("engine configuration: {error}")))?;
+        let preview = self.engine.preview(&config);
+        json(&preview.map_err(|error| PyValueError::new_err(error.to_string()))?)
+    }
+
     fn next_deadline(&self) -> Option<i64> {
         self.engine.next_deadline().map(|at| at.0)
     }

@@ -335,6 +335,14 @@ impl Event {
         Ok(Self { kind: EventKind::Restarted(config) })
     }
 
+    /// Other rules and settings are taken up under way: an engine configuration, given as JSON.
+    #[staticmethod]
+    fn reloaded(config: &str) -> PyResult<Self> {
+        let config = serde_json::from_str(config)
+            .map_err(|error| PyValueError::new_err(format!("engine configuration: {error}")))?;
+        Ok(Self { kind: EventKind::Reloaded(config) })
+    }
+
     #[staticmethod]
     fn clock() -> Self {
         Self { kind: EventKind::Clock }
@@ -404,6 +412,7 @@ impl Event {
             EventKind::Reading(_) => "reading",
             EventKind::Answer(_) => "answer",
             EventKind::Restarted(_) => "restarted",
+            EventKind::Reloaded(_) => "reloaded",
         }
     }
 

@@ -165,6 +165,19 @@ impl<W: Watch> Judge<'_, W> {
     }
 }
 
+impl Engine {
+    /// Gives up every question that waits, and tells why; answers that still come count for nothing.
+    pub(super) fn abandon_asks(&mut self, why: &str) {
+        for (_, pending) in std::mem::take(&mut self.state.asks) {
+            let PendingAsk { rule, name, wanted, .. } = pending;
+            let (rule, wanted) = (&self.rules.rule(rule).name, wanted.as_str());
+            let text = format!("rule `{rule}`: no answer of the {wanted} `{name}`: {why}");
+            self.state.alert(IncidentCode::ScriptFailed, None, None, text);
+        }
+        self.state.update_due();
+    }
+}
+
 /// What an operand is worth.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Worth {

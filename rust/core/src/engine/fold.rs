@@ -49,7 +49,10 @@ impl State {
             }
             // Judged in step 4, which needs the rules.
             EventKind::Signal(_) | EventKind::Answer(_) => {}
-            EventKind::SignalRejected(_) | EventKind::Clock | EventKind::Restarted(_) => {}
+            EventKind::SignalRejected(_)
+            | EventKind::Clock
+            | EventKind::Restarted(_)
+            | EventKind::Reloaded(_) => {}
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::command::IncidentCode;
 use crate::config::EngineConfig;
+use crate::context::Successor;
 use crate::engine::settle::NO_RULE;
 use crate::engine::state::Slot;
 use crate::engine::{Engine, check_config};
@@ -54,7 +55,8 @@ impl Engine {
         // Cold: the warm-up comes again with the connection.
         let mut indicators = IndicatorTable::new(config.instruments.len());
         let rules = compile(&config.rules, &config.instruments, &mut indicators)?;
-        self.follow_rules(&rules);
+        // A reversal under way is not taken over: prices and the line are lost with the process.
+        self.follow_rules(&rules, |_| false);
         let state = &mut self.state;
         state.slots.resize_with(config.instruments.len(), Slot::default);
         state.ledger.list(config.instruments[old.instruments.len()..].iter().map(|added| added.multiplier));
@@ -65,7 +67,10 @@ impl Engine {
     }
 
     /// Gives what is remembered of a rule to the one of the same name; of one that is gone, to none.
-    fn follow_rules(&mut self, rules: &RuleSet) {
+    ///
+    /// A reversal under way means one of its rule's entries by its place, so it goes on only where
+    /// `has_same_entries` says that the place is still that entry's.
+    pub(super) fn follow_rules(&mut self, rules: &RuleSet, has_same_entries: impl Fn(RuleId) -> bool) {
         let old = Arc::clone(&self.rules);
         let now = |id: RuleId| {
             let name = old.rules().get(id.0 as usize).map(|rule| &rule.name)?;
@@ -80,12 +85,19 @@ impl Engine {
             .into_iter()
             .filter_map(|(rule, acted)| Some((now(rule)?, acted)))
             .collect();
-        state.disabled = std::mem::take(&mut state.disabled).into_iter().filter_map(now).collect();
+        // A person's switch holds until the configuration says otherwise than it did.
+        let is_as_before = |id: &RuleId, is: &RuleId| old.rule(*id).enabled == rules.rule(*is).enabled;
+        state.disabled = std::mem::take(&mut state.disabled)
+            .into_iter()
+            .filter_map(|id| now(id).filter(|is| is_as_before(&id, is)))
+            .collect();
         state.recent.rename(|rule| now(rule).unwrap_or(NO_RULE));
         for context in state.slots.iter_mut().filter_map(|slot| slot.context.as_mut()) {
             context.rule = now(context.rule).unwrap_or(NO_RULE);
-            // Which of the rule's entries it meant is told by a place that other rules do not have.
-            context.successor = None;
+            context.successor = context
+                .successor
+                .filter(|next| has_same_entries(next.rule))
+                .and_then(|next| Some(Successor { rule: now(next.rule)?, ..next }));
         }
     }
 }

@@ -78,7 +78,8 @@ impl Record {
             | Notice::PositionChanged { .. }
             | Notice::ContextScaled { .. }
             | Notice::OrderChanged { .. }
-            | Notice::ModeChanged { .. } => {}
+            | Notice::ModeChanged { .. }
+            | Notice::Reloaded(_) => {}
         }
     }
 }

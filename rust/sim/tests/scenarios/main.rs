@@ -18,6 +18,7 @@ mod operator_halts_and_flattens;
 mod opposite_signal_reverses;
 mod reversal_waits_and_may_expire;
 mod rules_are_judged_in_order;
+mod rules_are_reloaded_under_way;
 mod scale_in_adds_a_tranche;
 mod short_is_closed_by_its_target;
 mod short_scales_in_and_is_stopped;
