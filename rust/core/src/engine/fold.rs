@@ -330,6 +330,25 @@ impl State {
                 order.is_absent = true;
             }
         }
+        if !self.is_synced {
+            // The first whole word of a new line. What was asked on the old one and shows in none of it
+            // is asked again now: the same words under the same id, which cannot double anything.
+            let (now, patience) = (self.now, self.config.execution.answer_timeout);
+            let alive: Vec<OrderId> = self
+                .orders
+                .iter()
+                .filter(|order| !order.is_done())
+                .map(|order| order.ticket.order_id)
+                .collect();
+            for id in alive {
+                let Some(order) = self.orders.find_mut(id) else { continue };
+                order.changing = order.changing.map(|asked| asked.due_at(now, patience));
+                order.cancelling = order.cancelling.map(|asked| asked.due_at(now, patience));
+                if order.is_absent && order.role != Role::Entry {
+                    order.placing = order.placing.map(|asked| asked.due_at(now, patience));
+                }
+            }
+        }
         for symbol in self.symbols() {
             // The list of positions is complete: a symbol that it does not name is flat.
             let slot = self.slot_mut(symbol);
