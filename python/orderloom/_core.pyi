@@ -13,6 +13,7 @@ __all__ = [
     "ATR",
     "INDICATORS",
     "BacktestResult",
+    "Chain",
     "Command",
     "Engine",
     "Event",
@@ -243,6 +244,25 @@ class Outcome:
         """Rules that acted, by their places in the configuration, in the order of judging."""
 
 @final
+class Chain:
+    """Follows a journal's hash chain from the row `id`, whose hash is `hash`."""
+
+    def __new__(cls, id: int, hash: str) -> Self: ...
+    @property
+    def id(self) -> int:
+        """The last row that follows from the one before it."""
+
+    @property
+    def hash(self) -> str:
+        """Its hash."""
+
+    def follow(self, rows: bytes) -> str | None:
+        """Follow rows as `Recording.batches` yields them.
+
+        Stops before the first that does not follow from the one before it, and says why.
+        """
+
+@final
 class Engine:
     """One event in, all commands out.
 
@@ -262,17 +282,15 @@ class Engine:
         nothing is carried out between two of them. Other threads run meanwhile.
         """
 
-    def replay(
-        self, rows: Sequence[tuple[int, int, str, str]]
-    ) -> tuple[int, int, str | None, str | None] | None:
-        """Take in rows of a journal: event number, time, type and JSON.
+    def replay(self, rows: bytes) -> tuple[int, int, str | None, str | None] | None:
+        """Take in rows of a journal as `Recording.batches` yields them.
 
         Commands and notices are compared with what the engine makes of their event. Returns the
         first difference: event number, place among its outcome, what the journal has, what the
         engine says. An event that cannot be read raises `ValueError`.
         """
 
-    def catch_up(self, rows: Sequence[tuple[int, int, str, str]]) -> None:
+    def catch_up(self, rows: bytes) -> None:
         """Take in the events among rows of a journal; compare nothing."""
 
     def unmatched(self) -> tuple[int, int, list[tuple[Literal["command", "notice"], str]]]:

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from orderloom._core import Engine
 from orderloom.errors import OrderloomError
 from orderloom.instant import ns_to_iso
-from orderloom.journal import Journal, JournalBroken
+from orderloom.journal import Journal
+from orderloom.replay import feed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from orderloom.config import Settings
     from orderloom.journal import Header, Recording
@@ -178,9 +179,6 @@ def recover(path: Path) -> Recovered:
     """
     began = time.perf_counter()
     with Journal.open(path) as recording:
-        broken = recording.verify()
-        if broken is not None:
-            raise JournalBroken(path, broken.text)
         engine, doubt = _replayed(recording)
         seq, _, rest = engine.unmatched()
         last = recording.last
@@ -200,27 +198,15 @@ def recover(path: Path) -> Recovered:
 
 def _replayed(recording: Recording) -> tuple[Engine, str | None]:
     engine = Engine(recording.header.config)
-    for rows in recording.batches():
-        found = _fed(engine, recording, rows)
-        if found is not None:
-            break
-    else:
+    difference = feed(engine, recording)
+    if difference is None:
         return engine, None
     # Another version decides otherwise. What was sent stands in the journal, and the broker knows.
     engine = Engine(recording.header.config)
     for rows in recording.batches():
         engine.catch_up(rows)
-    seq, place, *_ = found
+    seq, place = difference.seq, difference.place
     return engine, f"outcome {place} of event {seq} is not what this version makes of it"
-
-
-def _fed(
-    engine: Engine, recording: Recording, rows: Sequence[tuple[int, int, str, str]]
-) -> tuple[int, int, str | None, str | None] | None:
-    try:
-        return engine.replay(rows)
-    except (ValueError, OverflowError) as error:
-        raise JournalBroken(recording.path, str(error)) from None
 
 
 def _said(rest: Iterable[tuple[str, str]], type_: str) -> tuple[Said, ...]:

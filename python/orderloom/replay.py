@@ -47,7 +47,7 @@ class Replayed:
     outcomes: int
     """Commands and notices that were compared."""
     seconds: float
-    """Judging and comparing; without following the hash chain."""
+    """Following the hash chain, judging and comparing."""
     difference: Difference | None
     is_closed: bool
     """Whether the run ended in order; if not, its last entries may be missing."""
@@ -78,9 +78,6 @@ def replay(path: Path) -> Replayed:
         JournalBroken: it is no journal, or its hash chain is broken; the first row is named.
     """
     with Journal.open(path) as recording:
-        broken = recording.verify()
-        if broken is not None:
-            raise JournalBroken(path, broken.text)
         engine = Engine(recording.header.config)
         began = time.perf_counter()
         difference = feed(engine, recording)
@@ -98,13 +95,15 @@ def feed(engine: Engine, recording: Recording) -> Difference | None:
     """Take `engine` through all events of a journal, up to the first difference.
 
     Raises:
-        JournalBroken: an event that this orderloom cannot read.
+        JournalBroken: its hash chain is broken, or an event that this orderloom cannot read.
     """
-    for rows in recording.batches():
+    first: Difference | None = None
+    for rows in recording.checked():
+        if first is not None:
+            continue  # The chain is followed to its end.
         try:
             found = engine.replay(rows)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise JournalBroken(recording.path, str(error)) from None
-        if found is not None:
-            return Difference(*found)
-    return None
+        first = found and Difference(*found)
+    return first

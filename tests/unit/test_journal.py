@@ -395,6 +395,19 @@ def test_a_flipped_bit_is_noticed_or_changes_nothing(path: Path) -> None:
     assert noticed > 50
 
 
+def test_a_journal_is_verified_up_to_where_it_was_while_a_run_goes_on_writing(path: Path) -> None:
+    with Journal.create(path, HEADER) as journal:
+        for seq in range(5_000):
+            journal.append_event(seq, START, quote(seq))
+        journal.commit()
+        with Journal.open(path) as recording:
+            for place, _ in enumerate(recording.checked()):
+                journal.append_event(5_000 + place, START, quote(place))
+                journal.commit()
+            assert place > 1
+            assert recording.verify() is None
+
+
 def test_a_journal_cut_at_any_byte_is_read_up_to_the_damage_or_refused(path: Path) -> None:
     written = write(path, events=40)
     content = path.read_bytes()

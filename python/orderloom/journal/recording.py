@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
+from orderloom._core import Chain
 from orderloom.journal import schema
-from orderloom.journal.chain import Link, genesis, row_hash
+from orderloom.journal.chain import Link, genesis
 from orderloom.journal.errors import JournalBroken
 from orderloom.journal.header import Header
 
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
 
 RECONFIGURE: Final = frozenset({"restarted", "reloaded"})
 """Kinds of event that carry another configuration of the engine."""
+_BATCH_ROWS: Final = 2_048
+_ROWS: Final = """
+select cast(group_concat(
+  printf('%d\x1f%d\x1f%d\x1f%d\x1f%s\x1f%s\x1f%s\x1f%s', id, seq, n, at, type, kind, body, hash),
+  '\x1e') as blob)
+from entry where id > ? and id <= ?
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,9 @@ class Recording:
         self.path = path
         if not path.is_file():
             raise JournalBroken(path, "expected a journal, found no such file")
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
+        )
         try:
             self.schema = schema.version(connection)
             if not 1 <= self.schema <= len(schema.UPGRADES):
@@ -96,19 +107,32 @@ class Recording:
             (kind,),
         )
 
-    def batches(self, size: int = 20_000) -> Iterator[list[tuple[int, int, str, str]]]:
-        """Yield all rows in order, `size` at a time: event number, time, type and JSON.
+    def batches(self, *, after: int = 0) -> Iterator[bytes]:
+        """Yield all rows after row `after` in order, many at a time, as one text.
 
-        `Engine.replay` takes them as they are.
+        SQLite puts the text together, without a Python object per row, while the rows before it
+        are used: `Engine.replay` and `Chain.follow` take it as it is.
+
+        Raises:
+            JournalBroken: SQLite cannot read the file.
         """
-        cursor = self._connection.execute("select seq, at, type, body from entry order by id")
-        while rows := cursor.fetchmany(size):
-            yield rows
+        yield from self._batches(after, self.last.id)
+
+    def checked(self) -> Iterator[bytes]:
+        """Yield all rows as `batches` does, each proven to follow from the one before it.
+
+        Raises:
+            JournalBroken: the first that does not is named.
+        """
+        yield from self._followed(self._chain())
 
     def configs(self) -> list[tuple[int, str]]:
         """Return the engine's configurations in order, each with the event that it counts from."""
-        others = [(seq, body) for kind in sorted(RECONFIGURE) for seq, _, body in self.events(kind)]
-        return [(0, self.header.config), *sorted(others)]
+        others = self._connection.execute(
+            "select seq, body from entry where type = 'event' and kind in (?, ?) order by id",
+            sorted(RECONFIGURE),
+        )
+        return [(0, self.header.config), *others]
 
     def last_config(self) -> dict[str, Any]:
         """Return the engine's configuration as it was last."""
@@ -135,25 +159,12 @@ class Recording:
 
         Rows missing at the end cannot be seen here: compare `is_closed`.
         """
-        link = genesis(self.header, self._symbols)
-        expected = link.id
-        hash_ = link.hash
+        chain = self._chain()
         try:
-            for id_, seq, n, at, type_, kind, body, found in self._connection.execute(
-                "select id, seq, n, at, type, kind, body, hash from entry order by id"
-            ):
-                expected += 1
-                if id_ != expected:
-                    return Broken(expected, f"row {expected}: expected it, found row {id_}")
-                hash_ = row_hash(hash_, id_, seq, n, at, type_, kind, body)
-                if hash_ != found:
-                    return Broken(
-                        id_,
-                        f"row {id_} (event {seq}): expected hash {hash_[:12]}…, "
-                        f"found {str(found)[:12]}…: it or a row before it was changed",
-                    )
-        except sqlite3.DatabaseError as error:
-            return Broken(expected + 1, f"row {expected + 1}: {error}")
+            for _ in self._followed(chain):
+                pass
+        except JournalBroken as error:
+            return Broken(chain.id + 1, error.reason)
         return None
 
     def close(self) -> None:
@@ -170,6 +181,43 @@ class Recording:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _chain(self) -> Chain:
+        start = genesis(self.header, self._symbols)
+        return Chain(start.id, start.hash)
+
+    def _followed(self, chain: Chain) -> Iterator[bytes]:
+        last = self.last  # A run may be writing more.
+        for rows in self._batches(0, last.id):
+            broken = chain.follow(rows)
+            if broken is not None:
+                raise JournalBroken(self.path, broken)
+            yield rows
+        if (last.id, last.hash) != (chain.id, chain.hash):
+            # The end of the file is not where the rows end.
+            raise JournalBroken(
+                self.path, f"row {chain.id + 1}: expected the last, found {last.id}"
+            )
+
+    def _batches(self, after: int, last: int) -> Iterator[bytes]:
+        try:
+            with ThreadPoolExecutor(1, "journal-read") as reader:
+                ahead = reader.submit(self._rows, after, last)
+                while after < last:
+                    rows = ahead.result()
+                    after += _BATCH_ROWS
+                    ahead = reader.submit(self._rows, after, last)
+                    if rows is not None:
+                        yield rows
+        except sqlite3.DatabaseError as error:
+            raise JournalBroken(self.path, f"after row {after}: {error}") from None
+
+    def _rows(self, after: int, last: int) -> bytes | None:
+        """The text of the rows among the next ids, up to `last`."""
+        until = min(after + _BATCH_ROWS, last)
+        row = self._connection.execute(_ROWS, (after, until)).fetchone()
+        rows: bytes | None = row[0]
+        return rows
 
     def _entries(self, type_: str) -> Iterator[Entry]:
         for row in self._connection.execute(

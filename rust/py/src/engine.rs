@@ -11,10 +11,12 @@ use orderloom_core::time::Timestamp;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 
 use crate::command::{Command, Notice, json};
 use crate::event::Event;
-use crate::replay::{Comparison, Difference, Rest, Row};
+use crate::replay::{Comparison, Difference, Rest};
+use crate::rows::text;
 
 /// What the engine asks for and tells after one event.
 ///
@@ -133,20 +135,20 @@ impl Engine {
         }))
     }
 
-    /// Takes in rows of a journal in their order (`seq`, `at`, `type`, JSON body), while the interpreter
+    /// Takes in rows of a journal in their order, as `Recording.batches` yields them, while the interpreter
     /// is free: events are judged, commands and notices compared with what the engine makes of them.
     ///
     /// Stops at the first difference and returns it as event number, place among the outcome, what
     /// the journal has and what the engine says.
-    fn replay(&mut self, py: Python<'_>, rows: Vec<Row>) -> PyResult<Option<Difference>> {
+    fn replay(&mut self, py: Python<'_>, rows: PyBackedBytes) -> PyResult<Option<Difference>> {
         let Self { engine, comparison } = self;
-        py.detach(|| comparison.feed(engine, &rows))
+        py.detach(|| comparison.feed(engine, &text(&rows)))
     }
 
     /// Takes in the events among a journal's rows as `replay` does, and compares nothing.
-    fn catch_up(&mut self, py: Python<'_>, rows: Vec<Row>) -> PyResult<()> {
+    fn catch_up(&mut self, py: Python<'_>, rows: PyBackedBytes) -> PyResult<()> {
         let Self { engine, comparison } = self;
-        py.detach(|| comparison.catch_up(engine, &rows))
+        py.detach(|| comparison.catch_up(engine, &text(&rows)))
     }
 
     /// What the engine made of the last replayed event and the rows did not hold: number of the event,

@@ -8,6 +8,7 @@ mod engine;
 mod event;
 mod indicator;
 mod replay;
+mod rows;
 mod venue;
 
 use pyo3::prelude::*;
@@ -19,6 +20,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     indicator::register(module)?;
     command::register(module)?;
     engine::register(module)?;
+    rows::register(module)?;
     venue::register(module)?;
     backtest::register(module)
 }

@@ -5,10 +5,8 @@ use orderloom_core::event::{Event, EventKind};
 use orderloom_core::time::Timestamp;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedStr;
 
-/// A journal's row: event number, time, type, JSON body.
-pub(crate) type Row = (u64, i64, PyBackedStr, PyBackedStr);
+use crate::rows::{Row, rows};
 
 /// Event number, place among its outcome, what the journal has, what the engine says.
 pub(crate) type Difference = (u64, usize, Option<String>, Option<String>);
@@ -30,26 +28,27 @@ pub(crate) struct Comparison {
 }
 
 impl Comparison {
-    pub(crate) fn feed(&mut self, engine: &mut Engine, rows: &[Row]) -> PyResult<Option<Difference>> {
-        for (seq, at, kind, body) in rows {
-            let kind: &str = kind;
-            if matches!(kind, "command" | "notice") && *seq == self.seq {
+    pub(crate) fn feed(&mut self, engine: &mut Engine, journal: &str) -> PyResult<Option<Difference>> {
+        for row in rows(journal) {
+            let row = row?;
+            let Row { seq, what, body, .. } = row;
+            if matches!(what, "command" | "notice") && seq == self.seq {
                 if self.next().is_some_and(|next| next == body.as_bytes()) {
                     self.matched += 1;
                     continue;
                 }
                 let found = self.next().map(text);
-                return Ok(Some((*seq, self.matched, Some(body.to_string()), found)));
+                return Ok(Some((seq, self.matched, Some(body.to_owned()), found)));
             }
             if let Some(next) = self.next() {
                 // The journal goes on without something that the engine said.
                 return Ok(Some((self.seq, self.matched, None, Some(text(next)))));
             }
-            match kind {
-                "event" => self.judge(engine, *seq, *at, body)?,
+            match what {
+                "event" => self.judge(engine, &row)?,
                 "end" => {}
                 "command" | "notice" => {
-                    return Ok(Some((*seq, 0, Some(body.to_string()), None)));
+                    return Ok(Some((seq, 0, Some(body.to_owned()), None)));
                 }
                 other => {
                     return Err(PyValueError::new_err(format!("event {seq}: unknown row type `{other}`")));
@@ -60,11 +59,11 @@ impl Comparison {
     }
 
     /// Judges the events among the rows, and compares nothing.
-    pub(crate) fn catch_up(&mut self, engine: &mut Engine, rows: &[Row]) -> PyResult<()> {
-        for (seq, at, kind, body) in rows {
-            let kind: &str = kind;
-            if kind == "event" {
-                self.judge(engine, *seq, *at, body)?;
+    pub(crate) fn catch_up(&mut self, engine: &mut Engine, journal: &str) -> PyResult<()> {
+        for row in rows(journal) {
+            let row = row?;
+            if row.what == "event" {
+                self.judge(engine, &row)?;
             }
         }
         Ok(())
@@ -78,9 +77,10 @@ impl Comparison {
         (self.seq, self.matched, rest)
     }
 
-    fn judge(&mut self, engine: &mut Engine, seq: u64, at: i64, body: &str) -> PyResult<()> {
+    fn judge(&mut self, engine: &mut Engine, row: &Row<'_>) -> PyResult<()> {
+        let Row { seq, at, .. } = *row;
         let broken = |reason: &dyn std::fmt::Display| PyValueError::new_err(format!("event {seq}: {reason}"));
-        let kind: EventKind = serde_json::from_str(body).map_err(|error| broken(&error))?;
+        let kind: EventKind = event_kind(row).map_err(|error| broken(&error))?;
         let symbols = engine.config().instruments.len();
         if let Some(symbol) = kind.symbol().filter(|symbol| symbols <= symbol.index()) {
             return Err(broken(&format_args!("`symbol` must be below {symbols}, was `{}`", symbol.0)));
@@ -112,6 +112,16 @@ impl Comparison {
     fn piece(&self, place: usize) -> &[u8] {
         let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.text[start..self.ends[place]]
+    }
+}
+
+/// Reads an event. Nearly all are market data; told which it is, serde need not keep the fields until
+/// it has found out, which takes twice as long.
+fn event_kind(row: &Row<'_>) -> serde_json::Result<EventKind> {
+    match row.kind {
+        "quote" => serde_json::from_str(row.body).map(EventKind::Quote),
+        "trade" => serde_json::from_str(row.body).map(EventKind::Trade),
+        _ => serde_json::from_str(row.body),
     }
 }
 
