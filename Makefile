@@ -82,6 +82,10 @@ test-rust: ## Tests of the core and the venue
 explore: ## Every state of linked orders, two faults included; takes minutes
 	cargo test --release --package orderloom-core --test model --locked -- --include-ignored --nocapture
 
+.PHONY: crash
+crash: develop ## 10,000 kills at every write and send, and recoveries; takes half an hour
+	$(BIN)/python -m tests.crash 10000
+
 .PHONY: types
 types: develop ## Static types, and the extension's stub against the built module
 	$(BIN)/mypy
