@@ -425,6 +425,18 @@ class Venue:
     def correct_latest(self, at: int, price: float) -> str:
         """Correct the price of the latest execution."""
 
+    def overfill(self, at: int, more: float) -> str:
+        """Fill the order of the latest execution by more than it asked for."""
+
+    def bust_latest(self, at: int) -> str:
+        """Take the latest execution back."""
+
+    def dividend(self, at: int, con_id: int, amount: float) -> str:
+        """Pay an amount for each share held."""
+
+    def band(self, at: int, con_id: int, band: tuple[float, float] | None) -> str:
+        """Let an instrument trade between two prices only, or anywhere."""
+
     def what_if(self, at: int, order: str) -> str:
         """Tell margin and commission of an order, and place nothing."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -32,11 +33,16 @@ PATIENCE = 5.0
 class Exchange:
     """The simulated TWS and whatever drives it."""
 
-    def __init__(self, venue: str = "{}", **options: Any) -> None:
+    def __init__(
+        self,
+        venue: str = "{}",
+        instruments: tuple[SimInstrument, ...] = (AAPL, MSFT),
+        **options: Any,
+    ) -> None:
         core: Any = _core
         self.now = OPEN
         self.venue = core.Venue(venue)
-        self.tws = SimulatedTws(self.venue, [AAPL, MSFT], clock=lambda: self.now, **options)
+        self.tws = SimulatedTws(self.venue, instruments, clock=lambda: self.now, **options)
 
     def quote(
         self, bid: float, ask: float, con_id: int = AAPL.con_id, size: float = 10_000.0
@@ -47,6 +53,14 @@ class Exchange:
     def trade(self, price: float, size: float = 10_000.0) -> None:
         self.now += SECOND
         self.tws.publish_trade(self.now, AAPL.con_id, price, size)
+
+    def positions(self) -> dict[int, str]:
+        """What the venue holds, by number of the instrument."""
+        held = json.loads(self.venue.positions())
+        return {each["con_id"]: each["quantity"] for each in held if each["quantity"] != "0"}
+
+    def cash(self) -> float:
+        return float(json.loads(self.venue.account())["TotalCashValue"])
 
     def wait(self, seconds: float) -> None:
         self.now += round(seconds * SECOND)

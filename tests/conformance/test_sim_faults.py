@@ -12,7 +12,7 @@ from orderloom.sim.faults import When
 from orderloom.sim.times import SECOND
 from orderloom.sim.wire import message
 
-from .rig import OPEN, ZONE, Raw, hello, opened, order, until
+from .rig import AAPL, OPEN, ZONE, Raw, hello, opened, order, until
 
 BUY = order(1, "BUY", "10", "MKT")
 FILLED = [
@@ -272,6 +272,36 @@ async def test_clocks_hands_halts_splits_and_corrections_reach_the_client() -> N
         inject(faults.Locate(symbol="AAPL", duration=5 * SECOND))
         await raw.write(order(2, "SELL", "10", "MKT"))
         assert await raw.synchronised() == ["openOrder", "orderStatus", "error"]
+        exchange.wait(5)
+        assert "execDetails" in await raw.synchronised()
+        raw.close()
+
+
+async def test_busts_overfills_bands_and_dividends_reach_the_client() -> None:
+    async with opened(venue='{"commission": "none"}') as exchange:
+        raw = await Raw.started(exchange)
+        inject = exchange.tws.faults.inject
+        once = When(of="fill", nth=1)
+        inject(faults.Overfill(more=5, when=once))
+        await raw.write(order(1, "BUY", "10", "MKT"))
+        told = await raw.synchronised()
+        first, second = (n for n, name in enumerate(told) if name == "execDetails")
+        assert "commissionReport" in told[first:second], "the first fill is told to its end"
+        assert exchange.positions() == {AAPL.con_id: "15"}
+
+        inject(faults.Bust())
+        assert await raw.synchronised() == ["execDetails"]
+        assert exchange.positions() == {AAPL.con_id: "10"}
+
+        await raw.write(message("61", "1"))
+        await raw.told("positionEnd")
+        cash = exchange.cash()
+        inject(faults.Dividend(symbol="AAPL", amount=0.25))
+        assert exchange.cash() - cash == 2.5
+
+        inject(faults.Band(symbol="AAPL", low=99.0, high=100.0, duration=5 * SECOND))
+        await raw.write(order(2, "BUY", "10", "MKT"))
+        assert "execDetails" not in await raw.synchronised()
         exchange.wait(5)
         assert "execDetails" in await raw.synchronised()
         raw.close()

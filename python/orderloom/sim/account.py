@@ -213,7 +213,8 @@ class AccountDesk:
 
     def _tell_summary(self, told: _Told) -> None:
         is_ledger = any(tag.startswith("$LEDGER") for tag in told.tags)
-        for key, value, currency in self._values():
+        # By name, as TWS was recorded, whatever order they were asked for in.
+        for key, value, currency in sorted(self._values()):
             is_wanted = key in told.tags or "All" in told.tags or (is_ledger and currency)
             if is_wanted and told.is_news((key, currency), value):
                 told.receiver.send(

@@ -322,6 +322,15 @@ class FaultDesk:
                 server.split(fault.symbol, fault.new, fault.old)
             case faults.Correct():
                 server.correct_latest(fault.price)
+            case faults.Bust():
+                server.bust_latest()
+            case faults.Overfill():
+                server.overfill(fault.more)
+            case faults.Band():
+                server.band(fault.symbol, (fault.low, fault.high))
+                self._later(fault.duration, partial(server.band, fault.symbol, None))
+            case faults.Dividend():
+                server.dividend(fault.symbol, fault.amount)
             case _:
                 assert_never(fault)
         server.flush()

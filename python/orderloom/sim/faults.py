@@ -330,6 +330,37 @@ class Correct(_Fault):
     price: float
 
 
+class Bust(_Fault):
+    """Take the latest execution back: its shares, its money and its commission."""
+
+    fault: Literal["bust"] = "bust"
+
+
+class Overfill(_Fault):
+    """Fill the order of the latest execution by `more` than it asked for."""
+
+    fault: Literal["overfill"] = "overfill"
+    more: Count = 1
+
+
+class Band(_Fault):
+    """Let a symbol trade between two prices only, as limit up and limit down do."""
+
+    fault: Literal["band"] = "band"
+    symbol: str
+    low: float
+    high: float
+    duration: Annotated[Duration | None, Field(gt=0)] = None
+
+
+class Dividend(_Fault):
+    """Pay an amount for each share held; who is short pays it."""
+
+    fault: Literal["dividend"] = "dividend"
+    symbol: str
+    amount: Annotated[float, Field(gt=0)]
+
+
 Fault = (
     Cut
     | Mute
@@ -356,6 +387,10 @@ Fault = (
     | Split
     | Locate
     | Correct
+    | Bust
+    | Overfill
+    | Band
+    | Dividend
 )
 FAULT: TypeAdapter[Fault] = TypeAdapter(Annotated[Fault, Field(discriminator="fault")])
 """One fault from plain data."""

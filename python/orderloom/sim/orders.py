@@ -7,6 +7,7 @@ venue decides everything else.
 from __future__ import annotations
 
 import json
+from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import replies
@@ -74,6 +75,7 @@ class OrderDesk:
         """Whether client 0 wants orders placed by hand bound to it."""
         self._records: dict[_Key, OrderRecord] = {}
         self._asked: dict[_Key, OrderRecord] = {}
+        self._untold: deque[Sequence[VenueEvent]] = deque()
         known = [*json.loads(venue.orders()), *json.loads(venue.completed())]
         self.next_order_id = max((event["order_id"] for event in known), default=0) + 1
 
@@ -135,11 +137,25 @@ class OrderDesk:
         self.deliver(self._venue.global_cancel(at), at)
 
     def deliver(self, events: str | None, at: int) -> None:
-        """Send the venue's events to everybody whom they concern, in their order."""
+        """Send the venue's events to everybody whom they concern, in their order.
+
+        What a fault causes while events are being told comes after them.
+        """
         if events:
             self._deliver(json.loads(events), at)
 
     def _deliver(self, events: Sequence[VenueEvent], at: int) -> None:
+        self._untold.append(events)
+        if len(self._untold) > 1:
+            return
+        try:
+            while self._untold:
+                self._tell(self._untold[0], at)
+                self._untold.popleft()
+        finally:
+            self._untold.clear()
+
+    def _tell(self, events: Sequence[VenueEvent], at: int) -> None:
         is_filled = False
         for event in events:
             match event["kind"]:

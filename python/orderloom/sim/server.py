@@ -322,6 +322,35 @@ class SimulatedTws:
         self._orders.deliver(self._venue.split(at, self.con_id(symbol), new, old), at)
         self.flush()
 
+    def band(self, symbol: str, band: tuple[float, float] | None) -> None:
+        """Let a symbol trade between two prices only, as limit up and limit down do, or anywhere."""
+        at = self.now()
+        self._orders.deliver(self._venue.band(at, self.con_id(symbol), band), at)
+        self.flush()
+
+    def dividend(self, symbol: str, amount: float) -> None:
+        """Pay an amount for each share held; raise `ValueError` for one that is not positive."""
+        at = self.now()
+        self._orders.deliver(self._venue.dividend(at, self.con_id(symbol), amount), at)
+        self._account.filled(at)
+        self.flush()
+
+    def overfill(self, more: float) -> None:
+        """Fill the order of the latest execution by more than it asked for.
+
+        Raises `ValueError` where nothing was executed yet.
+        """
+        at = self.now()
+        self._orders.deliver(self._venue.overfill(at, more), at)
+        self.flush()
+
+    def bust_latest(self) -> None:
+        """Take the latest execution back; raise `ValueError` where there is none."""
+        at = self.now()
+        self._orders.deliver(self._venue.bust_latest(at), at)
+        self._account.filled(at)
+        self.flush()
+
     def correct_latest(self, price: float) -> None:
         """Correct the price of the latest execution; raise `ValueError` where there is none."""
         at = self.now()

@@ -156,6 +156,30 @@ impl Venue {
         self.attempt(|venue, out| venue.correct_latest(Timestamp(at), price, out))
     }
 
+    fn overfill(&self, at: i64, more: f64) -> PyResult<String> {
+        let more = to_size("quantity", more)?;
+        self.attempt(|venue, out| venue.overfill(Timestamp(at), more, out))
+    }
+
+    fn bust_latest(&self, at: i64) -> PyResult<String> {
+        self.attempt(|venue, out| venue.bust_latest(Timestamp(at), out))
+    }
+
+    fn dividend(&self, at: i64, con_id: i64, amount: f64) -> PyResult<String> {
+        let symbol = self.symbol(con_id)?;
+        let amount = to_price("dividend", amount)?;
+        self.attempt(|venue, out| venue.dividend(Timestamp(at), symbol, amount, out))
+    }
+
+    #[pyo3(signature = (at, con_id, band))]
+    fn band(&self, at: i64, con_id: i64, band: Option<(f64, f64)>) -> PyResult<String> {
+        let symbol = self.symbol(con_id)?;
+        let band = band
+            .map(|(low, high)| PyResult::Ok((to_price("low", low)?, to_price("high", high)?)))
+            .transpose()?;
+        to_json(&self.command(|venue, out| venue.band(Timestamp(at), symbol, band, out)))
+    }
+
     fn what_if(&self, at: i64, order: &str) -> PyResult<String> {
         let _ = at; // Margin and commission do not depend on time.
         let request = parse("order", order)?;

@@ -10,6 +10,7 @@ use orderloom_core::time::Timestamp;
 use crate::config::{AccountType, OcaMemberCancel, RejectStatus};
 use crate::event::VenueEvent;
 use crate::family::share;
+use crate::latency::Journey;
 use crate::market::TriggerMethod;
 use crate::order::{Ending, Order, OrderIndex, Stage};
 use crate::order_types::{Terms, TermsError};
@@ -39,12 +40,18 @@ impl Venue {
     /// Takes a new order, or a change of a live one with the same client and order id.
     pub fn place(&mut self, at: Timestamp, request: OrderRequest, out: &mut Vec<VenueEvent>) {
         self.begin(at, out);
+        self.send(Journey::Place(Box::new(request)), out);
+        self.finish(out);
+    }
+
+    /// Decides about an order that has reached the exchange.
+    pub(crate) fn take(&mut self, request: OrderRequest, out: &mut Vec<VenueEvent>) {
         let key = request.key();
         let known = self.by_key.get(&key).copied();
         let refused = match known.map(|index| (index, self.orders[index.index()].ending())) {
             Some((index, None)) => self.modify(index, request, out).err(),
             Some((_, Some(Ending::Filled))) => Some(refusal(104, "Cannot modify a filled order.")),
-            Some((_, Some(Ending::Cancelled | Ending::Expired | Ending::Rejected))) => {
+            Some((_, Some(Ending::Cancelled | Ending::Expired | Ending::Unfilled | Ending::Rejected))) => {
                 Some(refusal(103, "Duplicate order id"))
             }
             None if self.burnt.contains(&key) => Some(refusal(103, "Duplicate order id")),
@@ -59,7 +66,6 @@ impl Venue {
         if let Some(Refusal { code, text }) = refused {
             self.tell_error(key, code, &text, out);
         }
-        self.finish(out);
     }
 
     /// Checks a request without regard to other orders or to the account.

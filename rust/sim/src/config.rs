@@ -10,9 +10,10 @@ use orderloom_core::time::Span;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::latency::Latency;
 use crate::reading::{
-    AutoCancelParent, CancelNews, ChangeNews, ChildWhyHeld, HeldStatus, LocateStatus, OcaReductionSize,
-    OcaRevision, QuantityBelowFilled,
+    AutoCancelParent, BustNews, CancelNews, ChangeNews, ChildWhyHeld, HeldStatus, LocateStatus,
+    OcaReductionSize, OcaRevision, OrderNews, QuantityBelowFilled, TriggerWhyHeld, UnfilledNews,
 };
 
 /// Everything that decides how a venue behaves. Every field has a default.
@@ -37,6 +38,8 @@ pub struct VenueConfig {
     pub commission: CommissionPlan,
     /// How much fills, and at which price.
     pub fill: FillConfig,
+    /// How long orders travel, and how long news of them.
+    pub latency: Latency,
     /// When the children of a bracket start to work.
     pub children_start: ChildrenStart,
     /// What becomes of children whose parent is cancelled after a partial fill.
@@ -67,6 +70,14 @@ pub struct VenueConfig {
     pub locate_status: LocateStatus,
     /// Whether a child may take its parent along.
     pub auto_cancel_parent: AutoCancelParent,
+    /// How an accepted new order is told.
+    pub order_news: OrderNews,
+    /// The whyHeld of an order that waits for its trigger.
+    pub trigger_why_held: TriggerWhyHeld,
+    /// How the end of an order is told that should have filled at once.
+    pub unfilled_news: UnfilledNews,
+    /// How a busted execution is told.
+    pub bust_news: BustNews,
 }
 
 impl Default for VenueConfig {
@@ -81,6 +92,7 @@ impl Default for VenueConfig {
             starts_open: true,
             commission: CommissionPlan::default(),
             fill: FillConfig::default(),
+            latency: Latency::default(),
             children_start: ChildrenStart::default(),
             children_after_partial_cancel: ChildrenAfterPartialCancel::default(),
             oca_reduction: OcaReduction::default(),
@@ -96,6 +108,10 @@ impl Default for VenueConfig {
             change_news: ChangeNews::default(),
             locate_status: LocateStatus::default(),
             auto_cancel_parent: AutoCancelParent::default(),
+            order_news: OrderNews::default(),
+            trigger_why_held: TriggerWhyHeld::default(),
+            unfilled_news: UnfilledNews::default(),
+            bust_news: BustNews::default(),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Corporate actions: a split changes what is held and ends what was good till cancelled.
+//! Corporate actions: a split changes what is held and ends what was good till cancelled; a dividend
+//! is cash.
 
 use orderloom_core::decimal::{Price, Quantity, divide_rounded};
 use orderloom_core::id::SymbolId;
@@ -52,6 +53,29 @@ impl Venue {
         let counts = divide_rounded(i128::from(holding.quantity.counts()) * new, old);
         holding.quantity = Quantity::from_counts(i64::try_from(counts).unwrap_or(holding.quantity.counts()));
         self.tell_position(symbol, out);
+        self.finish(out);
+        Ok(())
+    }
+
+    /// Pays `amount` for each share held; who is short pays it. Orders and cost stay as they are.
+    ///
+    /// # Errors
+    /// When the amount is not positive.
+    pub fn dividend(
+        &mut self,
+        at: Timestamp,
+        symbol: SymbolId,
+        amount: Price,
+        out: &mut Vec<VenueEvent>,
+    ) -> Result<(), VenueError> {
+        let listing = &self.markets[symbol.index()].listing;
+        if !amount.is_positive() {
+            let found = amount.to_string().into();
+            return Err(VenueError::NotPositive { con_id: listing.con_id, field: "dividend", found });
+        }
+        let paid = amount.value(self.ledger.holdings[symbol.index()].quantity, listing.multiplier);
+        self.begin(at, out);
+        self.ledger.cash += paid;
         self.finish(out);
         Ok(())
     }

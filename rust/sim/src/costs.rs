@@ -32,7 +32,7 @@ const fn tiered_rates(sec_type: SecType) -> Rates {
             minimum: UNIT * 35 / 100,
             maximum_of_value: Some(UNIT / 100),
         },
-        SecType::Option | SecType::Future | SecType::Cash => fixed_rates(sec_type),
+        SecType::Option | SecType::Future | SecType::Cash | SecType::Combo => fixed_rates(sec_type),
     }
 }
 
@@ -41,7 +41,8 @@ const fn fixed_rates(sec_type: SecType) -> Rates {
         SecType::Stock => {
             Rates { per_unit: UNIT / 200, of_value: 0, minimum: UNIT, maximum_of_value: Some(UNIT / 100) }
         }
-        SecType::Option => {
+        // A combo of options; what its legs are is not known here.
+        SecType::Option | SecType::Combo => {
             Rates { per_unit: UNIT * 65 / 100, of_value: 0, minimum: UNIT, maximum_of_value: None }
         }
         SecType::Future => {

@@ -7,6 +7,7 @@ use crate::config::{ChildrenAfterPartialCancel, ChildrenStart};
 use crate::event::VenueEvent;
 use crate::matching::follow;
 use crate::order::{Ending, OrderIndex, Stage};
+use crate::reading::OrderNews;
 use crate::venue::Venue;
 
 impl Venue {
@@ -66,7 +67,13 @@ impl Venue {
         }
         // An order that acts at once is shown as accepted, and the rest is told by its fill.
         if !self.acts_now(index) {
-            self.tell_change(index, out);
+            let is_new = self.orders[index.index()].told.is_none();
+            if is_new && self.config.order_news == OrderNews::PreSubmittedFirst {
+                self.tell_as(index, OrderStatus::PreSubmitted, out);
+                self.tell(index, out);
+            } else {
+                self.tell_change(index, out);
+            }
         } else if self.orders[index.index()].told.is_none() {
             self.tell_as(index, OrderStatus::PreSubmitted, out);
         }

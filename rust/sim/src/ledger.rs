@@ -1,6 +1,6 @@
-//! Cash and positions, moved by fills alone.
+//! Cash and positions, moved by fills; dividends move cash.
 //!
-//! At every moment: cash + cost of all positions = cash at the start + realized profit. Commissions
+//! At every moment: cash + cost of all positions = cash at the start + realized profit + dividends. Commissions
 //! are part of cost and of profit, as IBKR shows them.
 
 use orderloom_core::decimal::{Money, ONE, Quantity, divide_rounded};

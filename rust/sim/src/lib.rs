@@ -6,7 +6,7 @@
 //!
 //! Reading order: `config`, `request` and `event` are the border; `venue` takes the commands;
 //! `reading` names what TWS leaves open; `manual` and `corporate` are what happens without a client;
-//! `admission` judges orders, `matching` fills them, `family` and `oca` carry a fill to other orders.
+//! `latency` keeps orders and news on their way; `admission` judges orders, `matching` fills them, `family` and `oca` carry a fill to other orders.
 
 mod account;
 mod admission;
@@ -17,6 +17,7 @@ mod corporate;
 mod costs;
 mod event;
 mod family;
+mod latency;
 mod ledger;
 mod manual;
 mod market;
@@ -40,12 +41,13 @@ pub use config::{
     FractionError, OcaMemberCancel, OcaReduction, RejectStatus, VenueConfig,
 };
 pub use event::{Commission, Execution, OpenOrder, OrderError, PositionReport, Status, VenueEvent};
+pub use latency::Latency;
 pub use ledger::Holding;
 pub use market::{Listing, SecType};
 pub use measures::Measures;
 pub use reading::{
-    AutoCancelParent, CancelNews, ChangeNews, ChildWhyHeld, HeldStatus, LocateStatus, OcaReductionSize,
-    OcaRevision, QuantityBelowFilled,
+    AutoCancelParent, BustNews, CancelNews, ChangeNews, ChildWhyHeld, HeldStatus, LocateStatus,
+    OcaReductionSize, OcaRevision, OrderNews, QuantityBelowFilled, TriggerWhyHeld, UnfilledNews,
 };
 pub use request::{ClientId, ConId, OrderKey, OrderKind, OrderRequest, TimeInForce};
 pub use venue::{Completed, ReportedExecution, Venue, VenueError};

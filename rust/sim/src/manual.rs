@@ -1,5 +1,5 @@
 //! What happens without a client: trades and orders by hand in TWS, second orders made from a change,
-//! corrected executions.
+//! executions that are corrected, busted, or of more than was ordered.
 //!
 //! An order by hand has client 0 and order id 0 until client 0 binds it to a negative id.
 
@@ -11,6 +11,8 @@ use orderloom_core::time::Timestamp;
 use crate::admission::Refusal;
 use crate::event::VenueEvent;
 use crate::market::Source;
+use crate::order::OrderIndex;
+use crate::reading::BustNews;
 use crate::request::{ClientId, OrderKey, OrderKind, OrderRequest};
 use crate::venue::{Venue, VenueError};
 
@@ -101,9 +103,7 @@ impl Venue {
         price: Price,
         out: &mut Vec<VenueEvent>,
     ) -> Result<(), VenueError> {
-        let Some(report) = self.executions.last_mut() else {
-            return Err(VenueError::Refused { code: 201, text: "nothing was executed yet".into() });
-        };
+        let report = self.executions.last_mut().ok_or_else(nothing_executed)?;
         let execution = &mut report.execution;
         let symbol = self.by_con_id[&execution.con_id];
         let multiplier = self.markets[symbol.index()].listing.multiplier;
@@ -130,6 +130,52 @@ impl Venue {
         self.finish(out);
         Ok(())
     }
+
+    /// Fills the order of the latest execution to its end and by `more` beyond, at the same price.
+    ///
+    /// # Errors
+    /// When nothing was executed yet.
+    pub fn overfill(
+        &mut self,
+        at: Timestamp,
+        more: Quantity,
+        out: &mut Vec<VenueEvent>,
+    ) -> Result<(), VenueError> {
+        let latest = self.executions.last().ok_or_else(nothing_executed)?;
+        let (perm_id, price) = (latest.execution.perm_id, latest.execution.price);
+        let place = self.orders.iter().position(|order| order.perm_id == perm_id);
+        let index = OrderIndex(place.expect("an execution is of an order") as u32);
+        self.begin(at, out);
+        let quantity = self.orders[index.index()].remaining() + more;
+        self.fill(index, price, quantity, Source::Elsewhere, out);
+        self.finish(out);
+        Ok(())
+    }
+
+    /// Busts the latest execution: what it moved is moved back, commission included, and it is listed no
+    /// more. The order stays as it ended.
+    ///
+    /// # Errors
+    /// When nothing was executed yet.
+    pub fn bust_latest(&mut self, at: Timestamp, out: &mut Vec<VenueEvent>) -> Result<(), VenueError> {
+        let report = self.executions.pop().ok_or_else(nothing_executed)?;
+        let mut execution = report.execution;
+        let symbol = self.by_con_id[&execution.con_id];
+        let multiplier = self.markets[symbol.index()].listing.multiplier;
+        let value = execution.price.value(execution.quantity, multiplier);
+        let back = execution.side.opposite();
+        self.begin(at, out);
+        self.ledger.book(symbol, back, execution.quantity, value, -report.commission);
+        if self.config.bust_news == BustNews::NoShares {
+            execution.exec_id = ExecId(next_version(&execution.exec_id.0));
+            execution.cum_quantity -= execution.quantity;
+            execution.quantity = Quantity::ZERO;
+            out.push(VenueEvent::Execution(Box::new(execution)));
+        }
+        self.tell_position(symbol, out);
+        self.finish(out);
+        Ok(())
+    }
 }
 
 /// `….01` as `….02`.
@@ -137,6 +183,10 @@ fn next_version(exec_id: &str) -> Box<str> {
     let (stem, version) = exec_id.rsplit_once('.').unwrap_or((exec_id, "01"));
     let version: u32 = version.parse().unwrap_or(1);
     format!("{stem}.{:02}", version + 1).into()
+}
+
+fn nothing_executed() -> VenueError {
+    VenueError::Refused { code: 201, text: "nothing was executed yet".into() }
 }
 
 fn refused(refusal: Refusal) -> VenueError {

@@ -43,6 +43,9 @@ pub enum SecType {
     /// A pair of currencies.
     #[serde(rename = "CASH")]
     Cash,
+    /// Several contracts that trade as one, at a price of their own.
+    #[serde(rename = "BAG")]
+    Combo,
 }
 
 /// A whole number that crosses as text, like every number of the border.
@@ -119,7 +122,7 @@ impl TriggerMethod {
     /// The method with TWS number `code`; 0 is the usual one of `sec_type`.
     pub(crate) const fn of(code: u8, sec_type: SecType) -> Option<Self> {
         match (code, sec_type) {
-            (0, SecType::Stock | SecType::Future) | (2, _) => Some(Self::Last),
+            (0, SecType::Stock | SecType::Future | SecType::Combo) | (2, _) => Some(Self::Last),
             (0, SecType::Option) | (1, _) => Some(Self::DoubleBidAsk),
             (0, SecType::Cash) | (4, _) => Some(Self::BidAsk),
             (3, _) => Some(Self::DoubleLast),
@@ -137,6 +140,8 @@ pub(crate) struct Market {
     pub(crate) is_open: bool,
     /// Nothing triggers or fills while trading is halted.
     pub(crate) is_halted: bool,
+    /// Lowest and highest price at which anything may trade, if there is a limit.
+    pub(crate) band: Option<(Price, Price)>,
     /// New short sales wait for shares to borrow.
     pub(crate) is_hard_to_borrow: bool,
     pub(crate) quote: Quote,
@@ -155,6 +160,7 @@ impl Market {
             listing,
             is_open,
             is_halted: false,
+            band: None,
             is_hard_to_borrow: false,
             quote: Quote { bid: None, ask: None },
             quote_before: Quote { bid: None, ask: None },
@@ -168,6 +174,11 @@ impl Market {
     /// Whether fills come from quotes; otherwise they come from prints.
     pub(crate) const fn is_quoted(&self) -> bool {
         self.quote.bid.is_some() || self.quote.ask.is_some()
+    }
+
+    /// Whether something may trade at a price.
+    pub(crate) fn is_within_band(&self, price: Price) -> bool {
+        self.band.is_none_or(|(low, high)| low <= price && price <= high)
     }
 
     /// Whether an order can find its counterpart in this instant.

@@ -14,6 +14,8 @@ use crate::event::{Commission, Execution, PositionReport, VenueEvent};
 use crate::market::{Market, Source};
 use crate::order::{Ending, Order, OrderIndex, Stage};
 use crate::order_types::{Pricing, Trigger};
+use crate::reading::UnfilledNews;
+use crate::request::TimeInForce;
 use crate::venue::{ReportedExecution, Venue};
 
 /// What an order does next.
@@ -99,6 +101,9 @@ impl Venue {
             return None;
         }
         let price = if limit.is_some() { offer.price } else { self.slipped(side, offer.price, market) };
+        if !market.is_within_band(price) {
+            return None;
+        }
         Some(Step { place: offer.place, act: Act::Fill { price, quantity, source: offer.source } })
     }
 
@@ -137,9 +142,17 @@ impl Venue {
         }
         for index in dropped {
             if self.orders[index.index()].is_live() {
-                self.end(index, Ending::Cancelled, out);
+                self.drop_unfilled(index, out);
             }
         }
+    }
+
+    fn drop_unfilled(&mut self, index: OrderIndex, out: &mut Vec<VenueEvent>) {
+        let order = &self.orders[index.index()];
+        if self.config.unfilled_news == UnfilledNews::AsRecorded && order.request.tif == TimeInForce::Ioc {
+            out.push(VenueEvent::Status(order.status_report(OrderStatus::PendingCancel, "")));
+        }
+        self.end(index, Ending::Unfilled, out);
     }
 
     /// Fills a part of an order, or all that is left of it.

@@ -151,9 +151,9 @@ impl Venue {
     }
 }
 
-/// `remaining` × `part` / `whole`, to the nearest whole unit, all of it when the parts are equal.
+/// `remaining` × `part` / `whole`, to the nearest whole unit, all of it when all or more is filled.
 fn proportional(remaining: Quantity, part: Quantity, whole: Quantity) -> Quantity {
-    if part == whole {
+    if part >= whole {
         return remaining;
     }
     let product = i128::from(remaining.counts()) * i128::from(part.counts());

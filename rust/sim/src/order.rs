@@ -10,7 +10,7 @@ use crate::event::{OpenOrder, Status};
 use crate::market::TriggerMethod;
 use crate::oca::GroupIndex;
 use crate::order_types::{Pricing, Terms, Trigger};
-use crate::reading::{ChildWhyHeld, HeldStatus, LocateStatus};
+use crate::reading::{ChildWhyHeld, HeldStatus, LocateStatus, TriggerWhyHeld, UnfilledNews};
 use crate::request::{OrderKind, OrderRequest, TimeInForce};
 
 /// An order's place in the venue's list of all orders.
@@ -43,6 +43,8 @@ pub(crate) enum Ending {
     Filled,
     Cancelled,
     Expired,
+    /// It should have filled at once and did not.
+    Unfilled,
     Rejected,
 }
 
@@ -175,12 +177,17 @@ impl Order {
                 if is_working { OrderStatus::Submitted } else { OrderStatus::PreSubmitted }
             }
             Stage::Ended(Ending::Filled) => OrderStatus::Filled,
-            Stage::Ended(Ending::Cancelled | Ending::Expired) => OrderStatus::Cancelled,
+            Stage::Ended(Ending::Unfilled) if self.is_shown_inactive(config) => OrderStatus::Inactive,
+            Stage::Ended(Ending::Cancelled | Ending::Expired | Ending::Unfilled) => OrderStatus::Cancelled,
             Stage::Ended(Ending::Rejected) => match config.reject_status {
                 RejectStatus::Inactive | RejectStatus::Nothing => OrderStatus::Inactive,
                 RejectStatus::Cancelled => OrderStatus::Cancelled,
             },
         }
+    }
+
+    fn is_shown_inactive(&self, config: &VenueConfig) -> bool {
+        config.unfilled_news == UnfilledNews::AsRecorded && self.request.tif == TimeInForce::Fok
     }
 
     pub(crate) const fn why_held(&self, config: &VenueConfig) -> &'static str {
@@ -190,6 +197,10 @@ impl Order {
                 ChildWhyHeld::Empty => "",
             },
             Stage::Locating => "locate",
+            Stage::Active if self.terms.waits_for_price() => match config.trigger_why_held {
+                TriggerWhyHeld::Trigger => "trigger",
+                TriggerWhyHeld::Empty => "",
+            },
             Stage::Held | Stage::Active | Stage::Ended(_) => "",
         }
     }

@@ -172,6 +172,11 @@ impl Terms {
         }
     }
 
+    /// Whether a price must be reached before the order is on.
+    pub(crate) const fn waits_for_price(&self) -> bool {
+        matches!(self.trigger, Some(Trigger::Stop(_) | Trigger::Touch(_) | Trigger::Trail { .. }))
+    }
+
     /// Where a trailing stop stands.
     pub(crate) const fn trail_stop(&self) -> Option<Price> {
         match self.trigger {

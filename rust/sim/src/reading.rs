@@ -102,3 +102,47 @@ pub enum AutoCancelParent {
     /// It does not, as was reported.
     Ineffective,
 }
+
+/// How an accepted new order is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderNews {
+    /// Its status, once.
+    #[default]
+    Once,
+    /// `PreSubmitted` first, then its status, as live sessions were recorded.
+    PreSubmittedFirst,
+}
+
+/// Which whyHeld an order shows while it waits for its trigger.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TriggerWhyHeld {
+    /// `trigger`, as live sessions were recorded.
+    #[default]
+    Trigger,
+    /// Nothing.
+    Empty,
+}
+
+/// How the end of an order is told that should have filled at once and did not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnfilledNews {
+    /// `Cancelled` and 202, as of any cancel.
+    #[default]
+    Cancelled,
+    /// Without 202: IOC `PendingCancel`, then `Cancelled`; FOK `Inactive`, as sessions were recorded.
+    AsRecorded,
+}
+
+/// How a busted execution is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BustNews {
+    /// As a correction to no shares.
+    #[default]
+    NoShares,
+    /// By the position alone; the execution is listed no more.
+    PositionOnly,
+}

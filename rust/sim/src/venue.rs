@@ -13,12 +13,14 @@ use thiserror::Error;
 
 use crate::config::VenueConfig;
 use crate::event::{Execution, OpenOrder, OrderError, VenueEvent};
+use crate::latency::{Journey, Travels};
 use crate::ledger::{Holding, Ledger};
 use crate::market::{Level, Listing, Market, Print, Quote, Source, takeable};
 use crate::oca::{Groups, LateReduction};
 use crate::order::{Ending, Order, OrderIndex, Stage};
 use crate::order_types::{Auction, Trigger};
 use crate::random::SplitMix64;
+use crate::reading::UnfilledNews;
 use crate::request::{ConId, OrderKey};
 
 /// What a caller got wrong; the venue is unchanged.
@@ -96,6 +98,8 @@ pub struct Venue {
     pub(crate) next_due: Timestamp,
     /// Markets whose orders changed and must be matched before the command is over.
     pub(crate) dirty: Vec<SymbolId>,
+    /// What is on its way to the exchange, and back.
+    pub(crate) travels: Travels,
     random: SplitMix64,
     last_perm_id: i64,
     /// The latest id given to an order by hand; counts down.
@@ -110,6 +114,7 @@ impl Venue {
         let mut random = SplitMix64::new(config.seed);
         let last_perm_id = 1_000_000_000 + random.below(400_000_000) as i64;
         let last_exec_number = random.below(1 << 31) as u32;
+        let travels = Travels::new(config.latency, config.seed);
         Self {
             ledger: Ledger::new(config.cash),
             config,
@@ -125,6 +130,7 @@ impl Venue {
             executions: Vec::new(),
             next_due: Timestamp::MAX,
             dirty: Vec::new(),
+            travels,
             random,
             last_perm_id,
             last_bound_id: 0,
@@ -308,6 +314,21 @@ impl Venue {
         self.finish(out);
     }
 
+    /// Lets an instrument trade between a lowest and a highest price only, as the bands of limit up and
+    /// limit down do, or anywhere. Orders stay; none fills outside meanwhile.
+    pub fn band(
+        &mut self,
+        at: Timestamp,
+        symbol: SymbolId,
+        band: Option<(Price, Price)>,
+        out: &mut Vec<VenueEvent>,
+    ) {
+        self.begin(at, out);
+        self.markets[symbol.index()].band = band;
+        self.touch(symbol);
+        self.finish(out);
+    }
+
     /// Makes an instrument's shares hard to borrow, or finds them. New short sales wait meanwhile.
     pub fn locate(&mut self, at: Timestamp, symbol: SymbolId, is_hard: bool, out: &mut Vec<VenueEvent>) {
         self.begin(at, out);
@@ -323,19 +344,23 @@ impl Venue {
     /// Cancels one order.
     pub fn cancel(&mut self, at: Timestamp, key: OrderKey, out: &mut Vec<VenueEvent>) {
         self.begin(at, out);
-        self.cancel_by_client(key, out);
+        self.send(Journey::Cancel(key), out);
         self.finish(out);
     }
 
     /// Cancels every order of the account, whoever placed it.
     pub fn global_cancel(&mut self, at: Timestamp, out: &mut Vec<VenueEvent>) {
         self.begin(at, out);
+        self.send(Journey::CancelAll, out);
+        self.finish(out);
+    }
+
+    pub(crate) fn cancel_all(&mut self, out: &mut Vec<VenueEvent>) {
         for index in 0..self.orders.len() {
             if self.orders[index].is_live() {
                 self.end(OrderIndex(index as u32), Ending::Cancelled, out);
             }
         }
-        self.finish(out);
     }
 
     pub(crate) fn live_indices(&self) -> Vec<OrderIndex> {
@@ -353,7 +378,7 @@ impl Venue {
         self.orders.iter().filter_map(|order| {
             let completed_status = match order.ending()? {
                 Ending::Filled => format!("Filled Size: {}", order.filled),
-                Ending::Cancelled => "Cancelled by Trader".to_owned(),
+                Ending::Cancelled | Ending::Unfilled => "Cancelled by Trader".to_owned(),
                 Ending::Expired => "Expired".to_owned(),
                 Ending::Rejected => return None,
             };
@@ -413,6 +438,7 @@ impl Venue {
     pub(crate) fn begin(&mut self, at: Timestamp, out: &mut Vec<VenueEvent>) {
         self.now = self.now.max(at);
         self.turn += 1;
+        self.travels.listen_from(out.len());
         if self.now >= self.next_due {
             self.carry_out_due(out);
         }
@@ -425,6 +451,8 @@ impl Venue {
             self.reduce_after_turn(out);
             self.match_dirty(out);
         }
+        self.keep_back(out);
+        self.travels.release(self.now, out);
     }
 
     pub(crate) fn match_dirty(&mut self, out: &mut Vec<VenueEvent>) {
@@ -441,6 +469,7 @@ impl Venue {
     }
 
     fn carry_out_due(&mut self, out: &mut Vec<VenueEvent>) {
+        self.arrive(out);
         let live: Vec<_> = self.markets.iter().flat_map(|market| market.live.iter().copied()).collect();
         for &index in &live {
             if self.orders[index.index()].deadline().is_some_and(|deadline| deadline <= self.now) {
@@ -450,7 +479,8 @@ impl Venue {
         self.reduce_when_due(out);
         let deadlines = live.iter().filter_map(|index| self.orders[index.index()].deadline());
         let reductions = self.late_reductions.iter().filter_map(|reduction| reduction.due);
-        self.next_due = deadlines.chain(reductions).min().unwrap_or(Timestamp::MAX);
+        let travels = self.travels.next_due();
+        self.next_due = deadlines.chain(reductions).chain(travels).min().unwrap_or(Timestamp::MAX);
     }
 
     pub(crate) fn next_perm_id(&mut self) -> PermId {
@@ -512,7 +542,12 @@ impl Venue {
         let order = &self.orders[index.index()];
         let report = order.status_report(self.status(order), order.why_held(&self.config));
         out.push(VenueEvent::Status(report));
-        if ending == Ending::Cancelled {
+        let is_told = match ending {
+            Ending::Cancelled => true,
+            Ending::Unfilled => self.config.unfilled_news == UnfilledNews::Cancelled,
+            Ending::Filled | Ending::Expired | Ending::Rejected => false,
+        };
+        if is_told {
             self.tell_error(order.request.key(), 202, "Order Canceled - reason:", out);
         }
         self.after_parent_end(index, out);

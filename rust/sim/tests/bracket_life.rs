@@ -142,8 +142,8 @@ fn a_cancelled_child_leaves_parent_and_sibling_alone() {
 fn children_of_a_partly_filled_parent_start_as_each_reading_says() {
     let readings = [
         (ChildrenStart::OnFullFill, "child", ["2 PreSubmitted 0/100", "3 PreSubmitted 0/100"]),
-        (ChildrenStart::OnFirstFillFullSize, "", ["2 PreSubmitted 0/100", "3 Submitted 0/100"]),
-        (ChildrenStart::OnPartialScaled, "", ["2 PreSubmitted 0/30", "3 Submitted 0/30"]),
+        (ChildrenStart::OnFirstFillFullSize, "trigger", ["2 PreSubmitted 0/100", "3 Submitted 0/100"]),
+        (ChildrenStart::OnPartialScaled, "trigger", ["2 PreSubmitted 0/30", "3 Submitted 0/30"]),
     ];
     for (children_start, why_held, children) in readings {
         let mut desk = with_bracket(VenueConfig { children_start, ..VenueConfig::default() }, 100);

@@ -6,8 +6,9 @@ use common::*;
 use orderloom_core::event::Side::{Buy, Sell};
 use orderloom_core::id::OrderId;
 use orderloom_sim::{
-    AutoCancelParent, CancelNews, ChangeNews, ChildWhyHeld, HeldStatus, LocateStatus, OcaReductionSize,
-    OcaRevision, OrderRequest, QuantityBelowFilled, VenueConfig,
+    AutoCancelParent, BustNews, CancelNews, ChangeNews, ChildWhyHeld, HeldStatus, LocateStatus,
+    OcaReductionSize, OcaRevision, OrderNews, OrderRequest, QuantityBelowFilled, TimeInForce, TriggerWhyHeld,
+    UnfilledNews, VenueConfig,
 };
 
 fn with(change: impl FnOnce(&mut VenueConfig)) -> Desk {
@@ -123,5 +124,58 @@ fn a_child_takes_its_parent_along_where_that_works() {
         desk.place(&child);
         desk.cancel(2);
         assert_eq!(desk.live().len(), live);
+    }
+}
+
+#[test]
+fn a_new_order_is_told_once_or_in_two_steps() {
+    let told = |reading| {
+        let mut desk = with(|config| config.order_news = reading);
+        words(&desk.place(&limit(1, Buy, 10, "99")))
+    };
+    let submitted = ["open 1 Submitted 10", "status 1 Submitted 0/10"];
+    assert_eq!(told(OrderNews::Once), submitted);
+    let both = [["open 1 PreSubmitted 10", "status 1 PreSubmitted 0/10"], submitted].concat();
+    assert_eq!(told(OrderNews::PreSubmittedFirst), both);
+}
+
+#[test]
+fn an_order_that_waits_for_its_trigger_says_why_or_not() {
+    for (reading, why) in [(TriggerWhyHeld::Trigger, "trigger"), (TriggerWhyHeld::Empty, "")] {
+        let mut desk = with(|config| config.trigger_why_held = reading);
+        desk.place(&stop(1, Sell, 10, "95"));
+        assert_eq!(&*desk.venue.live_orders().next().unwrap().why_held, why);
+    }
+}
+
+#[test]
+fn what_did_not_fill_at_once_ends_as_any_cancel_or_as_recorded() {
+    let told = |reading, tif| {
+        let mut desk = with(|config| config.unfilled_news = reading);
+        let order = OrderRequest { tif, ..limit(1, Buy, 10, "99") };
+        let told = words(&desk.place(&order)).split_off(2);
+        assert_eq!(desk.live(), [""; 0]);
+        told
+    };
+    for tif in [TimeInForce::Ioc, TimeInForce::Fok] {
+        let cancelled = ["status 1 Cancelled 0/10", "error 1 202"];
+        assert_eq!(told(UnfilledNews::Cancelled, tif), cancelled);
+    }
+    let in_two_steps = ["status 1 PendingCancel 0/10", "status 1 Cancelled 0/10"];
+    assert_eq!(told(UnfilledNews::AsRecorded, TimeInForce::Ioc), in_two_steps);
+    assert_eq!(told(UnfilledNews::AsRecorded, TimeInForce::Fok), ["status 1 Inactive 0/10"]);
+}
+
+#[test]
+fn a_bust_is_told_as_a_correction_or_by_the_position_alone() {
+    for (reading, executions) in
+        [(BustNews::NoShares, vec!["fill 1 BUY 0 @ 100.01"]), (BustNews::PositionOnly, vec![])]
+    {
+        let mut desk = with(|config| config.bust_news = reading);
+        desk.place(&market(1, Buy, 10));
+        let before = desk.venue.executions().len();
+        let told = words(&desk.run_bust());
+        assert_eq!(told[..told.len() - 1], executions);
+        assert_eq!((before, desk.venue.executions().len(), desk.position()), (1, 0, units(0)));
     }
 }

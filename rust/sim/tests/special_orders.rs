@@ -4,6 +4,7 @@ mod common;
 
 use common::*;
 use orderloom_core::event::Side::{Buy, Sell};
+use orderloom_core::time::Timestamp;
 use orderloom_sim::{OrderKind, OrderRequest, TimeInForce, VenueConfig};
 
 #[test]
@@ -197,4 +198,66 @@ fn a_corrected_execution_replaces_the_first_and_the_books_agree() {
     let config = VenueConfig::default();
     let holding = desk.venue.holdings()[AAPL.index()];
     assert_eq!(desk.venue.cash() + holding.cost, config.cash + holding.realized);
+}
+
+#[test]
+fn an_overfilled_order_holds_more_than_it_asked_for() {
+    let mut desk = Desk::open();
+    desk.quote("99.99", "100.01", 6);
+    desk.place(&limit(1, Buy, 10, "100.01"));
+    assert_eq!(desk.live(), ["1 Submitted 6/10"]);
+    let told = desk.run_overfill(2);
+    assert_eq!(words(&told)[0], "fill 1 BUY 6 @ 100.01");
+    assert!(words(&told).contains(&"status 1 Filled 12/0".to_owned()), "{told:?}");
+    assert_eq!((desk.live(), desk.position()), (vec![], units(12)));
+    desk.run_overfill(1);
+    assert_eq!(desk.position(), units(13));
+}
+
+#[test]
+fn a_bust_gives_shares_and_money_back() {
+    let mut desk = Desk::open();
+    desk.quote("99.99", "100.01", 500);
+    let cash = desk.venue.cash();
+    desk.place(&market(1, Buy, 10));
+    desk.place(&market(2, Sell, 4));
+    desk.run_bust();
+    assert_eq!(desk.position(), units(10));
+    desk.run_bust();
+    assert_eq!((desk.position(), desk.venue.cash()), (units(0), cash));
+    assert!(desk.venue.bust_latest(Timestamp(desk.now), &mut Vec::new()).is_err());
+}
+
+#[test]
+fn a_dividend_is_paid_to_who_is_long_and_by_who_is_short() {
+    for (side, gained) in [(Buy, "2.5"), (Sell, "-2.5")] {
+        let mut desk = Desk::open();
+        desk.quote("99.99", "100.01", 500);
+        desk.place(&market(1, side, 10));
+        let (cash, cost) = (desk.venue.cash(), desk.venue.holdings()[0].cost);
+        assert_eq!(desk.run_dividend("0.25"), []);
+        assert_eq!((desk.venue.cash() - cash).to_string(), gained);
+        assert_eq!(desk.venue.holdings()[0].cost, cost);
+    }
+    let mut desk = Desk::open();
+    assert!(desk.venue.dividend(Timestamp(1), AAPL, price("0"), &mut Vec::new()).is_err());
+}
+
+#[test]
+fn nothing_fills_outside_a_price_band() {
+    let mut desk = Desk::open();
+    desk.quote("99.99", "100.01", 500);
+    desk.run_band(Some(("95", "105")));
+    desk.place(&stop(1, Sell, 10, "96"));
+    desk.quote("94", "94.02", 500);
+    desk.trade("94", 500);
+    assert_eq!(desk.live(), ["1 Submitted 0/10"]);
+    desk.quote("95", "95.02", 500);
+    assert_eq!(traded(&desk.events), ["fill 1 SELL 10 @ 95"]);
+    desk.place(&market(2, Buy, 10));
+    desk.quote("106", "106.02", 500);
+    desk.place(&market(3, Buy, 10));
+    assert_eq!(desk.live(), ["3 Submitted 0/10"]);
+    desk.run_band(None);
+    assert_eq!(desk.live(), [""; 0]);
 }

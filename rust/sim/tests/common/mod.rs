@@ -116,6 +116,29 @@ impl Desk {
         self.run(|venue, at, out| venue.split(at, AAPL, new, old, out).unwrap())
     }
 
+    pub(crate) fn run_overfill(&mut self, more: i64) -> Vec<VenueEvent> {
+        self.run(|venue, at, out| venue.overfill(at, units(more), out).unwrap())
+    }
+
+    pub(crate) fn run_bust(&mut self) -> Vec<VenueEvent> {
+        self.run(|venue, at, out| venue.bust_latest(at, out).unwrap())
+    }
+
+    pub(crate) fn run_dividend(&mut self, amount: &str) -> Vec<VenueEvent> {
+        self.run(|venue, at, out| venue.dividend(at, AAPL, price(amount), out).unwrap())
+    }
+
+    pub(crate) fn run_band(&mut self, band: Option<(&str, &str)>) -> Vec<VenueEvent> {
+        let band = band.map(|(low, high)| (price(low), price(high)));
+        self.run(|venue, at, out| venue.band(at, AAPL, band, out))
+    }
+
+    /// Lets time pass to a moment.
+    pub(crate) fn at(&mut self, moment: i64) -> Vec<VenueEvent> {
+        self.now = moment - 1;
+        self.run(|venue, at, out| venue.advance(at, out))
+    }
+
     pub(crate) fn run_correct(&mut self, to: &str) -> Vec<VenueEvent> {
         self.run(|venue, at, out| venue.correct_latest(at, price(to), out).unwrap())
     }
@@ -174,10 +197,14 @@ pub(crate) fn words(events: &[VenueEvent]) -> Vec<String> {
                 format!("open {} {:?} {}{commission}", order.order_id, order.status, order.quantity)
             }
             VenueEvent::Status(status) => {
-                let why = if status.why_held.is_empty() { "" } else { " held " };
+                // That a stop waits for its trigger is told in nearly every line: said where it matters.
+                let why = match &*status.why_held {
+                    "" | "trigger" => String::new(),
+                    why => format!(" held {why}"),
+                };
                 format!(
-                    "status {} {:?} {}/{}{why}{}",
-                    status.order_id, status.status, status.filled, status.remaining, status.why_held
+                    "status {} {:?} {}/{}{why}",
+                    status.order_id, status.status, status.filled, status.remaining
                 )
             }
             VenueEvent::Execution(fill) => {
@@ -200,6 +227,11 @@ pub(crate) fn fills(events: &[VenueEvent]) -> Vec<&Execution> {
             _ => None,
         })
         .collect()
+}
+
+/// The fills among the events, in words.
+pub(crate) fn traded(events: &[VenueEvent]) -> Vec<String> {
+    words(events).into_iter().filter(|line| line.starts_with("fill")).collect()
 }
 
 /// The error codes among the events.
