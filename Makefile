@@ -106,6 +106,21 @@ CLIENTS := ib_async==2.1.0 ib_insync==0.9.86 ibapi==9.81.1.post1 nautilus-ibapi=
 conformance: develop $(foreach c,$(CLIENTS),.venvs/$(firstword $(subst ==, ,$(c)))/installed) ## Four unmodified TWS clients against the simulated TWS
 	ORDERLOOM_CLIENTS=all $(BIN)/pytest tests/conformance
 
+# For all of a target's runs together.
+SECONDS ?= 600
+
+.PHONY: fuzz
+fuzz: fuzz-wire ## Hostile input for SECONDS (600) a target
+
+.PHONY: fuzz-wire
+fuzz-wire: develop ## Hostile bytes to the decoder of the simulated TWS
+	seed=$${ORDERLOOM_FUZZ_SEED:-$$RANDOM}; echo "seed $$seed"; \
+	ORDERLOOM_FUZZ_SEED=$$seed ORDERLOOM_FUZZ_SECONDS=$(SECONDS) $(BIN)/pytest tests/unit/test_sim_fuzz.py
+
+.PHONY: load
+load: develop ## 50 symbols at 20,000 messages a second to 4 clients for a minute; 200 orders a second
+	$(BIN)/python benches/bench_load.py
+
 .PHONY: bench
 bench: develop ## Measure; each bench states its question
 	$(BIN)/pytest benches --benchmark-enable --benchmark-columns=min,median,max,ops

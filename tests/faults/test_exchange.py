@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from orderloom._core import Event
 from orderloom.sim import faults
 from orderloom.sim.times import SECOND
 
@@ -202,13 +200,7 @@ async def test_fault_45_a_share_more_than_ordered_is_covered_with_the_others(
 ) -> None:
     async with trading(tmp_path) as desk:
         await desk.signal("BUY")
-        desk.tws.faults.inject(faults.Drop(messages=["execDetails"], count=1))
-        await desk.inject(faults.ManualTrade(symbol="AAPL", side="BUY", quantity=1))
-        # The broker names our entry as the order of that share.
-        more = json.loads(desk.venue.executions())[-1]
-        entry = desk.placed("entry")[0]["ticket"]
-        filled = (entry["order_id"], 0, entry["order_ref"], 0, "BUY", 1.0, 100.0, desk.clock.now())
-        desk.runner.post(Event.execution(more["exec_id"], *filled))
+        await desk.inject(faults.Overfill(more=1))
         await desk.wait(30)
         assert desk.is_protected(101)
         assert desk.live() == ["SELL 101 LMT 108.01", "SELL 101 STP 97.01"]

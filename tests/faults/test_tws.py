@@ -364,6 +364,25 @@ async def test_fault_32_a_corrected_fill_replaces_the_one_it_corrects(tmp_path: 
         assert desk.live() == ["SELL 100 LMT 107.46", "SELL 100 STP 96.52"]
 
 
+async def test_fault_32_a_bust_that_only_the_position_tells_is_noticed(tmp_path: Path) -> None:
+    silent = {"bust_news": "position_only"}
+    async with trading(tmp_path, is_audited=False, venue=silent) as desk:
+        await desk.signal("BUY")
+        await desk.inject(faults.Bust())
+        await desk.wait(90)
+        assert desk.position() == 0
+        assert desk.alarms == ["POSITION_MISMATCH"]
+
+
+async def test_fault_32_a_bust_told_as_a_correction_empties_the_books(tmp_path: Path) -> None:
+    async with trading(tmp_path) as desk:
+        await desk.signal("BUY")
+        await desk.inject(faults.Bust())
+        await desk.wait(90)
+        assert desk.position() == 0
+        assert desk.runner.engine.position(0)[0] == "0"
+
+
 @pytest.mark.parametrize("fault", ["absent", "early", "late"])
 async def test_fault_33_a_trade_ends_whatever_becomes_of_its_commission(
     tmp_path: Path, fault: str

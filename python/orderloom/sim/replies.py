@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .wire import UNSET_FLOAT, escaped, message, number_text, plain
+from .wire import UNSET_FLOAT, UNSET_INTEGER, escaped, message, number_text, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -348,9 +348,9 @@ def contract_details(version: int, request_id: int, instrument: SimInstrument, a
         trading_hours,
         liquid_hours,
         "",
+        "",
         "0",
-        "0",
-        "1",
+        "1" if instrument.sec_type == "STK" else UNSET_INTEGER,
         "",
         "",
         ",".join(str(instrument.market_rule) for _ in exchanges),
@@ -360,7 +360,8 @@ def contract_details(version: int, request_id: int, instrument: SimInstrument, a
     if version == 163:
         fields.append("100")
     elif version >= 164:
-        fields += ["0.0001", "0.0001", "100"]
+        # Fractions are for shares alone.
+        fields += ["0.0001", "0.0001", "100"] if instrument.sec_type == "STK" else ["1", "1", "1"]
     return message(*fields)
 
 

@@ -323,7 +323,7 @@ class SimulatedTws:
         self.flush()
 
     def band(self, symbol: str, band: tuple[float, float] | None) -> None:
-        """Let a symbol trade between two prices only, as limit up and limit down do, or anywhere."""
+        """Let a symbol trade between two prices only, as between LULD bands, or anywhere."""
         at = self.now()
         self._orders.deliver(self._venue.band(at, self.con_id(symbol), band), at)
         self.flush()

@@ -90,6 +90,7 @@ impl Venue {
         let due = (self.now + self.travels.takes(way)).max(last);
         self.travels.there.push_back((due, journey));
         self.next_due = self.next_due.min(due);
+        self.arrive(out);
     }
 
     /// Carries out what has reached the exchange by now, each at its own moment.
