@@ -125,6 +125,10 @@ load: develop ## 50 symbols at 20,000 messages a second to 4 clients for a minut
 bench: develop ## Measure; each bench states its question
 	$(BIN)/pytest benches --benchmark-enable --benchmark-columns=min,median,max,ops
 
+.PHONY: bench-peers
+bench-peers: develop ## Measure beside other libraries, each in its own environment; writes benches/README.md
+	$(BIN)/python -m benches.peers.run
+
 # Housekeeping ------------------------------------------------------------------------------------
 
 .PHONY: lock

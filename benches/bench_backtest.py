@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import random
 from array import array
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,44 +21,14 @@ from orderloom import atr, bar, context, enter, signal
 from orderloom.backtest import backtest
 from orderloom.rules import Rule, rule
 
+from .series import START, YEAR, Series, walk
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
-MINUTE = 60_000_000_000
-START = 1_700_000_040_000_000_000
-YEAR = 97_500
 EVERY, PERIOD, SHARES, STOP, TARGET = 30, 14, 100, 2.0, 3.0
-
-
-@dataclass(frozen=True)
-class Series:
-    """Columns as a user has them: contiguous 64-bit arrays."""
-
-    ts_utc: array[int]
-    open: array[float]
-    high: array[float]
-    low: array[float]
-    close: array[float]
-    volume: array[float]
-
-
-def walk(length: int, seed: int) -> Series:
-    """A random walk on whole cents, eight steps a bar."""
-    rng = random.Random(seed)
-    price = 100.0
-    columns: tuple[list[float], ...] = ([], [], [], [], [])
-    for _ in range(length):
-        path = []
-        for _ in range(8):
-            price = max(price + rng.gauss(0.0, 0.02), 5.0)
-            path.append(round(price, 2))
-        values = (path[0], max(path), min(path), path[-1], float(rng.randrange(1_000, 9_000)))
-        for column, value in zip(columns, values, strict=True):
-            column.append(value)
-    starts = array("q", (START + number * MINUTE for number in range(length)))
-    return Series(starts, *(array("d", column) for column in columns))
 
 
 def strategy() -> list[Rule]:

@@ -16,7 +16,8 @@ from orderloom import atr, bar, context, enter
 from orderloom.rules import Rule, rule
 from orderloom.sweep import sweep
 
-from .bench_backtest import EVERY, PERIOD, SHARES, YEAR, walk
+from .bench_backtest import EVERY, PERIOD, SHARES
+from .series import YEAR, walk
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
