@@ -8,6 +8,8 @@ import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from ib_async.client import Client
+
 from orderloom import _core
 from orderloom.sim import SimInstrument, SimulatedTws
 from orderloom.sim.messages import name_of
@@ -142,6 +144,18 @@ class Raw:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def encoded(act: Callable[[Any], object]) -> bytes:
+    """Return the frame that ib_async's client writes for an act, at the newest version."""
+    sent: list[str] = []
+    make: Any = Client  # untyped there
+    client = make(None)
+    client.connState = Client.CONNECTED
+    client._serverVersion = 178
+    client.sendMsg = sent.append
+    act(client)
+    return message(*sent[0].split("\0")[:-1])
 
 
 def hello(text: bytes) -> bytes:

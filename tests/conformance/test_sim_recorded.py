@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from ib_async import Contract, ExecutionFilter, Order
-from ib_async.client import Client
 
 from orderloom.sim import Bar, SimInstrument, faults
 from orderloom.sim.messages import name_of
 from orderloom.sim.times import SECOND
 from orderloom.sim.wire import message
 
-from .rig import AAPL, MSFT, ZONE, Exchange, Raw, hello, opened
+from .rig import AAPL, MSFT, ZONE, Exchange, Raw, encoded, hello, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,18 +169,6 @@ def recorded() -> dict[str, list[dict[str, Any]]]:
         step = json.loads(line)
         sessions.setdefault(step["scenario"], []).append(step)
     return sessions
-
-
-def encoded(act: Callable[[Any], object]) -> bytes:
-    """Return the frame that ib_async writes at the newest version."""
-    sent: list[str] = []
-    make: Any = Client  # untyped there
-    client = make(None)
-    client.connState = Client.CONNECTED
-    client._serverVersion = 178
-    client.sendMsg = sent.append
-    act(client)
-    return message(*sent[0].split("\0")[:-1])
 
 
 def contract(given: dict[str, Any]) -> Contract:
