@@ -1,7 +1,7 @@
 """The simulated TWS: unmodified TWS clients connect, a venue trades, a driver owns time."""
 
 from .bars import Bar
-from .contracts import SimInstrument
+from .contracts import Leg, SimInstrument
 from .control import ControlPort
 from .faults import FaultPlan, parse_plan
 from .ports import VenuePort
@@ -13,6 +13,7 @@ __all__ = [
     "Bar",
     "ControlPort",
     "FaultPlan",
+    "Leg",
     "Readings",
     "Recorder",
     "SimInstrument",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .times import Zone
-from .wire import Reader, decimal_text, parse_number
+from .wire import Reader, decimal_text, parse_integer, parse_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,9 +21,19 @@ def _always(_at: int) -> bool:
     return True
 
 
+class Leg(NamedTuple):
+    """One contract of a combo: how many of it, and `BUY` or `SELL`."""
+
+    con_id: int
+    ratio: int
+    action: str
+
+
 @dataclass(frozen=True, slots=True)
 class SimInstrument:
     """One tradable contract.
+
+    A combo (`sec_type` ``BAG``) has `legs`, and a market and a position of its own.
 
     `tick` and `multiplier` are decimal strings (`multiplier` empty for stocks). The hours follow
     contract details: ``20250922:0930-20250922:1600;20250923:CLOSED``, either fixed or computed
@@ -51,6 +61,7 @@ class SimInstrument:
     is_regular: Callable[[int], bool] = _always
     valid_exchanges: tuple[str, ...] = ()
     market_rule: int = 26
+    legs: tuple[Leg, ...] = ()
     zone: Zone = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -92,7 +103,7 @@ class SimInstrument:
 
 @dataclass(frozen=True, slots=True)
 class ContractQuery:
-    """The twelve contract fields of a request, as the client sent them."""
+    """The twelve contract fields of a request as the client sent them, and the legs of a combo."""
 
     con_id: int
     symbol: str
@@ -106,6 +117,7 @@ class ContractQuery:
     currency: str
     local_symbol: str
     trading_class: str
+    legs: frozenset[Leg] = frozenset()
 
     @classmethod
     def read(cls, reader: Reader) -> ContractQuery:
@@ -116,6 +128,11 @@ class ContractQuery:
         strike = decimal_text(value) if value else ""
         return cls(con_id, symbol, sec_type, last_trade_date, strike, *rest)
 
+    def with_legs(self, legs: Iterable[tuple[str, ...]]) -> ContractQuery:
+        """Return the same with the legs of a combo, each a number, a ratio, an action and more."""
+        read = (Leg(parse_integer(leg[0]), parse_integer(leg[1]), leg[2]) for leg in legs)
+        return replace(self, legs=frozenset(read))
+
     def matches(self, instrument: SimInstrument) -> bool:
         """Tell whether every field that the client filled in agrees with an instrument."""
         if self.con_id:
@@ -123,6 +140,7 @@ class ContractQuery:
         return (
             bool(self.symbol or self.local_symbol)
             and self.symbol in ("", instrument.symbol)
+            and self.legs == frozenset(instrument.legs)
             and self.local_symbol in ("", instrument.local_symbol)
             and self.sec_type in ("", instrument.sec_type)
             and self.currency in ("", instrument.currency)

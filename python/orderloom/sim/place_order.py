@@ -279,6 +279,7 @@ class PlaceOrder:
         reader.named(_HEAD, fields)
         if contract.sec_type == "BAG":
             legs = _records(reader, 8)
+            contract = contract.with_legs(legs)
             leg_prices = reader.record(reader.count())
             smart_routing = _records(reader, 2)
         reader.named(_TERMS, fields)

@@ -294,17 +294,17 @@ def addressee(payload: bytes) -> int:
         return -1
 
 
-def _legs(reader: Reader, contract: ContractQuery) -> None:
-    if contract.sec_type == "BAG":
-        for _ in range(reader.count()):
-            reader.record(4)
+def _with_legs(reader: Reader, contract: ContractQuery) -> ContractQuery:
+    if contract.sec_type != "BAG":
+        return contract
+    return contract.with_legs([reader.record(4) for _ in range(reader.count())])
 
 
 def _market_data(reader: Reader, _version: int) -> Request:
     reader.text()
     request_id = reader.integer()
     contract = ContractQuery.read(reader)
-    _legs(reader, contract)
+    contract = _with_legs(reader, contract)
     if reader.flag():
         reader.record(3)  # delta-neutral contract
     generic_ticks = frozenset(tick for tick in reader.text().split(",") if tick)
@@ -378,7 +378,7 @@ def _historical_data(reader: Reader, _version: int) -> Request:
     is_regular_only = reader.flag()
     what = reader.text()
     is_epoch = reader.integer() == 2
-    _legs(reader, contract)
+    contract = _with_legs(reader, contract)
     is_kept_up_to_date = reader.flag()
     reader.text()  # options
     return ReqHistoricalData(
