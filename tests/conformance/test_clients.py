@@ -187,8 +187,11 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "MIT": ({"aux": 90.0}, {"aux": 102.0}),
     "LIT": ({"aux": 90.0, "limit": 90.0}, {"aux": 102.0, "limit": 102.0}),
     "REL": ({"aux": 0.0, "limit": 90.0}, {"aux": 9.0, "limit": 102.0}),
+    "PEG MID": ({"limit": 90.0}, {"limit": 102.0}),
     "LOC": ({"limit": 90.0, "tif": "DAY"}, {"limit": 102.0, "tif": "DAY"}),
+    "MOC": ({"tif": "DAY"}, {"tif": "DAY"}),
 }
+AT_THE_CLOSE = ("LOC", "MOC")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -209,8 +212,8 @@ async def test_places_modifies_cancels_and_fills(client: str, kind: str) -> None
         second = await peer.place("BUY", 100, kind, **resting)
         await peer.fact("status", id=second)
         await peer.place("BUY", 100, kind, second, **marketable)
-        if kind == "LOC":
-            await until(lambda: _is_changed(exchange, {"limit": 102.0}))
+        if kind in AT_THE_CLOSE:
+            await until(lambda: _is_changed(exchange, marketable))
             exchange.trade(101.0)
             exchange.tws.set_session(exchange.now, AAPL.con_id, False)
         else:
@@ -237,6 +240,22 @@ def _is_changed(exchange: Exchange, wanted: dict[str, Any]) -> bool:
         "trail_stop": order["trail_stop_price"],
     }
     return all(float(held[key] or 0) == value for key, value in wanted.items() if key in held)
+
+
+@pytest.mark.parametrize("kind", ["MKT", "MTL"])
+async def test_market_types_wait_modified_or_cancelled_for_the_open(client: str, kind: str) -> None:
+    async with running(client) as (exchange, peer):
+        exchange.tws.set_session(exchange.now, AAPL.con_id, False)
+        first = await peer.place("BUY", 100, kind)
+        await peer.fact("status", id=first, status="PreSubmitted")
+        await peer.say("cancel", id=first)
+        await peer.fact("status", id=first, status="Cancelled", filled=0.0)
+        second = await peer.place("BUY", 100, kind)
+        await peer.fact("status", id=second, status="PreSubmitted", remaining=100.0)
+        await peer.place("BUY", 50, kind, second)
+        await peer.fact("status", id=second, remaining=50.0)
+        exchange.tws.set_session(exchange.now, AAPL.con_id, True)
+        await peer.fact("fill", id=second, total=50.0, price=100.01)
 
 
 async def test_market_types_and_short_lives(client: str) -> None:

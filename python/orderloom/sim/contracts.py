@@ -117,7 +117,7 @@ class ContractQuery:
     currency: str
     local_symbol: str
     trading_class: str
-    legs: frozenset[Leg] = frozenset()
+    legs: frozenset[Leg] = field(default=frozenset(), kw_only=True)
 
     @classmethod
     def read(cls, reader: Reader) -> ContractQuery:
