@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+SIM_README = ROOT / "python" / "orderloom" / "sim" / "README.md"
 PATIENCE = 30.0
 
 BRACKET = """\
@@ -116,3 +118,17 @@ def test_the_script_in_the_readme_runs_as_it_stands(start_sim: Callable[..., int
     assert "AAPL 100.0 at" in done.stdout
     assert "STP PreSubmitted" in done.stdout
     assert "LMT Submitted" in done.stdout
+
+
+def test_the_script_in_the_simulator_s_readme_runs_as_it_stands(
+    start_sim: Callable[..., int],
+) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", SIM_README.read_text(), flags=re.DOTALL)
+    (script,) = [block for block in blocks if "ib_async" in block]
+    assert script.count("7497") == 1
+
+    done = run_script(script.replace("7497", str(start_sim("--speed", "60"))))
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Filled ")
+    assert "position=100" in done.stdout

@@ -548,3 +548,20 @@ async def test_orders_by_hand_are_bound_to_client_0_under_negative_ids() -> None
         assert await answered(other.reqOpenOrdersAsync()) == []
         for ib in (other, master):
             ib.disconnect()
+
+
+async def test_the_master_client_is_told_of_everybody_s_orders_and_others_are_not() -> None:
+    async with opened(master_client_id=7) as exchange:
+        master, owner, other = [await connected(exchange, number) for number in (7, 1, 2)]
+        heard: dict[str, list[str]] = {"master": [], "other": []}
+        for name, ib in (("master", master), ("other", other)):
+            ib.openOrderEvent += lambda trade, name=name: heard[name].append(trade.order.orderRef)
+        order = MarketOrder("BUY", 10, tif="DAY", orderRef="mine")
+        trade = owner.placeOrder(STOCK, order)
+        await until(trade.isDone)
+        await until(lambda: master.fills() and master.fills()[0].commissionReport.execId)
+        assert [fill.execution.orderRef for fill in master.fills()] == ["mine"]
+        assert set(heard["master"]) == {"mine"}
+        assert (heard["other"], other.fills()) == ([], [])
+        for ib in (master, owner, other):
+            ib.disconnect()
