@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from ib_async import ComboLeg, Contract, Order
+from ib_async import ComboLeg, Contract, Order, Stock
 
 from orderloom.sim import Leg, SimInstrument
+from orderloom.sim.bands import PriceBands
 from orderloom.sim.times import SECOND
 from orderloom.sim.wire import message
 
@@ -25,7 +26,8 @@ async def replies(raw: Raw, name: str) -> list[list[str]]:
     return found
 
 
-EXECUTION, COMMISSION, STATUS, POSITION, ERROR, ACCOUNT = "11", "59", "3", "61", "4", "6"
+EXECUTION, COMMISSION, STATUS, ERROR, ACCOUNT, HALTED = "11", "59", "3", "4", "6", "45"
+STOCK = Stock("AAPL", "SMART", "USD")
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,52 @@ async def test_a_dividend_is_told_as_cash() -> None:
         with pytest.raises(ValueError, match="dividend"):
             exchange.tws.dividend("AAPL", -0.5)
         raw.close()
+
+
+def halts(told: list[list[str]]) -> list[str]:
+    return [fields[4] for fields in told if fields[3] == "49"]
+
+
+async def test_a_market_that_leans_on_a_band_is_paused_and_goes_on_around_new_prints() -> None:
+    async with opened(band_percent=5.0) as exchange:
+        raw = await Raw.started(exchange)
+        await raw.write(encoded(lambda client: client.reqMktData(7, STOCK, "", False, False, [])))
+        exchange.trade(100.0)
+        exchange.quote(94.0, 94.98)  # the band ends at 95
+        await raw.write(order(1, "SELL", "10", "MKT"))
+        await replies(raw, HALTED)
+        assert exchange.positions() == {}, "nothing trades outside the band"
+        exchange.wait(10)
+        exchange.quote(94.0, 95.02)  # off the band: the 15 seconds begin again
+        exchange.quote(94.0, 94.98)
+        exchange.wait(14)
+        assert halts(await replies(raw, HALTED)) == []
+        exchange.wait(1)
+        assert halts(await replies(raw, HALTED)) == ["1"]
+        exchange.quote(96.0, 96.02)
+        assert exchange.positions() == {}, "nothing trades in a pause"
+        exchange.wait(300)
+        assert halts(await replies(raw, HALTED)) == ["0"]
+        assert exchange.positions() == {AAPL.con_id: "-10"}
+        exchange.trade(90.0)
+        exchange.quote(90.0, 90.02)
+        await raw.write(order(2, "BUY", "10", "MKT"))
+        await replies(raw, HALTED)
+        assert exchange.positions() == {}, "the band is around the print after the pause"
+        raw.close()
+
+
+def test_the_reference_follows_the_mean_of_five_minutes_in_steps_of_a_hundredth() -> None:
+    bands = PriceBands(5.0, 0.01)
+    assert bands.band is None
+    bands.trade(0, 100.0)
+    assert bands.band == (95.0, 105.0)
+    bands.trade(SECOND, 101.9)  # the mean is 100.95
+    assert bands.band == (95.0, 105.0)
+    bands.trade(2 * SECOND, 102.1)  # and now 101.33
+    assert bands.band == (96.27, 106.4)
+    bands.trade(400 * SECOND, 110.0)  # alone in its five minutes
+    assert bands.band == (104.5, 115.5)
 
 
 SPREAD = SimInstrument(

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .account import AccountDesk
+from .bands import PriceBands
 from .connection import VERSION_MIN, Connection
 from .contracts import Catalogue, SimInstrument
 from .fault_desk import FaultDesk
@@ -39,6 +40,7 @@ class SimulatedTws:
     `clock` returns the simulated time in UTC nanoseconds. `max_server_version` (157 to 178) makes
     newer clients speak an older layout. The master client is told of everybody's orders. With
     `has_zoned_times` false, fills carry local time without a zone, as some TWS versions write.
+    `band_percent` computes limit up and limit down bands of that width for every instrument.
 
     Raises `ValueError` for a version out of range.
     """
@@ -57,6 +59,7 @@ class SimulatedTws:
         master_client_id: int | None = None,
         market_data: Permission = "live",
         has_zoned_times: bool = True,
+        band_percent: float | None = None,
         readings: Readings | None = None,
         faults: FaultPlan | None = None,
         recorder: Recorder | None = None,
@@ -98,6 +101,11 @@ class SimulatedTws:
             on_fill=lambda client_id: self.faults.happened("fill", client_id),
         )
         self._catalogue = catalogue
+        self._bands = {
+            each.con_id: PriceBands(band_percent, float(each.tick))
+            for each in catalogue
+            if band_percent is not None
+        }
         self._write_time = self.zone.stamp if has_zoned_times else self.zone.bare
         self.faults = FaultDesk(self, faults)
         self._desks = Desks(
@@ -165,6 +173,8 @@ class SimulatedTws:
     ) -> None:
         """Publish a best bid and ask; a side that is `None` has no quote."""
         self.faults.advance(at)
+        if self._bands:
+            self._bands[con_id].quote(at, bid, ask)
         self._market.tape(con_id).quote(at, bid, ask, bid_size, ask_size)
         self._orders.deliver(self._venue.quote(at, con_id, bid, ask, bid_size, ask_size), at)
         self.flush()
@@ -173,12 +183,15 @@ class SimulatedTws:
         """Publish a print. Bars are told first, then ticks, then what it did to orders."""
         self.faults.advance(at)
         self._market.tape(con_id).trade(at, price, size)
+        if self._bands:
+            self._move_band(at, con_id, price)
         self._orders.deliver(self._venue.trade(at, con_id, price, size), at)
         self.flush()
 
     def advance(self, at: int) -> None:
         """Let time pass: bars end, orders expire, the account is told at its intervals."""
         self.faults.advance(at)
+        self._pause_trading(at)
         self._orders.deliver(self._venue.advance(at), at)
         self._market.advance(at)
         self._account.advance(at)
@@ -368,6 +381,23 @@ class SimulatedTws:
             if instrument.symbol == symbol:
                 return instrument.con_id
         raise KeyError(f"symbol `{symbol}`: not listed")
+
+    def _move_band(self, at: int, con_id: int, price: float) -> None:
+        bands = self._bands[con_id]
+        before = bands.band
+        bands.trade(at, price)
+        if bands.band != before:
+            self._orders.deliver(self._venue.band(at, con_id, bands.band), at)
+
+    def _pause_trading(self, at: int) -> None:
+        for con_id, bands in self._bands.items():
+            was_paused = bands.is_paused
+            bands.advance(at)
+            if bands.is_paused != was_paused:
+                self._market.tape(con_id).halt(is_halted=bands.is_paused)
+                # The halt first: without a band, what it kept from trading could trade.
+                self._orders.deliver(self._venue.halt(at, con_id, bands.is_paused), at)
+                self._orders.deliver(self._venue.band(at, con_id, bands.band), at)
 
     def _execution_time(self, at: int) -> str:
         return self._write_time(at + self.faults.clock_offset)
