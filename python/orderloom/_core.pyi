@@ -136,6 +136,8 @@ class Event:
         """Tell that other rules and settings are taken up under way (JSON)."""
 
     @staticmethod
+    def hold(reason: str, is_on: bool, detail: str = "") -> Event: ...
+    @staticmethod
     def clock() -> Event: ...
     @staticmethod
     def operator(

@@ -8,7 +8,7 @@ import pytest
 
 from orderloom.sim import faults
 
-from .desk import enter, on, trading
+from .desk import AAPL, enter, on, trading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +43,25 @@ async def test_fault_50_a_feed_that_stands_still_grows_stale(tmp_path: Path) -> 
         await desk.quote(102.0)
         await desk.signal("BUY")
         assert desk.is_protected(100)
+
+
+async def test_fault_50_a_quote_that_trades_keep_to_stays_a_price(tmp_path: Path) -> None:
+    async with trading(tmp_path) as desk:
+        for _ in range(4):
+            await desk.wait(30)
+            desk.tws.publish_trade(desk.clock.now(), AAPL.con_id, 100.0, 100)
+        await desk.signal("BUY")
+        assert desk.is_protected(100)
+
+
+async def test_fault_50_a_quote_that_trades_have_left_is_no_price(tmp_path: Path) -> None:
+    async with trading(tmp_path) as desk:
+        for _ in range(4):
+            await desk.wait(30)
+            desk.tws.publish_trade(desk.clock.now(), AAPL.con_id, 100.5, 100)
+        await desk.signal("BUY")
+        assert desk.refusals == ["NO_PRICE"]
+        assert desk.placed() == []
 
 
 @pytest.mark.parametrize(

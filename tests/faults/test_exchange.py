@@ -58,7 +58,7 @@ async def test_fault_36_when_both_exits_fill_the_excess_is_traded_back_once(
 async def test_fault_37_a_cancel_that_lost_to_a_fill_sells_once(tmp_path: Path) -> None:
     async with trading(tmp_path, rules=RESTING_RULES) as desk:
         await desk.signal("BUY")
-        await desk.inject(faults.Hold(messages=ORDER_NEWS, duration=2 * SECOND))
+        await desk.inject(faults.Hold(messages=[*ORDER_NEWS, "position"], duration=2 * SECOND))
         await desk.quote(98.9)
         assert desk.position() == 100
         await desk.operator("flatten")
@@ -71,7 +71,7 @@ async def test_fault_37_a_cancel_that_lost_to_a_fill_sells_once(tmp_path: Path) 
 async def test_fault_38_a_change_that_lost_to_a_fill_ends_the_close(tmp_path: Path) -> None:
     async with trading(tmp_path) as desk:
         await desk.signal("BUY")
-        await desk.inject(faults.Hold(messages=ORDER_NEWS, duration=2 * SECOND))
+        await desk.inject(faults.Hold(messages=[*ORDER_NEWS, "position"], duration=2 * SECOND))
         await desk.quote(108.5)
         assert desk.position() == 0
         await desk.signal("SELL")
@@ -134,12 +134,17 @@ async def test_fault_40_levels_that_a_gap_left_behind_are_never_the_wrong_way_ro
 async def test_fault_41_outside_its_session_a_stop_stays_and_nothing_is_added(
     tmp_path: Path,
 ) -> None:
-    async with trading(tmp_path) as desk:
+    early = "20250922:0930-20250922:0932;20250923:0930-20250923:1600"
+    short_day = (replace(AAPL, liquid_hours=early), TSLA)
+    async with trading(tmp_path, instruments=short_day) as desk:
         await desk.signal("BUY")
-        at = desk.clock.now()
-        desk.tws.set_session(at, AAPL.con_id, False)
+        await desk.wait(100)
+        assert desk.alarms == []
+        await desk.wait(30)
+        desk.tws.set_session(desk.clock.now(), AAPL.con_id, False)
         await desk.quote(90.0)
         await desk.wait(10)
+        assert desk.alarms == ["EXITS_ASLEEP"], "told once"
         assert desk.is_protected(100)
         assert len(desk.placed()) == 3
         desk.tws.set_session(desk.clock.now(), AAPL.con_id, True)

@@ -100,7 +100,7 @@ async def test_fault_04_after_1101_no_price_counts_until_it_moves_again(tmp_path
 async def test_fault_05_1102_without_1100_leads_to_a_snapshot_all_the_same(tmp_path: Path) -> None:
     async with trading(tmp_path) as desk:
         await desk.signal("BUY")
-        await desk.inject(faults.Drop(messages=ORDER_NEWS))
+        await desk.inject(faults.Drop(messages=[*ORDER_NEWS, "position"]))
         await desk.quote(109.0)
         assert desk.position() == 0
         assert float(desk.runner.engine.position(0)[0]) == 100

@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 
 _PAUSE_MIN: Final = 0.25
 _PAUSE_MAX: Final = 30.0
+_SECOND: Final = 1_000_000_000
+_OFFSET_MAX: Final = _SECOND
+_BY_US: Final = "disconnected by us"
 _EXITS: Final = frozenset({"stop", "target", "close"})
 
 # tws-order-semantics, "connection events".
@@ -107,6 +110,7 @@ class TWSConnection:
         self._link: Link | None = None
         self._snapshots: Snapshots | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_clock_off = False
         self._is_cut = False
         self._is_cut_from_server = False
         self._has_farm_down = False
@@ -171,7 +175,7 @@ class TWSConnection:
         await asyncio.gather(*tasks, return_exceptions=True)
         link = self._link
         if link is not None:
-            await link.close("disconnected by us")
+            await link.close(_BY_US)
             self._link = None
 
     async def start_market(self, subscriptions: Sequence[MarketSubscription]) -> None:
@@ -280,6 +284,7 @@ class TWSConnection:
             sink=self._sink,
             on_problem=self._on_problem,
             on_notice=self._notice,
+            on_offset=self._measured,
             on_ended=self._ended,
         )
         self._link = link
@@ -325,8 +330,20 @@ class TWSConnection:
         self._past_foreign += link.wrapper.foreign
         link.wrapper.foreign.clear()
         if link.was_live:
-            _log.warning("connection to TWS ended: %s", reason)
+            level = logging.INFO if reason == _BY_US else logging.WARNING
+            _log.log(level, "connection to TWS ended: %s", reason)
             self._sink(Event.connection("down"))
+
+    def _measured(self, link: Link, offset: int) -> None:
+        is_off = abs(offset) > _OFFSET_MAX
+        if is_off == self._is_clock_off:
+            return
+        self._is_clock_off = is_off
+        detail = (
+            f"the broker's clock differs by {offset / _SECOND:.1f} s, expected at most "
+            f"{_OFFSET_MAX // _SECOND} s: no new entries, hint: synchronise this host's clock"
+        )
+        link.wrapper.post(Event.hold("clock_offset", is_off, detail if is_off else ""))
 
     def _notice(self, link: Link, code: int, text: str) -> None:
         """Take an error that names neither order nor request."""

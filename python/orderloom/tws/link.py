@@ -38,14 +38,14 @@ _CLIENT_ID_IN_USE: Final = 326
 _TURN_MAX: Final = 60.0
 _GOODBYE_MAX: Final = 0.5
 _TIME_CHECK_EVERY: Final = 60.0
-_OFFSET_MAX: Final = _NS
 
 
 class Link:
     """One connection: client, wrapper, replies, pacing, signs of life.
 
-    `on_notice` takes the errors that name neither order nor request; `on_ended` is called once,
-    in the order of messages, when the connection ends for whatever reason.
+    `on_notice` takes the errors that name neither order nor request; `on_offset` how far TWS's
+    clock is from ours, in ns, whenever it is measured; `on_ended` is called once, in the order of
+    messages, when the connection ends for whatever reason.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Link:
         sink: EventSink,
         on_problem: OnProblem,
         on_notice: Callable[[Link, int, str], None],
+        on_offset: Callable[[Link, int], None],
         on_ended: Callable[[Link, str], None],
     ) -> None:
         loop = asyncio.get_running_loop()
@@ -65,12 +66,12 @@ class Link:
         self._clock = clock
         self._on_problem = on_problem
         self._on_notice = on_notice
+        self._on_offset = on_offset
         self._on_ended = on_ended
         self._refusal: str | None = None
         self._end_reason = "TWS closed the connection"
         self._time_turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._has_told_offset = False
         self.server_offset: int | None = None
         self.was_live = False
         self.ended: asyncio.Future[str] = loop.create_future()
@@ -234,13 +235,7 @@ class Link:
         ahead = epoch * _NS - answered_at
         behind = (epoch + 1) * _NS - asked_at
         self.server_offset = max(ahead, min(behind, 0))
-        is_off = abs(self.server_offset) > _OFFSET_MAX
-        if is_off and not self._has_told_offset:
-            self._on_problem(
-                f"clock: TWS differs by {self.server_offset / _NS:.1f} s, expected at most "
-                f"{_OFFSET_MAX / _NS:.0f} s\nhint: synchronise this host's clock"
-            )
-        self._has_told_offset = is_off
+        self._on_offset(self, self.server_offset)
 
     # -- life and end ------------------------------------------------------------------------
 

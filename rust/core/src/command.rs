@@ -310,6 +310,10 @@ pub enum IncidentCode {
     OrderForked,
     /// The line to the broker is down.
     Disconnected,
+    /// Our clock and the broker's differ by more than a second: no entries.
+    ClockOffset,
+    /// Shares are held over a time in which their exits cannot fire.
+    ExitsAsleep,
     /// A loss limit was reached.
     LossLimit,
     /// An adapter or a script failed.
@@ -360,6 +364,10 @@ pub enum Reason {
     Halted,
     /// The symbol is quarantined after an incident.
     Quarantined,
+    /// Our clock and the broker's differ by more than a second.
+    ClockOffset,
+    /// The broker's program is about to restart.
+    BrokerRestart,
     /// No usable quote: missing, crossed, not positive, stale or delayed.
     NoPrice,
     /// Equity is unknown.

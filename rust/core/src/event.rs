@@ -62,6 +62,8 @@ pub enum EventKind {
     Connection(Connection),
     /// Time passed and nothing else happened.
     Clock,
+    /// The shell found a reason to hold entries back, or it is gone.
+    Hold(Hold),
     /// A person's word.
     Operator(Operator),
     /// A value pushed in by a script, for conditions to compare.
@@ -424,6 +426,27 @@ pub enum Connection {
     DataStale,
 }
 
+/// Why entries are held back, found by the shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// The broker's clock and ours differ by more than a second.
+    ClockOffset,
+    /// The broker's program is about to restart.
+    BrokerRestart,
+}
+
+/// A reason to hold entries back appeared or went away. Exits go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Which.
+    pub reason: HoldReason,
+    /// Whether it holds from now on.
+    pub is_on: bool,
+    /// For the operator.
+    pub detail: Box<str>,
+}
+
 /// A person's word.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "word")]
@@ -504,6 +527,7 @@ impl EventKind {
             | Self::NextOrderId(_)
             | Self::Connection(_)
             | Self::Clock
+            | Self::Hold(_)
             | Self::Operator(_)
             | Self::Answer(_)
             | Self::Restarted(_)

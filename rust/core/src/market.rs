@@ -44,6 +44,13 @@ impl Market {
             return;
         }
         self.last = Some((trade.price, at));
+        if let Some((quote, seen)) = &mut self.quote
+            && quote.bid.is_some_and(|bid| bid <= trade.price)
+            && quote.ask.is_some_and(|ask| trade.price <= ask)
+        {
+            // Quotes come when they change: one that trades still keep to is as fresh as they are.
+            *seen = at;
+        }
         if self.session.is_none_or(|session| session.is_open(at)) {
             self.day_open.get_or_insert(trade.price);
             self.day_volume += trade.size;
@@ -86,7 +93,8 @@ impl Market {
         self.last = None;
     }
 
-    /// Bid and ask when both are positive, not crossed and not older than `max_age`.
+    /// Bid and ask when both are positive, not crossed, and neither they nor a trade between them are
+    /// older than `max_age`.
     #[must_use]
     pub fn sane_quote(&self, at: Timestamp, max_age: Span) -> Option<(Price, Price)> {
         let (quote, seen) = self.quote?;

@@ -179,6 +179,8 @@ pub struct Order {
     pub filled_at: Option<Timestamp>,
     /// When it was first seen done.
     pub done_at: Option<Timestamp>,
+    /// Since when it has been held.
+    pub held_since: Option<Timestamp>,
 }
 
 impl Order {
@@ -210,6 +212,7 @@ impl Order {
             sent_at: at,
             filled_at: None,
             done_at: None,
+            held_since: None,
         }
     }
 
@@ -265,6 +268,12 @@ impl Order {
     #[must_use]
     pub fn has_live_fork(&self) -> bool {
         self.perm_ids.len() > 1 && self.perm_ids.iter().any(|id| !self.ended_perm_ids.contains(id))
+    }
+
+    /// Whether two orders of the broker live under its one number.
+    #[must_use]
+    pub fn is_doubled(&self) -> bool {
+        self.perm_ids.len() > self.ended_perm_ids.len() + 1
     }
 
     /// Whether it is in a state that only more evidence can end.
@@ -389,7 +398,8 @@ impl Order {
         if !is_ended || ends {
             self.status = Some(status);
         }
-        if ends && !self.has_live_fork() {
+        if ends && !self.is_doubled() {
+            // A cancel ends one order. Where another is left, it is asked for again or stays.
             self.cancelling = None;
             self.changing = None;
         }

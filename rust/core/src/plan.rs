@@ -228,7 +228,14 @@ impl Planner<'_> {
             });
             let is_stuck = match entry.phase() {
                 Phase::Unknown => true,
-                Phase::Held => !entry.why_held.contains("locate"),
+                // Why comes after that it is held.
+                Phase::Held if !entry.why_held.contains("locate") => {
+                    let until = entry.held_since.map(|since| since + self.at.execution.oca_patience);
+                    until.is_none_or(|until| {
+                        self.look_again(until);
+                        self.at.now >= until
+                    })
+                }
                 _ => false,
             };
             let is_exposed = self.is_overdue() && self.uncovered(bracket).is_positive();
@@ -259,6 +266,10 @@ impl Planner<'_> {
         }
         if bracket.leg(Role::Close, orders).is_some_and(|close| !close.is_done()) {
             return;
+        }
+        for order in bracket.members(orders).filter(|order| order.is_doubled() && !order.is_absent) {
+            // A cancel ends one of the two, whichever its number means to the broker; one is enough.
+            self.cancel(order);
         }
         if context.closing.is_some() {
             self.close(index, open);
@@ -294,7 +305,14 @@ impl Planner<'_> {
         let live = |role| bracket.leg(role, self.at.orders).filter(|order| !order.is_done());
         let (stop, target) = (live(Role::Stop), live(Role::Target));
         if let Some(stop) = stop {
-            self.align(bracket, stop, open, Exit::Stop);
+            if stop.phase() == Phase::Held {
+                // It lives and cannot fire. What replaces it must not stand beside it.
+                self.cancel_all(bracket, None);
+                return;
+            }
+            if !self.align(bracket, stop, open, Exit::Stop) {
+                return;
+            }
         }
         if let Some(target) = target {
             if stop.is_none() && self.context.policy.stop.is_some() {
@@ -360,8 +378,10 @@ impl Planner<'_> {
         let live = |role| bracket.leg(role, self.at.orders).filter(|order| !order.is_done());
         let (stop, target) = (live(Role::Stop), live(Role::Target));
         let exit_side = self.context.side.exit();
-        if let (Some(stop), Some(_)) = (stop, target) {
-            self.align(bracket, stop, open, Exit::Stop);
+        if let (Some(stop), Some(_)) = (stop, target)
+            && !self.align(bracket, stop, open, Exit::Stop)
+        {
+            return;
         }
         let Some(exit) = target.or(stop) else {
             if !self.may_revive(bracket) {
@@ -425,14 +445,15 @@ impl Planner<'_> {
         Some(self.at.instrument.round(price, rounding)).filter(|price| price.is_positive())
     }
 
-    /// Brings a live exit to the planned quantity and price.
-    fn align(&mut self, bracket: &Bracket, exit: &Order, open: Quantity, kind: Exit) {
+    /// Brings a live exit to the planned quantity and price. `false`: its whole group is cancelled, to be
+    /// placed again at the right size.
+    fn align(&mut self, bracket: &Bracket, exit: &Order, open: Quantity, kind: Exit) -> bool {
         if exit.cancelling.is_some()
             || exit.changing.is_some()
             || exit.placing.is_some()
             || exit.is_doubtful()
         {
-            return;
+            return true;
         }
         let now = exit.working.unwrap_or_else(|| Terms::of(&exit.ticket));
         let mut wanted = Terms { quantity: self.aligned_quantity(bracket, exit, open), ..now };
@@ -445,12 +466,24 @@ impl Planner<'_> {
             }
         }
         if wanted == now {
-            return;
+            return true;
         }
         if let Some(refusal) = exit.refusal.filter(|refusal| refusal.terms == wanted) {
             let (max, retry_at) = (self.at.execution.asks_max, refusal.at + self.at.execution.answer_timeout);
+            if wanted.quantity != now.quantity {
+                self.alarm(
+                    IncidentCode::ChangeUnconfirmed,
+                    Some(exit.ticket.order_id),
+                    format!(
+                        "order {}: the broker refused {} shares with code {}, it is placed again",
+                        exit.ticket.order_id, wanted.quantity, refusal.code
+                    ),
+                );
+                self.cancel_all(bracket, None);
+                return false;
+            }
             if refusal.times > max {
-                return;
+                return true;
             }
             if refusal.times == max {
                 self.alarm(
@@ -461,14 +494,15 @@ impl Planner<'_> {
                         exit.ticket.order_id, refusal.code
                     ),
                 );
-                return;
+                return true;
             }
             if self.at.now < retry_at {
                 self.look_again(retry_at);
-                return;
+                return true;
             }
         }
         self.plan.steps.push(Step::Change { order: exit.ticket.order_id, terms: wanted });
+        true
     }
 
     /// The total that leaves exactly the open shares, unless the broker is about to do it itself: a
@@ -530,8 +564,10 @@ impl Planner<'_> {
             return;
         }
         let in_doubt = order.placing.or(order.doubt);
+        // A refusal of the placement: a snapshot says at once whether it lives all the same.
+        let is_refused = order.refused.is_some() && order.placing.is_some_and(|asked| asked.times == 1);
         if let Some(asked) = in_doubt
-            && self.may_ask(asked, order)
+            && (is_refused || self.may_ask(asked, order))
         {
             self.plan.steps.push(Step::Reconcile { order: id });
         }

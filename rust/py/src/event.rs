@@ -2,9 +2,10 @@
 
 use orderloom_core::decimal::{Money, Price, Quantity};
 use orderloom_core::event::{
-    AccountTag, AccountValue, Answer, Bar, Commission, Connection, EventKind, Execution, NextOrderId,
-    Operator, OrderCompleted, OrderError, OrderOpened, OrderStatus, OrderStatusReport, PositionReport, Quote,
-    Reading, SessionKnown, Side, Signal, SignalRejected, SignalSide, SnapshotMark, Trade,
+    AccountTag, AccountValue, Answer, Bar, Commission, Connection, EventKind, Execution, Hold, HoldReason,
+    NextOrderId, Operator, OrderCompleted, OrderError, OrderOpened, OrderStatus, OrderStatusReport,
+    PositionReport, Quote, Reading, SessionKnown, Side, Signal, SignalRejected, SignalSide, SnapshotMark,
+    Trade,
 };
 use orderloom_core::id::{AskId, ExecId, OrderId, OrderRef, PermId, SymbolId};
 use orderloom_core::time::{Date, Session, Span, Timestamp};
@@ -343,6 +344,18 @@ impl Event {
         Ok(Self { kind: EventKind::Reloaded(config) })
     }
 
+    /// Entries are held back, or no longer, for `reason`.
+    #[staticmethod]
+    #[pyo3(signature = (reason, is_on, detail=""))]
+    fn hold(reason: &str, is_on: bool, detail: &str) -> PyResult<Self> {
+        let reason = match reason {
+            "clock_offset" => HoldReason::ClockOffset,
+            "broker_restart" => HoldReason::BrokerRestart,
+            other => return Err(PyValueError::new_err(format!("`reason`: unknown word `{other}`"))),
+        };
+        Ok(Self { kind: EventKind::Hold(Hold { reason, is_on, detail: detail.into() }) })
+    }
+
     #[staticmethod]
     fn clock() -> Self {
         Self { kind: EventKind::Clock }
@@ -408,6 +421,7 @@ impl Event {
             EventKind::NextOrderId(_) => "next_order_id",
             EventKind::Connection(_) => "connection",
             EventKind::Clock => "clock",
+            EventKind::Hold(_) => "hold",
             EventKind::Operator(_) => "operator",
             EventKind::Reading(_) => "reading",
             EventKind::Answer(_) => "answer",

@@ -6,7 +6,7 @@ use crate::context::{Context, Exit, Policy, Successor};
 use crate::decimal::{Price, Quantity, Rounding};
 use crate::engine::state::State;
 use crate::engine::view::StateView;
-use crate::event::Side;
+use crate::event::{HoldReason, Side};
 use crate::id::{RuleId, SymbolId};
 use crate::instrument::Instrument;
 use crate::limits::{Exposure, Intent, Refusal, check};
@@ -320,6 +320,16 @@ impl State {
                 return Err(Refusal::new(Reason::ReduceOnly, "only reducing orders are sent"));
             }
             crate::command::Mode::Halted => return Err(Refusal::new(Reason::Halted, "trading is halted")),
+        }
+        if let Some(hold) = self.holds.first() {
+            return Err(match hold {
+                HoldReason::ClockOffset => {
+                    Refusal::new(Reason::ClockOffset, "our clock and the broker's differ by over a second")
+                }
+                HoldReason::BrokerRestart => {
+                    Refusal::new(Reason::BrokerRestart, "the broker's program is about to restart")
+                }
+            });
         }
         if self.slot(symbol).is_quarantined {
             return Err(Refusal::new(Reason::Quarantined, "the symbol waits for a person after an incident"));

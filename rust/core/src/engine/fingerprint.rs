@@ -40,6 +40,7 @@ impl<H: Hasher> Print<'_, H> {
         let state = self.state;
         let modes = (state.is_connected, state.is_synced, state.ordered_mode, state.told_mode);
         modes.hash(self.hasher);
+        state.holds.hash(self.hasher);
         self.snapshot();
         for slot in &state.slots {
             self.slot(slot);
@@ -98,6 +99,7 @@ impl<H: Hasher> Print<'_, H> {
         self.until(market.session.map(|session| session.close));
         (slot.reported, slot.unattached, slot.is_quarantined, slot.wants_price, slot.is_in_snapshot)
             .hash(self.hasher);
+        slot.is_asleep_told.hash(self.hasher);
         // Counted from when it was found, not from the first question about it.
         self.asked(slot.mismatch.map(|mismatch| mismatch.again(mismatch.at)));
         self.until(slot.due);
@@ -166,6 +168,8 @@ impl<H: Hasher> Print<'_, H> {
         self.since(order.refusal.map(|refusal| refusal.at), patience.answer_timeout);
         self.since(order.filled_at.max(order.done_at), patience.oca_patience);
         self.since(order.filled_at, patience.oca_patience);
+        self.since(order.held_since, patience.oca_patience);
+        order.is_doubled().hash(self.hasher);
     }
 
     /// Positions, and which executions of open trades were taken in.

@@ -7,10 +7,11 @@ use crate::command::{IncidentCode, Notice, Role};
 use crate::decimal::Quantity;
 use crate::engine::state::{Snapshot, State};
 use crate::event::{
-    AccountTag, AccountValue, Bar, Commission, Connection, EventKind, Execution, Operator, OrderCompleted,
-    OrderError, OrderOpened, OrderStatusReport, PositionReport, Signal, SnapshotMark, Trade,
+    AccountTag, AccountValue, Bar, Commission, Connection, EventKind, Execution, Hold, HoldReason, Operator,
+    OrderCompleted, OrderError, OrderOpened, OrderStatusReport, PositionReport, Signal, SnapshotMark, Trade,
 };
 use crate::id::{OrderId, OrderRef, PermId, SymbolId};
+use crate::order::Phase;
 use crate::position::Applied;
 use crate::time::Span;
 
@@ -39,6 +40,7 @@ impl State {
                 self.next_order_id = self.next_order_id.max(next.order_id.0);
             }
             EventKind::Connection(connection) => self.on_connection(*connection),
+            EventKind::Hold(hold) => self.on_hold(hold),
             EventKind::Operator(word) => self.on_operator(word),
             EventKind::Reading(reading) => {
                 let key = (reading.name.clone(), reading.symbol);
@@ -299,6 +301,7 @@ impl State {
         let slot = self.slot_mut(report.symbol);
         slot.reported = Some(report.quantity);
         slot.is_in_snapshot = true;
+        self.reported = Some(report.symbol);
         self.mark_dirty(report.symbol);
     }
 
@@ -387,6 +390,16 @@ impl State {
         }
     }
 
+    fn on_hold(&mut self, hold: &Hold) {
+        let is_news = match hold.is_on {
+            true => self.holds.insert(hold.reason),
+            false => self.holds.remove(&hold.reason),
+        };
+        if is_news && hold.is_on && hold.reason == HoldReason::ClockOffset {
+            self.alert(IncidentCode::ClockOffset, None, None, hold.detail.clone());
+        }
+    }
+
     fn on_operator(&mut self, word: &Operator) {
         match word {
             Operator::Halt { .. } => self.ordered_mode = Mode::Halted,
@@ -458,12 +471,13 @@ impl State {
         self.touched.clear();
     }
 
-    /// Notes since when an order's state needs evidence.
+    /// Notes since when an order's state needs evidence or a reason.
     pub(crate) fn note_doubts(&mut self) {
         for index in 0..self.touched.len() {
             let (id, _) = self.touched[index];
             let now = self.now;
             let Some(order) = self.orders.find_mut(id) else { continue };
+            order.held_since = (order.phase() == Phase::Held).then(|| order.held_since.unwrap_or(now));
             order.doubt = match (order.is_doubtful(), order.doubt) {
                 (false, _) => None,
                 (true, Some(doubt)) => Some(doubt),

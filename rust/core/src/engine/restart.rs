@@ -27,6 +27,7 @@ impl Engine {
         state.is_connected = false;
         state.is_synced = false;
         state.snapshot = None;
+        state.holds.clear();
         state.asks.clear();
         state.next_intent = state.next_intent.next_multiple_of(INTENTS_SKIPPED) + INTENTS_SKIPPED;
         for slot in &mut state.slots {

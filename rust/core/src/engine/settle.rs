@@ -78,6 +78,9 @@ impl State {
                 }
             }
         }
+        if let Some(at) = self.tell_of_sleep(symbol) {
+            due = Some(due.map_or(at, |due| due.min(at)));
+        }
         let waiting = self.check_broker_position(symbol);
         let conclusion = match waiting {
             Some(at) => {
@@ -208,6 +211,28 @@ impl State {
         }
     }
 
+    /// Says once per night that what is held cannot be closed by its exits; returns when the session
+    /// ends that they can fire in.
+    fn tell_of_sleep(&mut self, symbol: SymbolId) -> Option<Timestamp> {
+        let slot = self.slot(symbol);
+        let session = slot.market.session?;
+        if session.is_open(self.now) {
+            let is_held = slot.context.is_some();
+            self.slot_mut(symbol).is_asleep_told = false;
+            return is_held.then_some(session.close);
+        }
+        let context = slot.context.as_ref()?;
+        let held = context.open_quantity(&self.orders);
+        if !slot.is_asleep_told && held.is_positive() && !context.policy.outside_rth {
+            self.slot_mut(symbol).is_asleep_told = true;
+            let name = &self.config.instruments[symbol.index()].symbol;
+            let text =
+                format!("{held} shares of {name} are held while the exchange is closed: no exit can fire");
+            self.mention(IncidentCode::ExitsAsleep, symbol, text);
+        }
+        None
+    }
+
     /// The broker's word on the position against the sum of executions. While they differ the trade
     /// does not conclude; `Some` says when to look again.
     fn check_broker_position(&mut self, symbol: SymbolId) -> Option<Timestamp> {
@@ -221,7 +246,13 @@ impl State {
         }
         let (now, patience) = (self.now, self.config.execution.answer_timeout);
         let asked = self.slot(symbol).mismatch.unwrap_or(Asked { at: now, times: 0 });
-        let due = asked.again(asked.at).due(patience);
+        // News of fewer shares than executions explain: exits may be larger than what is left to close,
+        // which cannot wait for more news to follow.
+        let is_short_of_shares = reported.abs() < own.abs() || reported.is_positive() != own.is_positive();
+        let due = match asked.times {
+            0 if self.reported == Some(symbol) && is_short_of_shares && !own.is_zero() => now,
+            _ => asked.again(asked.at).due(patience),
+        };
         if now < due {
             self.slot_mut(symbol).mismatch = Some(asked);
             return Some(due);

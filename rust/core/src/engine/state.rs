@@ -1,5 +1,6 @@
 //! Everything the engine remembers between two events.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
@@ -10,7 +11,7 @@ use crate::config::EngineConfig;
 use crate::context::Context;
 use crate::decimal::{Money, Quantity};
 use crate::engine::ask::PendingAsk;
-use crate::event::Quote;
+use crate::event::{HoldReason, Quote};
 use crate::id::{AskId, ContextId, OrderId, OrderRef, RuleId, SymbolId};
 use crate::indicator::IndicatorTable;
 use crate::market::Market;
@@ -35,6 +36,8 @@ pub(crate) struct Slot {
     pub(crate) is_dirty: bool,
     /// The next price may change the plan.
     pub(crate) wants_price: bool,
+    /// An operator was told that what is held cannot be closed before the next session.
+    pub(crate) is_asleep_told: bool,
     /// When time alone changes the plan.
     pub(crate) due: Option<Timestamp>,
     pub(crate) concluded_at: Option<Timestamp>,
@@ -108,6 +111,8 @@ pub(crate) struct State {
     pub(crate) is_connected: bool,
     pub(crate) is_synced: bool,
     pub(crate) snapshot: Option<Snapshot>,
+    /// Why no entry may be sent now, whatever the mode.
+    pub(crate) holds: BTreeSet<HoldReason>,
     /// `Active` or what a person said; start-up and reconnect come on top (`mode`).
     pub(crate) ordered_mode: Mode,
     pub(crate) told_mode: Mode,
@@ -133,6 +138,8 @@ pub(crate) struct State {
     pub(crate) touched: Vec<(OrderId, Phase)>,
     pub(crate) dirty: Vec<SymbolId>,
     pub(crate) entered: Vec<SymbolId>,
+    /// The symbol whose position the broker just told.
+    pub(crate) reported: Option<SymbolId>,
 }
 
 impl State {
@@ -150,6 +157,7 @@ impl State {
             is_connected: false,
             is_synced: false,
             snapshot: None,
+            holds: BTreeSet::new(),
             ordered_mode: Mode::Active,
             told_mode: Mode::ReduceOnly,
             next_order_id: 1,
@@ -168,6 +176,7 @@ impl State {
             touched: Vec::new(),
             dirty: Vec::new(),
             entered: Vec::new(),
+            reported: None,
             config: Arc::new(config),
         }
     }
@@ -178,6 +187,7 @@ impl State {
         self.notices.clear();
         self.touched.clear();
         self.entered.clear();
+        self.reported = None;
     }
 
     /// Whether the event at hand brought a fill of ours, and whether a position changed.
@@ -225,6 +235,12 @@ impl State {
         if let Some(order) = self.orders.find(id) {
             self.touched.push((id, order.phase()));
         }
+    }
+
+    /// Tells the operator of what needs no person: the symbol trades on.
+    pub(crate) fn mention(&mut self, code: IncidentCode, symbol: SymbolId, text: impl Into<Box<str>>) {
+        let text = text.into();
+        self.commands.push(Command::Alert(Incident { code, symbol: Some(symbol), order_id: None, text }));
     }
 
     /// Tells the operator; the symbol takes no entries from here on.
