@@ -97,3 +97,36 @@ def test_a_recorded_session_reads_back_without_its_account(
         2,
         [f"--record: cannot write {tmp_path}: Is a directory"],
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('{"latency": {"order_ms": 5}}', "unknown field `order_ms`"),
+        ('{"commission": "free"}', "unknown variant `free`"),
+        ('{"account": "DU2"}', "always the same"),
+        ("[]", "expected an object"),
+        ("{", "Expecting property name"),
+    ],
+)
+def test_what_the_exchange_cannot_do_is_told_with_its_file(
+    text: str, complaint: str, tmp_path: Path, said: Callable[..., Said]
+) -> None:
+    file = tmp_path / "venue.json"
+    file.write_text(text)
+    code, (line,) = said("sim", "--port", "0", "--venue", str(file))
+    assert code == 2
+    assert line.startswith(f"{file}: ")
+    assert complaint in line
+
+
+def test_the_exchange_does_what_its_file_says(
+    start_sim: Callable[..., int], tmp_path: Path
+) -> None:
+    file = tmp_path / "venue.json"
+    file.write_text('{"cash": "1234"}')
+    ib = IB()
+    ib.connect("127.0.0.1", start_sim("--venue", file), clientId=3)
+    (value,) = (each for each in ib.accountValues() if each.tag == "NetLiquidation")
+    ib.disconnect()
+    assert float(value.value) == 1234

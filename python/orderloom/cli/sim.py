@@ -8,7 +8,7 @@ import signal
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -44,6 +44,10 @@ def sim(
         int | None,
         typer.Option("--fault-port", help="Take faults live on this loopback port; 0: a free one."),
     ] = None,
+    venue: Annotated[
+        Path | None,
+        typer.Option("--venue", help="JSON of what the exchange does; keys as in its README."),
+    ] = None,
     record: Annotated[
         Path | None,
         typer.Option("--record", help="Write every session here as JSON lines, account masked."),
@@ -74,6 +78,7 @@ def sim(
         speed=speed,
         seed=seed,
         starts_at=None if as_recorded else time.time_ns(),
+        venue=_exchange(venue),
     )
     if faults is not None:
         stage.load_faults(faults)
@@ -85,6 +90,24 @@ def sim(
                 raise UsageError(f"--record: cannot write {record}: {error.strerror}") from None
             stage.record(lines)
         asyncio.run(_serve(stage, port, seed, ready_file, fault_port))
+
+
+def _exchange(file: Path | None) -> dict[str, Any]:
+    """Read what the exchange is to do, and let a venue of no consequence judge it."""
+    if file is None:
+        return {}
+    from orderloom._core import Venue  # noqa: PLC0415 - loads the engine
+
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(said, dict):
+            raise TypeError("expected an object of keys and values")
+        Venue(json.dumps(said))
+        if "account" in said:
+            raise ValueError("`account`: the account of `orderloom sim` is always the same")
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"{file}: {error}") from None
+    return said
 
 
 def _say_ready(file: Path, port: int) -> None:

@@ -12,9 +12,9 @@ from orderloom.sim import ControlPort, Recorder, parse_plan
 from orderloom.world.stage import ACCOUNT, Listed, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from typing import TextIO
+    from typing import Any, TextIO
 
 _BEAT_SECONDS: Final = 0.2
 
@@ -22,8 +22,9 @@ _BEAT_SECONDS: Final = 0.2
 class LiveStage:
     """Plays a market at `speed` simulated seconds per second to whoever connects.
 
-    The data's times are moved so that it begins at `starts_at` (UTC ns), or kept. With `symbols`
-    empty, everything that the files hold is listed. After the last price, time goes on.
+    The data's times are moved so that it begins at `starts_at` (UTC ns), or kept. `venue` holds
+    keys of the venue's configuration. With `symbols` empty, everything that the files hold is
+    listed. After the last price, time goes on.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class LiveStage:
         speed: float,
         seed: int,
         starts_at: int | None,
+        venue: Mapping[str, Any] | None = None,
     ) -> None:
         names = symbols or sorted({item.symbol for item in read_market(market)})
         self._clock: Final = ManualClock()
@@ -44,6 +46,7 @@ class LiveStage:
             calendar=calendar,
             clock=self._clock,
             seed=seed,
+            venue=venue,
             shift_to=starts_at,
         )
         self._speed = speed
