@@ -1,0 +1,40 @@
+"""The simulated TWS in a process of its own, for `bench_live.py`.
+
+Prints its port, waits until every instrument is subscribed to, and then lets one market open after
+the other: the first quote of each is what a client is to answer with a bracket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+
+from orderloom._core import Venue
+from orderloom.sim import SimInstrument, SimulatedTws
+
+PAUSE = 0.02
+HOURS = "20200101:0000-20401231:2359"
+
+
+async def serve(count: int) -> None:
+    instruments = [
+        SimInstrument(1_000 + number, f"S{number}", trading_hours=HOURS, liquid_hours=HOURS)
+        for number in range(count)
+    ]
+    tws = SimulatedTws(Venue("{}"), instruments, clock=time.time_ns)
+    await tws.start()
+    sys.stdout.write(f"{tws.port}\n")
+    sys.stdout.flush()
+    line = asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    await line  # the client says that it listens
+    for instrument in instruments:
+        await asyncio.sleep(PAUSE)
+        at = time.time_ns()
+        tws.publish_quote(at, instrument.con_id, 100.0, 100.02, 1_000.0, 1_000.0)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    await tws.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1])))
