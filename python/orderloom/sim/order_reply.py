@@ -6,6 +6,7 @@ that TWS was recorded to fill in. Layouts: server versions 157 to 178.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -190,15 +191,14 @@ _COMPETE = _Names(
 class OrderRecord:
     """One order as told to clients: the request, and the values that echo it."""
 
-    __slots__ = ("_echo", "instrument", "request")
+    __slots__ = ("instrument", "request")
 
     def __init__(self, request: PlaceOrder, instrument: SimInstrument) -> None:
-        self.request = request
+        # Kept for as long as orders are listed: only what differs from what every order says.
+        said = request.fields.items()
+        own = {name: text for name, text in said if text and _DEFAULTS.get(name) != text}
+        self.request = replace(request, fields=own)
         self.instrument = instrument
-        self._echo = {
-            **_DEFAULTS,
-            **{name: text for name, text in request.fields.items() if text},
-        }
 
     def open_order(self, version: int, overlay: Values) -> bytes:
         """Return openOrder with the venue's values laid over the echo."""
@@ -252,7 +252,8 @@ class OrderRecord:
         return message(*fields)
 
     def _values(self, overlay: Values) -> _Filled:
-        values = _Filled(self._echo)
+        values = _Filled(_DEFAULTS)
+        values.update(self.request.fields)
         values.update(overlay)
         # TWS writes the trailing stop twice, empty and as the unset float when there is none.
         # Readers keep the second.
