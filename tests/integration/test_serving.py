@@ -9,6 +9,7 @@ import pytest
 from ib_async import IB
 
 from orderloom.cli import main
+from orderloom.sim import differ
 from orderloom.sim.recording import read_recording
 
 if TYPE_CHECKING:
@@ -93,6 +94,9 @@ def test_a_recorded_session_reads_back_without_its_account(
     messages = list(read_recording(file))
     assert {"startApi", "managedAccounts", "accountDownloadEnd"} <= {each.name for each in messages}
     assert {each.connection for each in messages} == {1}
+    with pytest.raises(SystemExit) as compared:
+        differ.main([str(file), str(file)])
+    assert compared.value.code == 0
     assert said("sim", "--port", "0", "--record", str(tmp_path)) == (
         2,
         [f"--record: cannot write {tmp_path}: Is a directory"],
