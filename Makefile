@@ -78,6 +78,11 @@ test-rust: ## Tests of the core and the venue
 	fi
 	cargo test $(CARGO_TESTED) --locked --doc
 
+.PHONY: fuzz
+fuzz: develop ## Parsers and rules against whatever can be written or drawn: many cases; takes minutes
+	$(BIN)/pytest --hypothesis-profile=fuzz tests/unit/test_fuzz.py tests/unit/test_expression.py
+	PROPTEST_CASES=100000 cargo test --release --package orderloom-core --test rule_judge --locked
+
 .PHONY: explore
 explore: ## Every state of linked orders, two faults included; takes minutes
 	cargo test --release --package orderloom-core --test model --locked -- --include-ignored --nocapture
@@ -124,6 +129,7 @@ load: develop ## 50 symbols at 20,000 messages a second to 4 clients for a minut
 .PHONY: bench
 bench: develop ## Measure; each bench states its question
 	$(BIN)/pytest benches --benchmark-enable --benchmark-columns=min,median,max,ops
+	cargo bench --locked --package orderloom-core --bench rules
 
 .PHONY: bench-peers
 bench-peers: develop ## Measure beside other libraries, each in its own environment; writes benches/README.md

@@ -12,6 +12,8 @@ import pytest
 from orderloom import (
     BaseEvent,
     ContextOpened,
+    Event,
+    FillEvent,
     IncidentEvent,
     OrderNewEvent,
     PredictionSignalEvent,
@@ -202,8 +204,8 @@ def test_nothing_is_done_before_every_action_is_known() -> None:
     ("answer", "complaint"),
     [
         ("BUY", "an action such as `enter"),
-        (custom("ladder"), "be no part of what a custom action answers"),
-        (enter("BUY", shares=1, stop_percent=3, opposite="reverse"), "be `ignore` or `close`"),
+        (custom("ladder"), "name no custom action that was asked on this event"),
+        (sequence(log("a"), custom("ladder")), "name no custom action that was asked"),
         (
             enter("BUY", shares=1, stop=[2 * atr(14), percent(3)]),
             "use indicators of the strategy's rules only",
@@ -213,6 +215,57 @@ def test_nothing_is_done_before_every_action_is_known() -> None:
 def test_actions_that_cannot_be_done_are_refused_whole(answer: Any, complaint: str) -> None:
     (text,) = failures(said(engine_acting(lambda _view: answer)))
     assert complaint in text
+
+
+def test_an_answer_may_name_other_functions_but_none_twice() -> None:
+    asked: list[str] = []
+
+    def first(_view: View) -> list[Action]:
+        asked.append("first")
+        return [log("one"), custom("second")]
+
+    def second(_view: View) -> list[Action]:
+        asked.append("second")
+        return [enter("BUY", shares=7, stop_percent=3)]
+
+    long = rule("long", on="PredictionSignal", symbols=["AAPL"], then=custom("first"))
+    engine = RuleEngine([long], actions={"first": first, "second": second})
+    engine.on_event(PriceEvent(symbol="AAPL", price=Decimal(150)))
+    followed = said(engine)
+    assert asked == ["first", "second"]
+    entries = [e for e in followed if isinstance(e, OrderNewEvent) and e.role == "entry"]
+    assert [entry.quantity for entry in entries] == [Decimal(7)]
+
+    circle = {"first": lambda _view: custom("second"), "second": lambda _view: custom("first")}
+    turning = RuleEngine([long], actions=circle)
+    turning.on_event(PriceEvent(symbol="AAPL", price=Decimal(150)))
+    (text,) = failures(said(turning))
+    assert "no answer of the custom action `second`" in text or "`second`" in text
+
+
+def test_an_action_of_a_function_may_reverse_the_open_trade() -> None:
+    sides = iter(["BUY", "SELL"])
+    flip = rule("flip", on="PredictionSignal", symbols=["AAPL"], then=custom("flip"))
+    engine = RuleEngine([flip], actions={"flip": lambda _view: enter(
+        next(sides), shares=10, stop_percent=3, opposite="reverse")})  # fmt: skip
+    engine.on_event(PriceEvent(symbol="AAPL", price=Decimal(150)))
+    entry, stop = (event for event in said(engine) if isinstance(event, OrderNewEvent))
+    fill(engine, entry, 10.0)
+    assert not any(isinstance(event, ContextOpened) for event in said(engine, side="SHORT"))
+    followed = fill(engine, stop, 0.0)
+    entries = [e for e in followed if isinstance(e, OrderNewEvent) and e.role == "entry"]
+    assert [(entry.side, entry.quantity) for entry in entries] == [("SELL", Decimal(10))]
+
+
+def fill(engine: RuleEngine, order: OrderNewEvent, held: float) -> list[BaseEvent]:
+    """What follows from a fill, its commission and the broker's word on the position."""
+    name = f"e.{order.role}.01"
+    told = engine.on_event(
+        FillEvent(symbol="AAPL", order_id=order.order_id, order_ref=order.order_ref, exec_id=name,
+                  side=order.side, quantity=order.quantity, price=Decimal(150))
+    )  # fmt: skip
+    paid = engine.on_event(Event.commission(name, 1.0, "USD"))
+    return [*told, *paid, *engine.on_event(Event.position_report(0, held, 150.0))]
 
 
 def test_functions_that_cannot_be_asked_are_refused_when_they_are_registered() -> None:

@@ -3,6 +3,8 @@
 //! A `Command` changes the world and is carried out before the next event. A `Notice` tells what the
 //! engine made of an event; it goes to the journal and the bus and changes nothing.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::decimal::{Money, Price, Quantity};
@@ -271,8 +273,8 @@ pub struct LogLine {
     pub rule: RuleId,
     /// About which symbol.
     pub symbol: Option<SymbolId>,
-    /// The text.
-    pub text: Box<str>,
+    /// The text, shared with the rule that says it.
+    pub text: Arc<str>,
 }
 
 /// Something that an operator must know. The symbol, if any, is reduce-only from here.

@@ -3,13 +3,15 @@
 //! It concludes when it is flat by executions, the broker does not say otherwise, and none of its
 //! orders is live or unknown. Its phase is computed.
 
+use std::sync::Arc;
+
 use crate::bracket::Bracket;
 use crate::command::{ExitReason, PositionSide, Role, TimeInForce};
 use crate::decimal::{Money, Price, Quantity, Rounding};
 use crate::id::{ContextId, OrderId, RuleId, SymbolId};
 use crate::instrument::Instrument;
 use crate::order::Orders;
-use crate::rule::{Level, Reprice};
+use crate::rule::{CompiledEnter, Level, Reprice};
 use crate::time::{Span, Timestamp};
 
 /// Which exit a level is for.
@@ -77,12 +79,12 @@ pub struct Closing {
 }
 
 /// An entry to be made when this trade is over, if its signal is still valid then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Successor {
     /// The rule that wants to enter.
     pub rule: RuleId,
-    /// Which of its enter actions, in the order of definition.
-    pub enter: u32,
+    /// What it wants, as it said when it decided so.
+    pub enter: Arc<CompiledEnter>,
     /// After this it is no longer valid.
     pub valid_until: Timestamp,
 }

@@ -448,6 +448,10 @@ proptest! {
             let condition = &rules.rule(*id).condition;
             condition.evaluate(&table) == Truth::Yes || condition.needs_ask(&table).is_some()
         };
+        for id in &candidates {
+            let rule = rules.rule(*id);
+            prop_assert_eq!(rule.evaluate_candidate(&table), rule.condition.evaluate(&table), "the rest");
+        }
         let fired: Vec<_> = concerned.into_iter().filter(fires).collect();
         let fired_of_candidates: Vec<_> = candidates.into_iter().filter(fires).collect();
         prop_assert_eq!(fired, fired_of_candidates);

@@ -25,14 +25,19 @@ impl Answers {
         self.actions.iter().find(|(asked, _)| **asked == *name).map(|(_, actions)| &**actions)
     }
 
-    /// The first custom action among `actions` that has to be asked before any of them is carried out.
+    /// The first custom action among `actions`, or among what one of them answered, that has to be asked
+    /// before any of them is carried out.
     pub(crate) fn missing_actions<'a>(
-        &self,
+        &'a self,
         actions: &'a [CompiledAction],
         view: &StateView<'_>,
     ) -> Option<&'a str> {
         actions.iter().find_map(|action| match action {
-            CompiledAction::Custom { name } if self.actions_of(name).is_none() => Some(&**name),
+            // An answer names none that was asked already, so this comes to an end.
+            CompiledAction::Custom { name } => match self.actions_of(name) {
+                None => Some(&**name),
+                Some(answered) => self.missing_actions(answered, view),
+            },
             CompiledAction::Sequence(steps) => self.missing_actions(steps, view),
             CompiledAction::When { condition, then, otherwise } => match condition.evaluate(view) {
                 Truth::Yes => self.missing_actions(then, view),
@@ -118,7 +123,9 @@ impl<W: Watch> Judge<'_, W> {
             (Wanted::Condition, Some(value), _) => pending.answers.conditions.push((name, value)),
             (Wanted::Actions, _, Some(actions)) => {
                 let state = &*self.state;
-                match compile_answer(rule.id, actions, &state.config.instruments, &state.indicators) {
+                let is_asked = |other: &str| other == &*name || pending.answers.actions_of(other).is_some();
+                let instruments = &state.config.instruments;
+                match compile_answer(rule.id, actions, instruments, &state.indicators, is_asked) {
                     Ok(compiled) => pending.answers.actions.push((name, compiled)),
                     Err(error) => {
                         self.unanswered(rule, &pending, &error.to_string());

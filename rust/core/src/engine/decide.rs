@@ -1,5 +1,7 @@
 //! Step 4: rules triggered by this event are judged, and those that hold act.
 
+use std::sync::Arc;
+
 use crate::command::{
     Command, Conclusion, ExitReason, LogLine, Mode, Notice, Oca, OrderType, Reason, Role, Ticket, Wanted,
 };
@@ -74,7 +76,7 @@ impl<W: Watch> Judge<'_, W> {
     pub(crate) fn on_concluded(&mut self, conclusion: &Conclusion, successor: Option<Successor>) {
         let occasion = Occasion::Concluded(conclusion);
         if let Some(successor) = successor {
-            self.succeed(conclusion.symbol, successor, occasion);
+            self.succeed(conclusion.symbol, &successor, occasion);
         }
         self.trigger(Trigger::ContextConcluded, Some(conclusion.symbol), occasion);
     }
@@ -100,7 +102,14 @@ impl<W: Watch> Judge<'_, W> {
             self.rules.candidates(trigger, symbol, &view, &mut candidates);
         }
         for id in &candidates {
-            self.judge(self.rules.rule(*id), symbol, occasion, &Answers::default());
+            let rule = self.rules.rule(*id);
+            if W::IS_ON {
+                self.judge(rule, symbol, occasion, &Answers::default());
+            } else {
+                let view = StateView { state: self.state, occasion, symbol, answers: &[] };
+                let truth = rule.evaluate_candidate(&view);
+                self.weigh(rule, symbol, occasion, &Answers::default(), truth);
+            }
         }
         *self.candidates = candidates;
     }
@@ -112,16 +121,19 @@ impl<W: Watch> Judge<'_, W> {
         occasion: Occasion<'_>,
         answers: &Answers,
     ) {
+        let view = StateView { state: self.state, occasion, symbol, answers: &answers.conditions };
+        let truth = rule.condition.evaluate(&view);
         if W::IS_ON {
             let verdict = self.look(rule, symbol, occasion, &answers.conditions);
             let told = self.state.notices.len();
-            self.weigh(rule, symbol, occasion, answers);
+            self.weigh(rule, symbol, occasion, answers, truth);
             self.tell(verdict, told);
         } else {
-            self.weigh(rule, symbol, occasion, answers);
+            self.weigh(rule, symbol, occasion, answers, truth);
         }
     }
 
+    /// Has a rule act if its condition, `truth` now, holds and its discipline lets it.
     #[inline]
     fn weigh(
         &mut self,
@@ -129,9 +141,10 @@ impl<W: Watch> Judge<'_, W> {
         symbol: Option<SymbolId>,
         occasion: Occasion<'_>,
         answers: &Answers,
+        truth: Truth,
     ) {
         let view = StateView { state: self.state, occasion, symbol, answers: &answers.conditions };
-        match rule.condition.evaluate(&view) {
+        match truth {
             Truth::Yes => {}
             Truth::No => return,
             Truth::Unknown => {
@@ -144,13 +157,14 @@ impl<W: Watch> Judge<'_, W> {
                 return;
             }
         }
-        let missing = answers.missing_actions(&rule.actions, &view).map(Box::from);
+        let asked = if rule.asks_for_actions { &*rule.actions } else { &[] };
+        let missing = answers.missing_actions(asked, &view).map(Box::from);
         let acted = match (self.discipline(rule, symbol), missing) {
             (Ok(()), Some(name)) => {
                 self.ask(rule, symbol, occasion, answers, name, Wanted::Actions);
                 return;
             }
-            (Ok(()), None) => self.act(rule, symbol, occasion, answers, &rule.actions, &mut 0),
+            (Ok(()), None) => self.act(rule, symbol, occasion, answers, &rule.actions),
             (Err(refusal), _) => Err(refusal),
         };
         match acted {
@@ -239,8 +253,7 @@ impl<W: Watch> Judge<'_, W> {
         }
     }
 
-    /// Carries out actions in order and stops at the first that is refused. `enters` counts the enter
-    /// actions met, which is how a reversal finds its own again.
+    /// Carries out actions in order and stops at the first that is refused.
     fn act(
         &mut self,
         rule: &CompiledRule,
@@ -248,14 +261,11 @@ impl<W: Watch> Judge<'_, W> {
         occasion: Occasion<'_>,
         answers: &Answers,
         actions: &[CompiledAction],
-        enters: &mut u32,
     ) -> Result<(), Refusal> {
         for action in actions {
             match action {
                 CompiledAction::Enter(spec) => {
-                    let place = *enters;
-                    *enters += 1;
-                    self.enter(rule, traded(symbol)?, occasion, answers, place, spec)?;
+                    self.enter(rule, traded(symbol)?, occasion, answers, spec)?;
                 }
                 CompiledAction::ScaleIn(spec) => {
                     let view =
@@ -306,14 +316,14 @@ impl<W: Watch> Judge<'_, W> {
                     self.state.commands.push(Command::Notify(line));
                 }
                 CompiledAction::Sequence(actions) => {
-                    self.act(rule, symbol, occasion, answers, actions, enters)?;
+                    self.act(rule, symbol, occasion, answers, actions)?;
                 }
                 CompiledAction::When { condition, then, otherwise } => {
                     let view =
                         StateView { state: self.state, occasion, symbol, answers: &answers.conditions };
                     match condition.evaluate(&view) {
-                        Truth::Yes => self.act(rule, symbol, occasion, answers, then, enters)?,
-                        Truth::No => self.act(rule, symbol, occasion, answers, otherwise, enters)?,
+                        Truth::Yes => self.act(rule, symbol, occasion, answers, then)?,
+                        Truth::No => self.act(rule, symbol, occasion, answers, otherwise)?,
                         Truth::Unknown => {
                             let detail = "the condition of an action is unknown";
                             return Err(Refusal::new(Reason::ConditionUnknown, detail));
@@ -329,8 +339,7 @@ impl<W: Watch> Judge<'_, W> {
                         let detail = format!("the custom action `{name}` wants nothing done");
                         return Err(Refusal::new(Reason::ConditionFalse, detail));
                     }
-                    // Their place is not counted: only reversals look it up, and answers hold none.
-                    self.act(rule, symbol, occasion, answers, scripted, &mut 0)?;
+                    self.act(rule, symbol, occasion, answers, scripted)?;
                 }
             }
         }
@@ -343,12 +352,11 @@ impl<W: Watch> Judge<'_, W> {
         symbol: SymbolId,
         occasion: Occasion<'_>,
         answers: &Answers,
-        place: u32,
-        spec: &CompiledEnter,
+        spec: &Arc<CompiledEnter>,
     ) -> Result<(), Refusal> {
         let view =
             StateView { state: self.state, occasion, symbol: Some(symbol), answers: &answers.conditions };
-        match view.draft_entry(symbol, rule.id, place, spec)? {
+        match view.draft_entry(symbol, rule.id, spec)? {
             Entry::Send(draft) => self.state.send_entry(*draft),
             Entry::CloseFirst(successor) => {
                 self.state.close_first(symbol, successor);
@@ -358,15 +366,12 @@ impl<W: Watch> Judge<'_, W> {
     }
 
     /// The other side is closed: enter, if the signal that wanted it is still valid.
-    fn succeed(&mut self, symbol: SymbolId, successor: Successor, occasion: Occasion<'_>) {
+    fn succeed(&mut self, symbol: SymbolId, successor: &Successor, occasion: Occasion<'_>) {
         let rule = self.rules.rule(successor.rule);
         let outcome = if self.state.now > successor.valid_until {
             Err(Refusal::new(Reason::Expired, "the signal expired while the other side was closed"))
         } else {
-            match nth_enter(&rule.actions, &mut successor.enter.clone()) {
-                Some(spec) => self.enter(rule, symbol, occasion, &Answers::default(), successor.enter, spec),
-                None => return,
-            }
+            self.enter(rule, symbol, occasion, &Answers::default(), &successor.enter)
         };
         self.state.notices.push(match outcome {
             Ok(()) => Notice::RuleFired { rule: rule.id, symbol: Some(symbol) },
@@ -521,26 +526,4 @@ impl<W: Watch> Judge<'_, W> {
 
 fn traded(symbol: Option<SymbolId>) -> Result<SymbolId, Refusal> {
     symbol.ok_or_else(|| Refusal::new(Reason::UnknownSymbol, "the event names no symbol"))
-}
-
-/// The enter action with this place in the order of `act`.
-fn nth_enter<'a>(actions: &'a [CompiledAction], place: &mut u32) -> Option<&'a CompiledEnter> {
-    for action in actions {
-        let found = match action {
-            CompiledAction::Enter(spec) if *place == 0 => return Some(spec),
-            CompiledAction::Enter(_) => {
-                *place -= 1;
-                None
-            }
-            CompiledAction::Sequence(actions) => nth_enter(actions, place),
-            CompiledAction::When { then, otherwise, .. } => {
-                nth_enter(then, place).or_else(|| nth_enter(otherwise, place))
-            }
-            _ => None,
-        };
-        if found.is_some() {
-            return found;
-        }
-    }
-    None
 }

@@ -1,5 +1,7 @@
 //! Risk-increasing actions: from a declared entry to an attached bracket that passed every gate.
 
+use std::sync::Arc;
+
 use crate::bracket::Bracket;
 use crate::command::{ExitReason, Notice, OrderType, PositionSide, Reason, Role, Ticket, TimeInForce};
 use crate::context::{Context, Exit, Policy, Successor};
@@ -43,13 +45,12 @@ impl StateView<'_> {
         &self,
         symbol: SymbolId,
         rule: RuleId,
-        action: u32,
-        spec: &CompiledEnter,
+        spec: &Arc<CompiledEnter>,
     ) -> Result<Entry, Refusal> {
         let state = self.state;
         let side = PositionSide::of_entry(spec.side);
         if let Some(context) = &state.slot(symbol).context {
-            return self.against_open_trade(context, rule, action, spec);
+            return self.against_open_trade(context, rule, spec);
         }
         state.may_enter(symbol, spec.outside_rth)?;
         let instrument = &state.config.instruments[symbol.index()];
@@ -99,8 +100,7 @@ impl StateView<'_> {
         &self,
         context: &Context,
         rule: RuleId,
-        action: u32,
-        spec: &CompiledEnter,
+        spec: &Arc<CompiledEnter>,
     ) -> Result<Entry, Refusal> {
         let (held, wanted) = (context.side, PositionSide::of_entry(spec.side));
         if held == wanted {
@@ -122,7 +122,7 @@ impl StateView<'_> {
                     _ => self.state.now,
                 };
                 let valid_until = valid_from + self.state.config.signals.max_age;
-                Ok(Entry::CloseFirst(Some(Successor { rule, enter: action, valid_until })))
+                Ok(Entry::CloseFirst(Some(Successor { rule, enter: Arc::clone(spec), valid_until })))
             }
         }
     }

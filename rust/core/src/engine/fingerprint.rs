@@ -120,8 +120,10 @@ impl<H: Hasher> Print<'_, H> {
         // A close waits for a price twice as long as for a fill.
         let closing = context.closing.map(|closing| closing.since + patience.reprice_after);
         self.since(closing, patience.reprice_after);
-        context.successor.map(|next| (next.rule, next.enter)).hash(self.hasher);
-        self.until(context.successor.map(|next| next.valid_until));
+        let next = context.successor.as_ref();
+        // Levels hold floats, which have no hash; what they are written as has one.
+        next.map(|next| (next.rule, format!("{:?}", next.enter))).hash(self.hasher);
+        self.until(next.map(|next| next.valid_until));
         (context.opened_at.is_some(), context.commissions_awaited).hash(self.hasher);
         (context.uncovered_alarmed, context.overfill_alarmed).hash(self.hasher);
         // The watchdog acts after one cap, and again after two.

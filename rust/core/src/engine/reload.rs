@@ -1,7 +1,7 @@
 //! Other rules and settings between two events, while everything else goes on.
 //!
 //! The line to the broker, prices and open trades stay as they are, and a trade keeps the policy that it
-//! was opened with. An indicator that is computed as before keeps its bars, and what rules remember of
+//! was opened with, a reversal under way included. Indicators keep their bars, and what rules remember of
 //! themselves goes to the rules of the same name.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,6 @@ use crate::command::{IncidentCode, Notice, Reload};
 use crate::config::EngineConfig;
 use crate::engine::{Engine, check_config};
 use crate::error::ConfigError;
-use crate::id::RuleId;
 use crate::indicator::IndicatorTable;
 use crate::rule::{RuleSet, RuleSpec, compile};
 
@@ -42,13 +41,12 @@ impl Engine {
             let expected = "stay as they are under a running engine";
             return Err(ConfigError::new("instruments", expected, names.join(", ")));
         }
-        let mut indicators = IndicatorTable::new(config.instruments.len());
+        // Those that no rule uses any more stay: a reversal under way may, and so may the next reload.
+        let mut indicators = self.state.indicators.clone();
+        let warm = indicators.slots().count();
         let rules = compile(&config.rules, &config.instruments, &mut indicators)?;
-        let cold = indicators.adopt(&self.state.indicators);
-        let reload = Reload {
-            cold: cold.iter().map(|spec| spec.to_string().into()).collect(),
-            ..difference(&old.rules, &config.rules)
-        };
+        let cold = indicators.slots().skip(warm).map(|slot| indicators.spec(slot).to_string().into());
+        let reload = Reload { cold: cold.collect(), ..difference(&old.rules, &config.rules) };
         Ok(Prepared { rules, indicators, reload })
     }
 
@@ -63,14 +61,7 @@ impl Engine {
             }
         };
         self.abandon_asks("the rules were reloaded meanwhile");
-        let old = Arc::clone(&self.state.config);
-        let has_same_entries = |id: RuleId| {
-            let was = old.rules.get(id.0 as usize);
-            was.is_some_and(|was| {
-                config.rules.iter().any(|is| (&was.name, &was.actions) == (&is.name, &is.actions))
-            })
-        };
-        self.follow_rules(&rules, has_same_entries);
+        self.follow_rules(&rules);
         let state = &mut self.state;
         state.indicators = indicators;
         state.config = Arc::new(config.clone());

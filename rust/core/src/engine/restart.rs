@@ -33,6 +33,10 @@ impl Engine {
         for slot in &mut state.slots {
             slot.market.mark_stale();
             slot.market.forget_bars();
+            if let Some(context) = &mut slot.context {
+                // A reversal reads prices and indicators that are lost with the process.
+                context.successor = None;
+            }
         }
         state.update_due();
         if let Err(error) = self.configure(config) {
@@ -56,8 +60,7 @@ impl Engine {
         // Cold: the warm-up comes again with the connection.
         let mut indicators = IndicatorTable::new(config.instruments.len());
         let rules = compile(&config.rules, &config.instruments, &mut indicators)?;
-        // A reversal under way is not taken over: prices and the line are lost with the process.
-        self.follow_rules(&rules, |_| false);
+        self.follow_rules(&rules);
         let state = &mut self.state;
         state.slots.resize_with(config.instruments.len(), Slot::default);
         state.ledger.list(config.instruments[old.instruments.len()..].iter().map(|added| added.multiplier));
@@ -68,10 +71,7 @@ impl Engine {
     }
 
     /// Gives what is remembered of a rule to the one of the same name; of one that is gone, to none.
-    ///
-    /// A reversal under way means one of its rule's entries by its place, so it goes on only where
-    /// `has_same_entries` says that the place is still that entry's.
-    pub(super) fn follow_rules(&mut self, rules: &RuleSet, has_same_entries: impl Fn(RuleId) -> bool) {
+    pub(super) fn follow_rules(&mut self, rules: &RuleSet) {
         let old = Arc::clone(&self.rules);
         let now = |id: RuleId| {
             let name = old.rules().get(id.0 as usize).map(|rule| &rule.name)?;
@@ -95,10 +95,8 @@ impl Engine {
         state.recent.rename(|rule| now(rule).unwrap_or(NO_RULE));
         for context in state.slots.iter_mut().filter_map(|slot| slot.context.as_mut()) {
             context.rule = now(context.rule).unwrap_or(NO_RULE);
-            context.successor = context
-                .successor
-                .filter(|next| has_same_entries(next.rule))
-                .and_then(|next| Some(Successor { rule: now(next.rule)?, ..next }));
+            let successor = context.successor.take();
+            context.successor = successor.and_then(|next| Some(Successor { rule: now(next.rule)?, ..next }));
         }
     }
 }

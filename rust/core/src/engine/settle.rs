@@ -510,9 +510,9 @@ impl State {
             closed_at: self.now,
             uncovered_max: context.uncovered_max,
         };
-        let (now, successor) = (self.now, context.successor);
+        let now = self.now;
         let slot = self.slot_mut(symbol);
-        slot.context = None;
+        let successor = slot.context.take().and_then(|context| context.successor);
         slot.concluded_at = Some(now);
         self.notices.push(Notice::ContextConcluded(Box::new(conclusion.clone())));
         Ok(Some((conclusion, successor)))

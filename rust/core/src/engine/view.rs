@@ -1,5 +1,7 @@
 //! What a rule may look at, read from the engine's state for one event and symbol.
 
+use indexmap::Equivalent;
+
 use crate::command::Conclusion;
 use crate::context::Context;
 use crate::decimal::{Money, Price, Quantity};
@@ -12,6 +14,16 @@ use crate::market::Market;
 use crate::position::Position;
 use crate::rule::{Field, View};
 use crate::time::Session;
+
+/// A reading's key without a copy of its name; it hashes as the pair that it stands for.
+#[derive(Hash)]
+struct ReadingKey<'a>(&'a str, Option<SymbolId>);
+
+impl Equivalent<(Box<str>, Option<SymbolId>)> for ReadingKey<'_> {
+    fn equivalent(&self, key: &(Box<str>, Option<SymbolId>)) -> bool {
+        (self.0, self.1) == (&*key.0, key.1)
+    }
+}
 
 /// What triggered the rules.
 #[derive(Debug, Clone, Copy)]
@@ -215,7 +227,7 @@ impl View for StateView<'_> {
     }
 
     fn reading(&self, name: &str) -> Option<f64> {
-        let find = |symbol| self.state.readings.get(&(Box::<str>::from(name), symbol)).copied();
+        let find = |symbol| self.state.readings.get(&ReadingKey(name, symbol)).copied();
         find(self.symbol).or_else(|| find(None))
     }
 

@@ -80,24 +80,6 @@ impl IndicatorTable {
         Ok(IndicatorSlot(u32::try_from(place).expect("fewer slots than memory has room for")))
     }
 
-    /// Takes over how far the same computations have come in `old`, of as many symbols. Returns the
-    /// declarations that stay cold.
-    pub fn adopt(&mut self, old: &Self) -> Vec<&IndicatorSpec> {
-        let was: Vec<Option<usize>> = self
-            .sources
-            .iter()
-            .map(|source| old.sources.iter().position(|before| before.is_same(source)))
-            .collect();
-        for (cells, before) in self.cells.iter_mut().zip(&old.cells) {
-            for (cell, place) in cells.iter_mut().zip(&was) {
-                if let Some(place) = place {
-                    cell.clone_from(&before[*place]);
-                }
-            }
-        }
-        self.slots.iter().filter(|slot| was[slot.source].is_none()).map(|slot| &slot.spec).collect()
-    }
-
     /// The slot of `spec`, if it was declared.
     #[must_use]
     pub fn find(&self, spec: &IndicatorSpec) -> Option<IndicatorSlot> {

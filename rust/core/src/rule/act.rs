@@ -1,5 +1,7 @@
 //! Compiled actions: validated, with every operand resolved. Carrying them out is the engine's work.
 
+use std::sync::Arc;
+
 use super::operand::CompiledOperand;
 use super::tree::CompiledCondition;
 use super::{Opposite, Reprice, ScaleInSpec, Size, View};
@@ -12,7 +14,7 @@ use crate::time::Span;
 #[derive(Debug, Clone, PartialEq)]
 pub enum CompiledAction {
     /// Open a trade.
-    Enter(Box<CompiledEnter>),
+    Enter(Arc<CompiledEnter>),
     /// Add a tranche.
     ScaleIn(ScaleInSpec),
     /// Rest a tranche on the losing side.
@@ -44,12 +46,12 @@ pub enum CompiledAction {
     /// Write to the log.
     Log {
         /// The text.
-        text: Box<str>,
+        text: Arc<str>,
     },
     /// Send a message to the user.
     Notify {
         /// The text.
-        text: Box<str>,
+        text: Arc<str>,
     },
     /// One thing after the other; stops at the first that is refused.
     Sequence(Box<[CompiledAction]>),
@@ -67,6 +69,19 @@ pub enum CompiledAction {
         /// Its registered name.
         name: Box<str>,
     },
+}
+
+impl CompiledAction {
+    /// Whether it, or any of its parts, is asked of Python.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        match self {
+            Self::Custom { .. } => true,
+            Self::Sequence(steps) => steps.iter().any(Self::is_asked),
+            Self::When { then, otherwise, .. } => then.iter().chain(otherwise).any(Self::is_asked),
+            _ => false,
+        }
+    }
 }
 
 /// The enter action; fields as in `EnterSpec`.

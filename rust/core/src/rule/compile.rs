@@ -1,10 +1,12 @@
 //! From rules as declared to rules that run: names resolved, types checked, parameters in range.
 
+use std::sync::Arc;
+
 use super::act::CompiledAction;
 use super::operand::{Arithmetic, CompiledOperand, CompiledValue, CompiledWord, Sign};
 use super::set::{CompiledRule, RuleSet};
 use super::tree::{CompiledCondition, Node};
-use super::{Action, Comparison, Condition, Field, Operand, Opposite, RuleSpec, ValueType};
+use super::{Action, Comparison, Condition, Field, Operand, RuleSpec, ValueType};
 use crate::error::ConfigError;
 use crate::id::{RuleId, SymbolId};
 use crate::indicator::IndicatorTable;
@@ -38,15 +40,16 @@ pub fn compile(
 }
 
 /// Compiles what a custom action answered to `rule`. It was not there when indicators were declared, so it
-/// may only use those that a rule uses; it asks no further Python, and reverses nothing, because a
-/// reversal enters later, by the rule as it was declared.
+/// may only use those that a rule uses. It may name other custom actions, but none that `is_asked` on this
+/// event, itself included: questions would have no end.
 pub(crate) fn compile_answer(
     rule: RuleId,
     actions: &[Action],
     instruments: &[Instrument],
     indicators: &IndicatorTable,
+    is_asked: impl Fn(&str) -> bool,
 ) -> Result<Box<[CompiledAction]>, ConfigError> {
-    check_answer(actions)?;
+    check_answer(actions, &is_asked)?;
     let mut declared = indicators.clone();
     let compiled =
         Compiler { rule, instruments, indicators: &mut declared }.actions(actions, "actions", 0)?;
@@ -57,16 +60,15 @@ pub(crate) fn compile_answer(
     Ok(compiled)
 }
 
-fn check_answer(actions: &[Action]) -> Result<(), ConfigError> {
+fn check_answer(actions: &[Action], is_asked: &impl Fn(&str) -> bool) -> Result<(), ConfigError> {
     actions.iter().try_for_each(|action| match action {
-        Action::Custom { name } => {
-            Err(ConfigError::new("custom", "be no part of what a custom action answers", name))
+        Action::Custom { name } if is_asked(name) => {
+            Err(ConfigError::new("custom", "name no custom action that was asked on this event", name))
         }
-        Action::Enter(spec) if spec.opposite == Opposite::Reverse => {
-            Err(ConfigError::new("enter.opposite", "be `ignore` or `close` in a custom action", "reverse"))
+        Action::Sequence(actions) => check_answer(actions, is_asked),
+        Action::When { then, otherwise, .. } => {
+            check_answer(then, is_asked).and_then(|()| check_answer(otherwise, is_asked))
         }
-        Action::Sequence(actions) => check_answer(actions),
-        Action::When { then, otherwise, .. } => check_answer(then).and_then(|()| check_answer(otherwise)),
         _ => Ok(()),
     })
 }
@@ -123,7 +125,9 @@ impl Compiler<'_> {
             daily_cap: spec.daily_cap,
             window: spec.window,
             enabled: spec.enabled,
-            condition,
+            rest: Arc::new(Node::Constant(true)),
+            condition: Box::new(condition),
+            asks_for_actions: actions.iter().any(CompiledAction::is_asked),
             actions,
         })
     }

@@ -1,5 +1,7 @@
 //! Actions as declared to actions that can be carried out: sizes, levels and prices in range.
 
+use std::sync::Arc;
+
 use super::act::{CompiledAction, CompiledEnter, CompiledLevel, CompiledOrder};
 use super::compile::{Compiler, check_depth, check_text};
 use super::operand::CompiledOperand;
@@ -29,7 +31,7 @@ impl Compiler<'_> {
         match declared {
             Action::Enter(spec) => {
                 let enter = self.enter(spec).map_err(|error| error.under("enter"))?;
-                Ok(CompiledAction::Enter(Box::new(enter)))
+                Ok(CompiledAction::Enter(Arc::new(enter)))
             }
             Action::ScaleIn(spec) => {
                 check_size(spec.size).map_err(|error| error.under("scale_in"))?;
@@ -74,8 +76,8 @@ impl Compiler<'_> {
                 Ok(CompiledAction::OcoGroup { orders, kind: *kind })
             }
             Action::Cancel {} => Ok(CompiledAction::Cancel),
-            Action::Log { text } => Ok(CompiledAction::Log { text: text.clone() }),
-            Action::Notify { text } => Ok(CompiledAction::Notify { text: text.clone() }),
+            Action::Log { text } => Ok(CompiledAction::Log { text: (&**text).into() }),
+            Action::Notify { text } => Ok(CompiledAction::Notify { text: (&**text).into() }),
             Action::Sequence(actions) => {
                 check_not_empty("sequence", actions)?;
                 Ok(CompiledAction::Sequence(self.actions(actions, "sequence", depth + 1)?))

@@ -208,6 +208,18 @@ impl ByThreshold {
     }
 }
 
+/// What a candidate still has to be judged by: the parts that `Bucket::insert` does not select it by.
+pub(super) fn rest(condition: &Node) -> Node {
+    let parts = required_parts(condition);
+    let word = parts.iter().position(|part| word_test(part).is_some());
+    let threshold = parts.iter().position(|part| threshold_test(part).is_some());
+    let left = parts.iter().enumerate().filter(|(place, _)| ![word, threshold].contains(&Some(*place)));
+    match &left.map(|(_, part)| *part).collect::<Vec<_>>()[..] {
+        [one] => (*one).clone(),
+        several => Node::All(several.iter().map(|part| (*part).clone()).collect()),
+    }
+}
+
 /// The parts that must all be yes for the whole to be yes.
 fn required_parts(node: &Node) -> Vec<&Node> {
     match node {

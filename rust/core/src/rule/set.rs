@@ -1,9 +1,12 @@
 //! Compiled rules together, and which of them an event concerns.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::act::CompiledAction;
-use super::selection::Selection;
-use super::tree::CompiledCondition;
-use super::{Trigger, View, Window};
+use super::selection::{Selection, rest};
+use super::tree::{CompiledCondition, Node};
+use super::{Trigger, Truth, View, Window};
 use crate::id::{RuleId, SymbolId};
 use crate::time::Span;
 
@@ -29,9 +32,21 @@ pub struct CompiledRule {
     /// Whether it is on at the start.
     pub enabled: bool,
     /// When it fires.
-    pub condition: CompiledCondition,
+    pub condition: Box<CompiledCondition>,
+    /// What is left of the condition for a candidate, whose other parts the index has found to be yes.
+    pub(super) rest: Arc<Node>,
     /// What it does, in order; at least one.
     pub actions: Box<[CompiledAction]>,
+    /// Whether any of the actions is asked of Python.
+    pub asks_for_actions: bool,
+}
+
+impl CompiledRule {
+    /// What is known of the condition now, when `RuleSet::candidates` has listed the rule in this view.
+    #[inline]
+    pub fn evaluate_candidate(&self, view: &impl View) -> Truth {
+        self.rest.evaluate(self.id, view)
+    }
 }
 
 /// Every rule of a configuration, indexed by what can make it fire.
@@ -42,8 +57,15 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
-    pub(super) fn new(rules: Vec<CompiledRule>, symbols: usize) -> Self {
+    pub(super) fn new(mut rules: Vec<CompiledRule>, symbols: usize) -> Self {
         let selection = Selection::new(&rules, symbols);
+        // What many rules have in common stays in the cache when it is one.
+        let mut shared: BTreeMap<String, Arc<Node>> = BTreeMap::new();
+        for rule in &mut rules {
+            let rest = rest(&rule.condition.node);
+            let known = shared.entry(format!("{rest:?}")).or_insert_with(|| Arc::new(rest));
+            rule.rest = Arc::clone(known);
+        }
         Self { rules, selection }
     }
 
