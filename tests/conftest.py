@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PATIENCE = 20.0
+
+# Of `make fuzz`.
+settings.register_profile("fuzz", max_examples=20_000, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(autouse=True)

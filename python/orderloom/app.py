@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from orderloom.actions import Action
     from orderloom.bus import QueuedSubscription, Subscription
-    from orderloom.config import Settings
+    from orderloom.config import Finding, Settings
     from orderloom.events import BaseEvent
     from orderloom.questions import Actions, Condition
     from orderloom.runner import Runner
@@ -188,15 +188,51 @@ class App:
         """Have a function asked before these rules act, or before every one; False keeps them."""
         return self._hooks.before(*rules)
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The app's own rules, in order of definition; those of its file not included."""
+        return tuple(self._rules)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the conditions that are registered."""
+        return tuple(self._conditions)
+
     def settings(self, file: str | os.PathLike[str] | None = None) -> Settings:
         """The whole configuration: of `file`, else of the app's own, with the app's rules.
 
         Raises:
             ConfigError: The file cannot be used.
-            LanguageError: A section that cannot be, two rules of one name, or a function that
-                nobody registered.
+            LanguageError: A section that cannot be, two rules of one name, a function that nobody
+                registered, or a rule that cannot be meant, such as one that can never fire.
         """
-        from orderloom.config import load_settings  # noqa: PLC0415 - loads pydantic
+        settings, findings = self._checked(file)
+        for finding in findings:
+            # What concerns no rule is the file's, or the session's to refuse.
+            if finding.severity == "error" and finding.rule is not None:
+                what = f"rule `{finding.rule}`: {finding.what}"
+                raise LanguageError(what, finding.expected, finding.hint, path=finding.path)
+        return settings.model_copy(update={"rules": (*settings.rules, RULE)})
+
+    def findings(self, file: str | os.PathLike[str] | None = None) -> list[Finding]:
+        """What is wrong or suspicious in the whole strategy, the app's rules included.
+
+        Raises:
+            ConfigError: The file cannot be used.
+            LanguageError: As `settings` does, but for what can be found.
+
+        Example:
+            >>> from orderloom import enter, signal
+            >>> app = App()
+            >>> never = app.rule("never", on="PredictionSignal", symbols=["AAPL"],
+            ...     when=signal.confidence > 80, then=enter("BUY", shares=1, stop_percent=3))
+            >>> [(finding.severity, finding.rule) for finding in app.findings()]
+            [('error', 'never')]
+        """
+        return self._checked(file)[1]
+
+    def _checked(self, file: str | os.PathLike[str] | None) -> tuple[Settings, list[Finding]]:
+        from orderloom.config import lint, load_settings  # noqa: PLC0415 - loads pydantic
 
         path = self._file if file is None else Path(file)
         base = (
@@ -214,7 +250,8 @@ class App:
             raise LanguageError(
                 f"a hook before the rule `{name}`", "a rule's name", did_you_mean(name, names)
             )
-        return base.model_copy(update={"rules": (*rules, RULE)})
+        settings = base.model_copy(update={"rules": tuple(rules)})
+        return settings, lint(settings)
 
     def _check_registered(self, added: Rule) -> None:
         for kind, name in _asked(added.as_dict()):

@@ -10,11 +10,13 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from heapq import merge
 from typing import TYPE_CHECKING, Any, Final
 
 from orderloom._core import Engine, Event
 from orderloom.errors import OrderloomError
 from orderloom.journal import RECONFIGURE, Journal, JournalBroken
+from orderloom.report.funnel import DROPPED, HEARD, Funnel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 _SECOND: Final = 1_000_000_000
 _DAY: Final = 86_400
-_DROPPED: Final = ("DUPLICATE", "EXPIRED", "FROM_FUTURE", "UNKNOWN_SYMBOL")
 
 
 class UnknownNameError(OrderloomError):
@@ -105,7 +106,7 @@ class RuleAccount:
         blocker = judged.verdict["blocker"]
         if blocker is None:
             self.fired.append(judged)
-        elif judged.reason in _DROPPED:
+        elif judged.reason in DROPPED:
             self.dropped[judged.reason] += 1
         elif judged.reason == "CONDITION_UNKNOWN":
             name = " and ".join(blocker.get("missing", [])) or judged.detail
@@ -133,34 +134,6 @@ class RuleAccount:
                 {"missing": missing, "times": times, "last": judged.as_dict()}
                 for missing, (times, judged) in self.unknown.items()
             ],
-        }
-
-
-@dataclass(slots=True)
-class Funnel:
-    """Predictions on their way from the source to a fill."""
-
-    received: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    new: int = 0
-    matched: int = 0
-    """Rules whose condition held, on whatever prediction."""
-    blocked: Counter[str] = field(default_factory=Counter)
-    sent: int = 0
-    """Entries that left for the broker."""
-    filled: int = 0
-    """Of those, how many were filled at least in part."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "received": self.received,
-            **{name.lower(): self.dropped[name] for name in _DROPPED},
-            "new": self.new,
-            "matched": self.matched,
-            "blocked": dict(self.blocked),
-            "sent": self.sent,
-            "filled": self.filled,
         }
 
 
@@ -304,35 +277,16 @@ class _Reader:
 
 def count_signals(recording: Recording, symbol: int | None) -> Funnel:
     """Count what became of predictions, from what the journal says; of one symbol, or of all."""
-    funnel = Funnel()
-    ours: set[int] = set()
-    sent: set[int] = set()
-    for seq, _, body in recording.events("signal"):
-        if symbol in {None, json.loads(body)["symbol"]}:
-            ours.add(seq)
-    filled: set[int] = set()
-    for entry in recording.commands():
-        if entry.seq in ours and entry.kind == "place":
-            order = json.loads(entry.body)
-            if order["role"] == "entry":
-                sent.add(order["ticket"]["order_id"])
-    for entry in recording.notices():
-        if entry.seq in ours and entry.kind == "signal_judged":
-            dropped = json.loads(entry.body)["dropped"]
-            funnel.received += 1
-            if dropped is None:
-                funnel.new += 1
-            else:
-                funnel.dropped[dropped] += 1
-        elif entry.seq in ours and entry.kind in {"rule_fired", "rule_blocked"}:
-            funnel.matched += 1
-            if entry.kind == "rule_blocked":
-                funnel.blocked[json.loads(entry.body)["reason"]] += 1
-        elif entry.kind == "filled":
-            order_id = json.loads(entry.body)["order_id"]
-            if order_id in sent:
-                filled.add(order_id)
-    funnel.sent, funnel.filled = len(sent), len(filled)
+    funnel = Funnel(symbol)
+    events = merge(*(recording.events(kind) for kind in sorted(HEARD)))
+    # Of one event, the event comes first, then its commands, then what was told of it.
+    for seq, _, take, body in merge(
+        ((seq, 0, funnel.on_event, body) for seq, _, body in events),
+        ((entry.seq, 1, funnel.on_command, entry.body) for entry in recording.commands()),
+        ((entry.seq, 2, funnel.on_notice, entry.body) for entry in recording.notices()),
+        key=lambda item: item[:2],
+    ):
+        take(seq, json.loads(body))
     return funnel
 
 

@@ -15,6 +15,7 @@ from orderloom._core import Engine, Event
 from orderloom.explain import rule_names
 from orderloom.instant import ns_to_iso
 from orderloom.journal import RECONFIGURE, Journal, JournalBroken
+from orderloom.report.funnel import is_entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,9 +29,12 @@ _Subject: TypeAlias = tuple[str, str]
 _DECISIONS = frozenset({"signal_judged", "rule_fired", "rule_blocked"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Change:
-    """One decision that comes out differently. `was` and `would_be` are `None` for none at all."""
+    """A decision that comes out differently. `was` and `would_be` are `None` for none at all.
+
+    One that comes out so `times` in a row, such as on every bar, is told once.
+    """
 
     seq: int
     at: str
@@ -41,6 +45,9 @@ class Change:
     would_be: str | None
     is_certain: bool
     """Whether it is the symbol's first difference: nothing before it could have caused it."""
+    times: int = 1
+    until: str | None = None
+    """When it came out so for the last time, if not only once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ class Compared:
     """Decisions of the run."""
     changes: list[Change]
     entries: tuple[int, int]
-    """Entries that the run sent, and that the other rules would have sent."""
+    """Orders that open a trade or add to one, on whatever event: of the run, of the others."""
     unheard: tuple[str, ...]
     """Symbols of the other rules that the journal has no events of."""
 
@@ -91,6 +98,7 @@ def _compare(recording: Recording, settings: Settings) -> Compared:
     was = _decided(recording, symbols)
     rules = [rule.name for rule in settings.rules]
     changes: list[Change] = []
+    last: dict[_Subject, Change] = {}
     differing: set[str] = set()
     events = entries = 0
     for seq, at, body in recording.events():
@@ -102,28 +110,27 @@ def _compare(recording: Recording, settings: Settings) -> Compared:
         outcome = engine.on_event(seq, at, event)
         would_be: Mapping[_Subject, str] = {}
         if outcome is not None:
-            entries += sum(
-                command.kind == "place" and command.role == "entry" for command in outcome.commands
-            )
+            entries += sum(is_entry(json.loads(command.json())) for command in outcome.commands)
             notices = (json.loads(n.json()) for n in outcome.notices if n.kind in _DECISIONS)
             would_be = dict(_decision(notice, rules, symbols) for notice in notices)
         had = was.get(seq, {})
-        if had == would_be:
-            continue
-        here = [
-            Change(
-                seq, ns_to_iso(at), symbol, what, had.get((symbol, what)),
-                would_be.get((symbol, what)), symbol not in differing,
-            )
-            for symbol, what in sorted(had.keys() | would_be.keys())
-            if had.get((symbol, what)) != would_be.get((symbol, what))
-        ]  # fmt: skip
-        changes += here
-        differing |= {change.symbol for change in here}
-    sent = sum(
-        entry.kind == "place" and json.loads(entry.body)["role"] == "entry"
-        for entry in recording.commands()
-    )
+        here: set[str] = set()
+        for subject in sorted(had.keys() | would_be.keys()):
+            came, comes = had.get(subject), would_be.get(subject)
+            before = last.get(subject)
+            if came == comes:
+                last.pop(subject, None)
+            elif before is not None and (before.was, before.would_be) == (came, comes):
+                before.times += 1
+                before.until = ns_to_iso(at)
+            else:
+                is_certain = subject[0] not in differing
+                change = Change(seq, ns_to_iso(at), *subject, came, comes, is_certain)
+                changes.append(change)
+                last[subject] = change
+                here.add(subject[0])
+        differing |= here
+    sent = sum(is_entry(json.loads(entry.body)) for entry in recording.commands())
     decisions = sum(len(each) for each in was.values())
     unheard = tuple(each["symbol"] for each in added)
     return Compared(events, decisions, changes, (sent, entries), unheard)

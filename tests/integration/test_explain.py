@@ -108,10 +108,23 @@ def test_the_funnel_adds_up(quickstart: Path) -> None:
     funnel = explain(quickstart / "journal.db").funnel
     assert funnel.received == funnel.new + sum(funnel.dropped.values())
     assert funnel.dropped["DUPLICATE"] > 100
-    assert funnel.matched > sum(funnel.blocked.values()) > 0
+    assert funnel.matched > sum(funnel.refused.values()) > 0
     assert funnel.sent >= funnel.filled > 0
     one = explain(quickstart / "journal.db", symbol="TSLA").funnel
     assert 0 < one.received < funnel.received
+
+
+def test_the_run_and_the_explanation_count_predictions_the_same(quickstart: Path) -> None:
+    summary = json.loads((quickstart / "summary.json").read_text())
+    told = summary["signals"]
+    # Asked for before there was a first prediction.
+    assert told.pop("rejected")["NOT_FOUND"] > 0
+    assert told == explain(quickstart / "journal.db").funnel.as_dict()
+    # Rules on bars act too, which is no part of the way of predictions.
+    fired = sum(rule["fired"] for rule in summary["rules"].values())
+    blocked = sum(sum(rule["blocked"].values()) for rule in summary["rules"].values())
+    assert fired + blocked >= told["matched"] > 0
+    assert summary["entries"] >= told["sent"] > 0
 
 
 def test_looking_changes_nothing(quickstart: Path) -> None:

@@ -32,6 +32,7 @@ from orderloom import (
 )
 from orderloom.actions import custom
 from orderloom.app import load_script
+from orderloom.explain import explain
 from orderloom.instant import iso_to_ns
 from orderloom.replay import replay
 
@@ -101,6 +102,12 @@ def test_a_script_is_asked_acts_and_hears_of_everything(tmp_path: Path) -> None:
     fills = [event for event in heard if isinstance(event, FillEvent)]
     assert slow == fills
     assert sum(fill.quantity for fill in fills) == 100
+    # The prediction that Python said yes to matched; the rule on a reading is no part of that.
+    told = {**summary["signals"]}
+    del told["rejected"]
+    assert told == explain(tmp_path / "run" / "journal.db").funnel.as_dict()
+    assert (told["matched"], told["sent"], told["filled"]) == (1, 1, 1)
+    assert summary["entries"] == 2
     # What Python said is in the journal, so a replay needs no script.
     answers = journaled(tmp_path / "run", "answer")
     assert [answer["value"] for answer in answers if "actions" not in answer] == [False, True]

@@ -34,6 +34,8 @@ def test_the_same_rules_decide_the_same(quickstart: Path) -> None:
     assert compared.changes == []
     assert compared.decisions > 100
     assert compared.entries[0] == compared.entries[1] > 0
+    summary = json.loads((quickstart / "summary.json").read_text())
+    assert compared.entries[0] == summary["entries"], "one way of counting"
     assert code_of("whatif", quickstart, QUICKSTART, "--expect-same") == 0
 
 
@@ -63,6 +65,21 @@ def test_a_shorter_cooldown_is_told_by_reason_and_ends_with_5(
     first = document["changes"][0]
     assert (first["symbol"], first["was"], first["would_be"]) == ("MSFT", "COOLDOWN", "fired")
     assert document["entries"]["would_be"] == document["entries"]["was"] + 1
+
+
+def test_a_rule_that_decides_otherwise_on_every_bar_is_told_once(
+    quickstart: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "other.yaml"
+    watch = "  - {name: watch, on: Bar, symbols: [AAPL], when: bar.close > 0, do: [log: a bar]}\n"
+    file.write_text(QUICKSTART.read_text() + watch)
+    (change,) = whatif(quickstart / "journal.db", load_settings(file)).changes
+    assert (change.what, change.was, change.would_be) == ("watch", None, "fired")
+    assert change.times > 70
+    assert code_of("whatif", quickstart, file) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].endswith(f"nothing -> fired, {change.times} times in a row until {change.until}")
+    assert told[1].startswith(f"{change.times} of ")
 
 
 def test_a_rule_under_another_name_and_a_symbol_without_events_are_told(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from orderloom._core import Engine
 from orderloom.actions import log
+from orderloom.app import load_script
 from orderloom.conditions import parse_condition
 from orderloom.config import (
     ConfigError,
@@ -23,6 +24,7 @@ from orderloom.config import (
     load_settings,
     parse_settings,
 )
+from orderloom.errors import LanguageError
 from orderloom.rules import rule
 from orderloom.templates import TEMPLATES, StrategyBuilder, create_buy_rule, create_short_rule
 from orderloom.units import Span
@@ -121,7 +123,7 @@ BROKEN: dict[str, tuple[str, int, str, str, str]] = {
         "broker: !!python/object/apply:os.system [true]\n", 1, "broker", "expected plain values", ""
     ),
     "a secret in the file": (
-        "signals:\n  api_key: abc\n", 2, "signals.api_key", "outside the file",
+        "signals:\n  api_key: abcdefgh\n", 2, "signals.api_key", "outside the file",
         "ORDERLOOM_SIGNALS__API_KEY",
     ),
     "a key over http": (
@@ -272,7 +274,11 @@ WARNINGS: dict[str, tuple[str, str]] = {
         "rules: [{name: a, on: Bar, symbols: [A], when: signal.confidence > 0.5, do: cancel}]\n",
         "known on `PredictionSignal` only",
     ),
-    "remote host": ("broker: {host: 10.0.0.1}\n", "without encryption"),
+    "remote host": (
+        "broker: {host: 10.0.0.1}\nrules: [{name: a, on: Bar, symbols: [A], do: cancel}]\n",
+        "without encryption",
+    ),
+    "no rule": ("rules: []\n", "nothing will be traded"),
 }
 
 
@@ -283,6 +289,51 @@ def test_what_is_suspicious_is_a_warning_and_no_reason_to_refuse(name: str) -> N
     assert [problem.severity for problem in checked.problems] == ["warning"], checked.problems
     assert message in str(checked.problems[0])
     assert checked.settings is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "message"),
+    [
+        ("rules: [{name: a, on: Bar, do: cancel}]\n", {}, "the rules cover none"),
+        (
+            "rules: [{name: a, on: Bar, symbols: [A], do: cancel}]\n",
+            {"ORDERLOOM_SIGNALS__API_KEY": "k1"},
+            "a key of 2 characters, too short",
+        ),
+    ],
+)
+def test_what_a_run_would_refuse_is_refused_by_the_check(
+    text: str, variables: dict[str, str], message: str
+) -> None:
+    checked = check_text(text, environment=variables)
+    assert [problem.severity for problem in checked.problems] == ["error"]
+    assert message in str(checked.problems[0])
+    assert "k1" not in str(checked.problems[0])
+
+
+def test_a_script_is_checked_together_with_its_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from orderloom.cli import main
+
+    file, script = tmp_path / "strategy.yaml", tmp_path / "strategy.py"
+    file.write_text("templates: [buy: {symbols: [A], shares: 1, stop_percent: 3}]\n")
+    script.write_text(
+        "from orderloom import App, enter, signal\n"
+        "app = App()\n"
+        "app.rule('other', on='PredictionSignal', symbols=['A'], when=signal.confidence > 0.5,\n"
+        "         then=enter('SELL', shares=1, stop_percent=3))\n"
+        "app.rule('percent', on='PredictionSignal', symbols=['A'], when=signal.confidence > 50,\n"
+        "         then=enter('BUY', shares=1, stop_percent=3))\n"
+    )
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(file), "--script", str(script)])
+    assert ended.value.code == 2
+    told = capsys.readouterr().out
+    assert "strategy.py: rule other: when: warning: can enter the opposite side of `buy-A`" in told
+    assert "strategy.py: rule percent: when: the condition can never hold" in told
+    with pytest.raises(LanguageError, match="rule `percent`: the condition can never hold"):
+        load_script(script).settings(file)
 
 
 def test_rules_that_exclude_each_other_are_no_reason_to_warn() -> None:

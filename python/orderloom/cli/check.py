@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from orderloom.config import Checked, check_settings
+from orderloom.app import load_script
+from orderloom.config import NO_RULE, Checked, ConfigProblem, check_settings
 
 
 def check(
@@ -18,10 +19,16 @@ def check(
         bool, typer.Option("--resolved", help="Print each value and where it comes from.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors, too.")] = False,
+    script: Annotated[
+        Path | None, typer.Option("--script", help="A Python strategy that runs with the file.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Validate and lint a strategy file; every message names its line, what, and a hint."""
-    checked = check_settings(file)
+    """Validate and lint a strategy file; every message names its line, what, and a hint.
+
+    With a script, the rules of both are looked at together, as `orderloom run` would have them.
+    """
+    checked = check_settings(file) if script is None else _with_script(file, script)
     failed = bool(checked.problems if strict else checked.errors)
     if as_json:
         typer.echo(json.dumps(_document(checked, failed=failed, resolved=resolved)))
@@ -29,6 +36,32 @@ def check(
         _table(checked, file, resolved=resolved)
     if failed:
         raise typer.Exit(2)
+
+
+def _with_script(file: Path, script: Path) -> Checked:
+    app = load_script(script)
+    checked = check_settings(file, custom=app.conditions)
+    if checked.settings is None:
+        return checked
+    told = {problem.what for problem in checked.problems}
+    problems = [it for it in checked.problems if not (it.what == NO_RULE and app.rules)]
+    for finding in app.findings(file):
+        if finding.what not in told:
+            rule = "" if finding.rule is None else f"rule {finding.rule}: "
+            problems.append(
+                ConfigProblem(
+                    file=str(script),
+                    where=rule + ".".join(map(str, finding.path)),
+                    what=finding.what,
+                    expected=finding.expected,
+                    hint=finding.hint,
+                    severity=finding.severity,
+                )
+            )
+    settings = checked.settings
+    joined = settings.model_copy(update={"rules": (*settings.rules, *app.rules)})
+    is_usable = all(problem.severity != "error" for problem in problems)
+    return Checked(joined if is_usable else None, problems, checked.resolved)
 
 
 def _table(checked: Checked, file: Path, *, resolved: bool) -> None:

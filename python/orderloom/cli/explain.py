@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from orderloom.cli.journals import journal_of
-from orderloom.explain import Explained, Funnel, Judged, RuleAccount
+from orderloom.explain import Explained, Judged, RuleAccount
 from orderloom.explain import explain as explain_journal
+from orderloom.report.funnel import Funnel
 
 _WORDS = {"yes": "yes", "no": "no ", "unknown": "?  "}
 
@@ -55,10 +56,10 @@ def _document(explained: Explained) -> dict[str, Any]:
 
 def _funnel(funnel: Funnel) -> None:
     dropped = _counts(funnel.dropped)
-    blocked = _counts(funnel.blocked)
+    refused = _counts(funnel.refused)
     typer.echo(
         f"predictions: {funnel.received} received, dropped: {dropped}\n"
-        f"  {funnel.new} new, {funnel.matched} matched a rule, blocked: {blocked}\n"
+        f"  {funnel.new} new, {funnel.matched} matched a rule, refused: {refused}\n"
         f"  {funnel.sent} entries sent, {funnel.filled} filled"
     )
 

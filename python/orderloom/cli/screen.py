@@ -64,6 +64,9 @@ class Screen:
             f"{signals['expired']} expired, {signals['new']} new; {signals['matched']} matched, "
             f"refused: {refused or 'none'}"
         )
+        if signals["rejected"]:
+            counts = ", ".join(f"{n} {reason}" for reason, n in signals["rejected"].items())
+            console.print(f"          answers of the API that were no prediction: {counts}")
         held = ", ".join(f"{name} {held}" for name, held in summary["final_positions"].items())
         console.print(
             f"end       position: {held or 'flat'}, {summary['live_orders']} orders alive, "

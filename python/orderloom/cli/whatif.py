@@ -11,7 +11,7 @@ import typer
 from orderloom.cli.journals import journal_of
 from orderloom.config import load_settings
 from orderloom.errors import ComparisonDiffers
-from orderloom.whatif import Compared
+from orderloom.whatif import Change, Compared
 from orderloom.whatif import whatif as compare
 
 
@@ -43,14 +43,19 @@ def _table(compared: Compared) -> None:
         mark = " " if change.is_certain else "~"
         typer.echo(
             f"{mark} {change.at} {change.symbol} {change.what} (event {change.seq}): "
-            f"{change.was or 'nothing'} -> {change.would_be or 'nothing'}"
+            f"{change.was or 'nothing'} -> {change.would_be or 'nothing'}{_again(change)}"
         )
     was, would_be = compared.entries
+    differing = sum(change.times for change in compared.changes)
     typer.echo(
-        f"{len(compared.changes)} of {compared.decisions} decisions differ over "
+        f"{differing} of {compared.decisions} decisions differ over "
         f"{compared.events:,} events; entries: {was} -> {would_be}"
     )
     if any(not change.is_certain for change in compared.changes):
         typer.echo("~ after the symbol's first difference: the broker's facts are the old run's")
     if compared.unheard:
         typer.echo(f"no events of {', '.join(compared.unheard)} in this journal")
+
+
+def _again(change: Change) -> str:
+    return "" if change.until is None else f", {change.times} times in a row until {change.until}"

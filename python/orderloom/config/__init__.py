@@ -1,7 +1,9 @@
 """The strategy file: read, checked with the place of every problem, and compiled for the engine."""
 
 from orderloom.config.document import Document
+from orderloom.config.lint import Finding, lint
 from orderloom.config.load import (
+    NO_RULE,
     Checked,
     ResolvedValue,
     check_settings,
@@ -22,6 +24,7 @@ from orderloom.config.settings import Settings, settings_schema
 from orderloom.errors import ConfigError, ConfigProblem
 
 __all__ = [
+    "NO_RULE",
     "BrokerSettings",
     "Checked",
     "ConfigError",
@@ -29,6 +32,7 @@ __all__ = [
     "Document",
     "EndOfDaySettings",
     "ExecutionSettings",
+    "Finding",
     "InstrumentSettings",
     "LimitSettings",
     "MarketSettings",
@@ -37,6 +41,7 @@ __all__ = [
     "SignalSettings",
     "check_settings",
     "check_text",
+    "lint",
     "load_settings",
     "parse_settings",
     "settings_schema",

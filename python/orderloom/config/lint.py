@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from orderloom.actions import Action, Enter
 from orderloom.config.ranges import Ranges, branches, implies
 from orderloom.errors import shown
+from orderloom.redaction import LENGTH_MIN
 from orderloom.tree import Indicator, Operand, operands
 from orderloom.units import Span
 
@@ -84,11 +85,19 @@ def _of_sections(settings: Settings, session: Span | None) -> Iterator[Finding]:
             expected="this machine",
             hint="tunnel the port, for example through ssh",
         )
+    key = settings.signals.api_key.get_secret_value()
+    if 0 < len(key) < LENGTH_MIN:
+        yield Finding(
+            path=("signals", "api_key"),
+            what=f"a key of {len(key)} characters, too short to be kept out of logs",
+            expected=f"at least {LENGTH_MIN}",
+            severity="error",
+        )
     if any(not rule.symbols for rule in settings.rules):
         if not settings.symbols:
             yield Finding(
                 path=("rules",),
-                what="no symbol is named anywhere",
+                what="no symbol is named anywhere: the rules cover none",
                 expected="`symbols` in a rule or under `market`",
                 severity="error",
             )

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from orderloom.rules import Rule
 
 
+NO_RULE = "no rule: nothing will be traded"
+"""Said of a file by itself; a script beside it may have rules."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResolvedValue:
     """A value as it counts, and where it comes from."""
@@ -181,6 +185,9 @@ class _Loader:
         if settings is not None:
             for finding in lint(settings):
                 self._add_finding(finding)
+            if not rules and not self._problems:
+                empty = LanguageError(NO_RULE, "one under `rules` or `templates`", path=("rules",))
+                self._add(empty, severity="warning")
         resolved = [] if settings is None else list(self._resolved(settings))
         problems = sorted(
             self._problems, key=lambda p: (p.line is None, p.line or 0, p.column or 0)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from orderloom.instant import ns_to_iso
+from orderloom.report.funnel import HEARD, Funnel, is_entry
 from orderloom.report.latency import Latency
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from orderloom.config import Settings
 
 _VIOLATIONS: Final = frozenset({"OVERFILL", "UNCOVERED", "POSITION_MISMATCH", "ORDER_FORKED"})
+_COUNTED: Final = frozenset({"alert", "ask", "place"})
 _RECENT: Final = 12
 
 
@@ -51,11 +53,11 @@ class RunTally:
         # Under which name a rule opened a trade, whatever becomes of the rule.
         self._openers: Final[dict[int, str]] = {}
         self.latency: Final = Latency()
-        self.received = 0
-        self.new = 0
-        self.matched = 0
-        self.dropped: Final[Counter[str]] = Counter()
-        self.refused: Final[Counter[str]] = Counter()
+        self.funnel: Final = Funnel()
+        self.entries = 0
+        # By rule, on whatever event: how often it acted, and what kept it from acting.
+        self._fired: Final[Counter[str]] = Counter()
+        self._blocked: Final[dict[str, Counter[str]]] = {}
         self.rejected: Final[Counter[str]] = Counter()
         self.round_trips: Final[list[RoundTrip]] = []
         self.unfilled = 0
@@ -74,16 +76,20 @@ class RunTally:
         """Take one event with what came of it."""
         self.events += 1
         if event.kind == "signal_rejected":
-            self.rejected[json.loads(event.json())["reason"]] += 1
+            self._signal_rejected(at, json.loads(event.json()))
+        elif event.kind in HEARD:
+            self.funnel.on_event(self.events, json.loads(event.json()))
         if outcome is None:
             return
+        for command in outcome.commands:
+            if command.kind in _COUNTED:
+                self._command(at, json.loads(command.json()))
         for notice in outcome.notices:
             handler = getattr(self, f"_{notice.kind}", None)
             if handler is not None:
-                handler(at, json.loads(notice.json()))
-        for command in outcome.commands:
-            if command.kind == "alert":
-                self._alert(at, json.loads(command.json()))
+                body = json.loads(notice.json())
+                self.funnel.on_notice(self.events, body)
+                handler(at, body)
 
     @property
     def violations(self) -> int:
@@ -92,22 +98,25 @@ class RunTally:
 
     def signals(self) -> dict[str, Any]:
         """The signal funnel."""
+        return {**self.funnel.as_dict(), "rejected": dict(sorted(self.rejected.items()))}
+
+    def rules(self) -> dict[str, Any]:
+        """By rule, on whatever event: how often it acted, and what kept it from acting."""
+        names = dict.fromkeys([*self._rules, *self._fired, *self._blocked])
         return {
-            "received": self.received,
-            "duplicate": self.dropped["DUPLICATE"],
-            "expired": self.dropped["EXPIRED"],
-            "from_future": self.dropped["FROM_FUTURE"],
-            "unknown_symbol": self.dropped["UNKNOWN_SYMBOL"],
-            "new": self.new,
-            "matched": self.matched,
-            "refused": dict(sorted(self.refused.items())),
-            "rejected": dict(sorted(self.rejected.items())),
+            name: {
+                "fired": self._fired[name],
+                "blocked": dict(sorted(self._blocked.get(name, {}).items())),
+            }
+            for name in names
         }
 
     def summary(self) -> dict[str, Any]:
         """Everything that the tally knows, as `summary.json` has it."""
         return {
             "signals": self.signals(),
+            "rules": self.rules(),
+            "entries": self.entries,
             "round_trips": [asdict(trip) for trip in self.round_trips],
             "unfilled_entries": self.unfilled,
             "fills": self.fills,
@@ -132,28 +141,36 @@ class RunTally:
     def _rule(self, rule: int) -> str:
         return self._rules[rule] if rule < len(self._rules) else "-"
 
+    def _signal_rejected(self, at: int, body: dict[str, Any]) -> None:
+        self.rejected[body["reason"]] += 1
+        if self.rejected[body["reason"]] == 1:
+            self._say(at, f"prediction rejected: {body['reason']} ({body['detail']})")
+
+    def _command(self, at: int, command: dict[str, Any]) -> None:
+        self.funnel.on_command(self.events, command)
+        self.entries += is_entry(command)
+        if command["kind"] == "alert":
+            self._alert(at, command)
+
     def _signal_judged(self, at: int, notice: dict[str, Any]) -> None:
-        self.received += 1
         dropped = notice["dropped"]
         if dropped is None:
-            self.new += 1
             if notice["side"] != "NEUTRAL":
                 self._say(at, f"{notice['ticker']} signal {notice['side']}")
-        else:
-            self.dropped[dropped] += 1
-            if dropped != "DUPLICATE":
-                self._say(at, f"{notice['ticker']} signal {notice['side']} dropped: {dropped}")
+        elif dropped != "DUPLICATE":
+            self._say(at, f"{notice['ticker']} signal {notice['side']} dropped: {dropped}")
 
     def _rule_fired(self, at: int, notice: dict[str, Any]) -> None:
-        self.matched += 1
-        self._say(at, f"{self._name(notice['symbol'])} {self._rule(notice['rule'])} fired")
+        name = self._rule(notice["rule"])
+        self._fired[name] += 1
+        self._say(at, f"{self._name(notice['symbol'])} {name} fired")
 
     def _rule_blocked(self, at: int, notice: dict[str, Any]) -> None:
-        self.matched += 1
-        self.refused[notice["reason"]] += 1
+        name = self._rule(notice["rule"])
+        self._blocked.setdefault(name, Counter())[notice["reason"]] += 1
         self._say(
             at,
-            f"{self._name(notice['symbol'])} {self._rule(notice['rule'])} blocked: "
+            f"{self._name(notice['symbol'])} {name} blocked: "
             f"{notice['reason']} ({notice['detail']})",
         )
 
