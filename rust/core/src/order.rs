@@ -95,22 +95,9 @@ impl Asked {
     /// for twice as long as the one before, an hour at most. At once when it was never asked.
     #[must_use]
     pub fn due(self, patience: Span) -> Timestamp {
-        self.wait(patience).map_or(Timestamp::MIN, |wait| self.at + wait)
-    }
-
-    /// The same, due at `now` at the latest: waiting longer cannot bring the answer.
-    #[must_use]
-    pub fn due_at(self, now: Timestamp, patience: Span) -> Self {
-        match self.wait(patience) {
-            Some(wait) if self.at + wait > now => Self { at: now - wait, ..self },
-            _ => self,
-        }
-    }
-
-    fn wait(self, patience: Span) -> Option<Span> {
-        let doublings = self.times.checked_sub(1)?;
+        let Some(doublings) = self.times.checked_sub(1) else { return Timestamp::MIN };
         let wait = patience.0.saturating_mul(1 << doublings.min(Self::LONGEST - 1));
-        Some(Span(wait.min(Span::from_secs(3_600).0)))
+        self.at + Span(wait.min(Span::from_secs(3_600).0))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::event::{
     OrderCompleted, OrderError, OrderOpened, OrderStatusReport, PositionReport, Signal, SnapshotMark, Trade,
 };
 use crate::id::{OrderId, OrderRef, PermId, SymbolId};
-use crate::order::Phase;
+use crate::order::{Asked, Phase};
 use crate::position::Applied;
 use crate::time::Span;
 
@@ -334,23 +334,7 @@ impl State {
             }
         }
         if !self.is_synced {
-            // The first whole word of a new line. What was asked on the old one and shows in none of it
-            // is asked again now: the same words under the same id, which cannot double anything.
-            let (now, patience) = (self.now, self.config.execution.answer_timeout);
-            let alive: Vec<OrderId> = self
-                .orders
-                .iter()
-                .filter(|order| !order.is_done())
-                .map(|order| order.ticket.order_id)
-                .collect();
-            for id in alive {
-                let Some(order) = self.orders.find_mut(id) else { continue };
-                order.changing = order.changing.map(|asked| asked.due_at(now, patience));
-                order.cancelling = order.cancelling.map(|asked| asked.due_at(now, patience));
-                if order.is_absent && order.role != Role::Entry {
-                    order.placing = order.placing.map(|asked| asked.due_at(now, patience));
-                }
-            }
+            self.ask_anew();
         }
         for symbol in self.symbols() {
             // The list of positions is complete: a symbol that it does not name is flat.
@@ -361,6 +345,17 @@ impl State {
             self.mark_dirty(symbol);
         }
         self.is_synced = true;
+    }
+
+    /// After the first whole word of a new line, what was asked on the old one and shows in none of it is
+    /// due again: the same words under the same id, which cannot double anything.
+    fn ask_anew(&mut self) {
+        let (now, patience) = (self.now, self.config.execution.answer_timeout);
+        for order in self.orders.iter_mut().filter(|order| !order.is_done()) {
+            for asked in [&mut order.placing, &mut order.changing, &mut order.cancelling, &mut order.doubt] {
+                *asked = asked.map(|_| Asked::first(now - patience));
+            }
+        }
     }
 
     fn on_connection(&mut self, connection: Connection) {
@@ -481,7 +476,7 @@ impl State {
             order.doubt = match (order.is_doubtful(), order.doubt) {
                 (false, _) => None,
                 (true, Some(doubt)) => Some(doubt),
-                (true, None) => Some(crate::order::Asked::first(now)),
+                (true, None) => Some(Asked::first(now)),
             };
         }
     }
