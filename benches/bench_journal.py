@@ -1,7 +1,8 @@
 """What does it cost to have it in writing?
 
-Asked: how long an order waits for its intent to be durable while a busy feed is journaled, and
-how fast a journal is verified. Run with `make bench`; the figures depend on the disk.
+Asked: how long an order waits for its intent to be durable while a busy feed is journaled, how
+fast a journal is verified, and how long a crashed run takes to be where it was: the chain followed
+and every event judged again. Run with `make bench`; the figures depend on the disk.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orderloom._core import Engine, Event
 from orderloom.journal import Header, Journal
+from orderloom.recovery import recover
+from orderloom.replay import replay
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,3 +85,35 @@ def test_a_journal_is_verified(benchmark: BenchmarkFixture, tmp_path: Path, even
             journal.append_event(seq, seq, QUOTE)
     with Journal.open(tmp_path / "journal.db") as recording:
         assert benchmark(recording.verify) is None
+
+
+@pytest.fixture(scope="module")
+def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The journal of 50,000 quotes and trades; what a recovery takes grows with their number."""
+    path = tmp_path_factory.mktemp("bench") / "journal.db"
+    config = json.dumps({"run": "bench", "instruments": [{"symbol": "AAPL", "tick": "0.01"}]})
+    engine = Engine(config)
+    with Journal.create(path, Header("0.0.0", config, ("AAPL",), "", 0)) as journal:
+        for seq in range(1, 50_001):
+            price = 100 + seq % 9 / 100
+            event = (
+                Event.quote(0, price, price + 0.02, 100.0, 100.0)
+                if seq % 3
+                else Event.trade(0, price, 100.0)
+            )
+            journal.append_event(seq, seq * 1_000_000, event)
+            outcome = engine.on_event(seq, seq * 1_000_000, event)
+            if outcome is not None:
+                journal.append_outcome(seq, outcome.commands, outcome.notices)
+    return path
+
+
+def test_a_run_is_recovered(benchmark: BenchmarkFixture, feed: Path) -> None:
+    recovered = benchmark(recover, feed)
+    assert (recovered.events, recovered.last.seq, recovered.doubt) == (50_000, 50_000, None)
+    assert recovered.engine.mark(0) == "100.03"
+
+
+def test_a_run_is_replayed(benchmark: BenchmarkFixture, feed: Path) -> None:
+    replayed = benchmark(replay, feed)
+    assert (replayed.events, replayed.difference, replayed.is_closed) == (50_000, None, True)

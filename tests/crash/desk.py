@@ -66,7 +66,7 @@ class Desk:
         )
         if recovered is not None:
             self.runner.post(Event.restarted(config))
-        seat.remember(path)
+        self._seat, self._path = seat, path
         self._broker = TWSConnection(
             TWSSettings(port=port, mode="sim", is_paced=False, timeouts=_TIMEOUTS),
             [ContractSpec(symbol=symbol) for symbol in _SYMBOLS],
@@ -79,6 +79,7 @@ class Desk:
         """Log in and come to rest."""
         self.runner.connect(self._broker)
         await self._broker.connect()
+        self._seat.remember(self._path)
         await self._settle()
         await self._broker.start_market(
             [MarketSubscription(symbol=index) for index in range(len(_SYMBOLS))]
@@ -95,8 +96,10 @@ class Desk:
             name = _SYMBOLS[symbol]
             self.runner.post(Event.signal(key, name, symbol, side, 0.9, None, [], made, None, []))
             await self._settle()
-        self.runner.on_time()
-        await self._settle()
+        deadline = self.runner.next_deadline
+        if deadline is not None and deadline <= self._clock.now():
+            self.runner.on_time()
+            await self._settle()
         if request.get("is_written"):
             self.journal.commit()
 

@@ -83,7 +83,7 @@ class Day:
                 for request in self._requests(step):
                     self._tell(request)
                 self._told.trace.append(self._exchange.ask()["ledger"])
-            self._back_at = 0
+            self._away = self._back_at = 0
             self._tell({})
             self._compare_books()
             self._end()
@@ -148,7 +148,6 @@ class Day:
                 last = self._desk.ask(is_end=True)
             except Killed:
                 self._mourn()
-                self._back_at = 0
                 self._tell({})
                 self._compare_books()
             else:
