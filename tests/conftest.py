@@ -27,6 +27,24 @@ def state_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
+@pytest.fixture(autouse=True)
+def every_run_replays(tmp_path: Path) -> Iterator[None]:
+    """Whatever a test is about: the journal of a run that it let end tells the same again (I14)."""
+    yield
+    for summary in tmp_path.rglob("summary.json"):
+        journal = summary.with_name("journal.db")
+        if journal.exists():
+            assert_replays(journal)
+
+
+def assert_replays(journal: Path) -> None:
+    from orderloom.replay import replay
+
+    replayed = replay(journal)
+    assert replayed.difference is None, f"{journal}: {replayed.difference}"
+    assert replayed.is_closed, journal
+
+
 @pytest.fixture
 def orderloom() -> Path:
     """The installed command."""

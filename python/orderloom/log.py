@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from orderloom.instant import ns_to_iso
@@ -22,11 +23,16 @@ class RunLog(logging.Handler):
     """A listener of the runner that writes what a person would want to read.
 
     While it is open it also takes what libraries log from `logging`'s root, warnings and up.
-    `redact` is applied to every line.
+    `redact` is applied to every line. A disk that takes no more ends the log, not the run:
+    `on_lost` is told once, and what comes later is dropped.
     """
 
     def __init__(
-        self, path: Path, now: Callable[[], int], redact: Callable[[str], str] = str
+        self,
+        path: Path,
+        now: Callable[[], int],
+        redact: Callable[[str], str] = str,
+        on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
         super().__init__(logging.WARNING)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -34,6 +40,8 @@ class RunLog(logging.Handler):
         path.chmod(0o600)
         self._now = now
         self._redact = redact
+        self._on_lost = on_lost
+        self.is_lost = False
         logging.getLogger().addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -42,9 +50,15 @@ class RunLog(logging.Handler):
 
     def write(self, event: str, **fields: Any) -> None:
         """Write one line."""
+        if self.is_lost:
+            return
         line = {"at": ns_to_iso(self._now()), "event": event, **fields}
-        self._file.write(self._redact(json.dumps(line, ensure_ascii=True)) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(self._redact(json.dumps(line, ensure_ascii=True)) + "\n")
+            self._file.flush()
+        except OSError as error:
+            self.is_lost = True
+            self._on_lost(f"log.jsonl: expected to be written, found: {error}; it ends here")
 
     def on_event(self, _at: int, _event: Event, outcome: Outcome | None) -> None:
         """Take one event with what came of it."""
@@ -60,7 +74,8 @@ class RunLog(logging.Handler):
         """Close the file."""
         logging.getLogger().removeHandler(self)
         super().close()
-        self._file.close()
+        with suppress(OSError):  # What could not be written is tried again here.
+            self._file.close()
 
     def _write_body(self, body: dict[str, Any]) -> None:
         kind = body.pop("kind")

@@ -18,6 +18,7 @@ from orderloom.clock import ManualClock
 from orderloom.journal import Header, Journal
 from orderloom.ports import ContractSpec, MarketSubscription
 from orderloom.recovery import recover
+from orderloom.replay import replay
 from orderloom.runner import Runner
 from orderloom.sim import SimInstrument, SimulatedTws
 from orderloom.sim.times import SECOND, Zone
@@ -159,6 +160,13 @@ class Desk:
         self._lives += 1
         await self.close()
         self._left_behind = path
+
+    def lose_tail(self, kind: str) -> None:
+        """Take the first entry of a kind, and everything after it, out of what the crash left."""
+        with closing(connect(self._left_behind, isolation_level=None)) as journal:
+            journal.execute(
+                "delete from entry where id >= (select min(id) from entry where kind = ?)", (kind,)
+            )
 
     async def restart(self) -> None:
         """Go on where the journal ends, as another process would."""
@@ -373,3 +381,7 @@ async def trading(
         await desk.close()
         await desk.tws.stop()
         await asyncio.sleep(0)
+    if desk.journal.failure is None:
+        replayed = replay(desk.journal.path)
+        assert replayed.difference is None, replayed.difference
+        assert replayed.is_closed

@@ -150,6 +150,41 @@ async def test_fault_64_killed_before_the_answer_a_run_finds_its_trade_and_buys_
         assert desk.is_flat()
 
 
+@pytest.mark.parametrize("lost", ["place", "order_opened", "execution"])
+async def test_fault_65_what_a_lost_tail_held_is_learned_from_the_broker(
+    tmp_path: Path, lost: str
+) -> None:
+    async with trading(tmp_path) as desk:
+        await desk.signal("BUY", key="one")
+        await desk.crash()
+        desk.lose_tail(lost)
+        await desk.restart()
+        await desk.signal("BUY", key="one")
+        assert desk.refusals[-1] == "DUPLICATE"
+        assert desk.is_protected(100)
+        await desk.signal("SELL")
+        await desk.wait(5)
+        assert desk.fills() == [100, -100]
+        assert desk.is_flat()
+
+
+async def test_fault_65_a_trade_that_was_lost_altogether_is_told_and_left_protected(
+    tmp_path: Path,
+) -> None:
+    async with trading(tmp_path) as desk:
+        await desk.signal("BUY", key="one")
+        await desk.crash()
+        desk.lose_tail("signal")
+        await desk.restart()
+        await desk.signal("BUY", key="one")
+        await desk.wait(20)
+        # Nobody knows why it holds these: no risk is added until a person has looked.
+        assert desk.alarms == ["FOREIGN_TRADE"]
+        assert desk.refusals[-1] == "QUARANTINED"
+        assert desk.fills() == [100]
+        assert desk.is_protected(100)
+
+
 async def test_fault_69_killed_again_during_its_recovery_a_run_counts_nothing_twice(
     tmp_path: Path,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orderloom.cli import main
-from orderloom.journal import Journal, JournalBroken
+from orderloom.journal import Header, Journal, JournalBroken
 from orderloom.journal.chain import genesis, row_hash
 from orderloom.journal.recording import symbols_json
 from orderloom.replay import replay
@@ -141,3 +141,41 @@ def test_a_run_that_was_cut_between_an_event_and_its_outcome_is_no_difference(co
     replayed = replay(copy)
     assert replayed.difference is None
     assert not replayed.is_closed
+
+
+def test_a_journal_cut_at_any_row_replays_up_to_there_and_is_no_proof(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Journal.open(copy) as recording:
+        last = recording.last.id
+    for cut in sorted({*range(0, last, last // 25), 1, 2, last - 1}, reverse=True):
+        with sqlite3.connect(copy) as connection:
+            connection.execute("delete from entry where id > ?", (cut,))
+        connection.close()
+        assert code_of("replay", str(copy)) == 5
+        told = capsys.readouterr()
+        assert told.out.startswith("identical: ")
+        assert "expected a closing row, found none" in told.err
+
+
+def test_the_journal_of_a_run_without_events_replays(tmp_path: Path) -> None:
+    config = '{"run": "none", "instruments": []}'
+    Journal.create(tmp_path / "journal.db", Header("0", config, (), "", 0)).close()
+    replayed = replay(tmp_path / "journal.db")
+    assert (replayed.events, replayed.difference, replayed.is_closed) == (0, None, True)
+
+
+def test_a_flipped_bit_anywhere_ends_replay_in_a_sentence_or_changes_nothing(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = copy.read_bytes()
+    noticed = 0
+    for place in range(0, len(content), len(content) // 40):
+        copy.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
+        code = code_of("replay", str(copy))
+        told = capsys.readouterr()
+        assert "Traceback" not in told.out + told.err
+        assert (code == 0) == told.out.startswith("identical: ")
+        noticed += code != 0
+        assert code in {0, JournalBroken.exit_code}
+    assert noticed > 20

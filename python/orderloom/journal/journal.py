@@ -9,6 +9,7 @@ import asyncio
 import os
 import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Self
 
 from orderloom.journal import schema
@@ -78,21 +79,19 @@ class Journal:
 
         Raises:
             FileExistsError: there is a journal already; it is left as it was.
+            JournalFailed: the disk does not take even its beginning; nothing of it remains.
             ValueError: a secret is too short to be redacted.
         """
         redactor = Redactor(secrets)
         header = header.redacted(redactor)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # SQLite gives its -wal and -shm files the mode of this one.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        connection = _connect(path)
-        schema.upgrade(connection)
-        symbols = symbols_json(header.symbols)
-        connection.execute(
-            "insert into run (orderloom, config, symbols, account, started_at)"
-            " values (?, ?, ?, ?, ?)",
-            (header.orderloom, header.config, symbols, header.account, header.started_at),
-        )
+        if path.exists():
+            raise FileExistsError(f"{path}: there is a journal already")
+        try:
+            symbols = _write_start(path, header)
+            connection = _connect(path)
+        except (sqlite3.Error, OSError) as error:
+            raise JournalFailed(path, str(error)) from None
         last = genesis(header, symbols)
         return cls(path, Writer(connection, path, last, redactor, linger), last)
 
@@ -111,6 +110,7 @@ class Journal:
 
         Raises:
             JournalBroken: it is damaged, or newer than this orderloom; it is left as it was.
+            JournalFailed: the disk does not take more of it.
         """
         redactor = Redactor(secrets)
         with Recording(path) as recording:
@@ -119,8 +119,11 @@ class Journal:
                 broken = recording.verify()
                 if broken is not None:
                     raise JournalBroken(path, broken.text)
-        connection = _connect(path)
-        schema.upgrade(connection)
+        try:
+            connection = _connect(path)
+            schema.upgrade(connection)
+        except (sqlite3.Error, OSError) as error:
+            raise JournalFailed(path, str(error)) from None
         return cls(path, Writer(connection, path, last, redactor, linger), last)
 
     @staticmethod
@@ -226,6 +229,39 @@ class Journal:
         if self._writer.failure is None and self._writer.pending >= PENDING_MAX:
             self._writer.fail(f"{PENDING_MAX} entries wait for the disk")
         self._writer.put(Item(self._last_seq, self._last_at, type_, records))
+
+
+def _write_start(path: Path, header: Header) -> str:
+    """Write a journal without rows, at once or not at all; returns its symbols as JSON.
+
+    Half a journal never has the name of one, so what a crash leaves stands in nobody's way.
+    """
+    new = path.with_name(f"{path.name}.new")
+    parts = [new.with_name(new.name + suffix) for suffix in ("", "-wal", "-shm")]
+    symbols = symbols_json(header.symbols)
+    try:
+        for part in parts:
+            part.unlink(missing_ok=True)
+        # SQLite gives its -wal and -shm files the mode of this one.
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with closing(_connect(new)) as connection:
+            schema.upgrade(connection)
+            connection.execute(
+                "insert into run (orderloom, config, symbols, account, started_at)"
+                " values (?, ?, ?, ?, ?)",
+                (header.orderloom, header.config, symbols, header.account, header.started_at),
+            )
+        new.rename(path)
+    except BaseException:
+        for part in parts:
+            part.unlink(missing_ok=True)
+        raise
+    place = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
+    return symbols
 
 
 def _connect(path: Path) -> sqlite3.Connection:

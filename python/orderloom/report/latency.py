@@ -29,12 +29,13 @@ class Latency:
             self.parts[part].append(value)
 
     def as_dict(self) -> dict[str, Any]:
-        """Percentiles in microseconds; the parts are medians."""
+        """Percentiles in microseconds: of the whole, medians of its parts, and their p99."""
         return {
             "samples": len(self.total),
             "p50": _percentile(self.total, 50),
             "p99": _percentile(self.total, 99),
             "of_which": {part: _percentile(values, 50) for part, values in self.parts.items()},
+            "of_which_p99": {part: _percentile(values, 99) for part, values in self.parts.items()},
         }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -80,6 +80,8 @@ class Session:
         self._client: PredictionClient | None = None
         self._clock: Final = ManualClock() if options.mode == "sim" else SystemClock()
         self._log: RunLog
+        self._has_begun = False
+        self._made: list[Path] = []
 
     def stop(self) -> None:
         """End the run in order: no new entries, everything written, exits stay at the broker."""
@@ -92,17 +94,39 @@ class Session:
 
     async def run(self) -> dict[str, Any]:
         """Trade until the end and return the summary, which is also written to the directory."""
+        try:
+            summary = await self._run()
+        except BaseException:
+            if not self._has_begun:
+                self._leave_nothing()
+            raise
+        try:
+            _write_private(self.directory / "summary.json", json.dumps(summary, indent=2) + "\n")
+        except OSError as error:
+            self._on_problem(f"summary.json: expected to be written, found: {error}")
+            summary["exit_code"] = summary["exit_code"] or 1
+        return summary
+
+    async def _run(self) -> dict[str, Any]:
         async with AsyncExitStack() as stack:
             redactor = Redactor(self._secrets)
-            self._log = RunLog(self.directory / "log.jsonl", self._time, redactor.json)
+            self._log = RunLog(
+                self.directory / "log.jsonl", self._time, redactor.json, self._on_problem
+            )
+            self._made.append(self.directory / "log.jsonl")
             stack.callback(self._log.close)
             if self._options.mode == "sim":
                 await self._run_simulated(stack)
             else:
                 await self._run_at_broker(stack)
-            summary = self._summary()
-        _write_private(self.directory / "summary.json", json.dumps(summary, indent=2) + "\n")
-        return summary
+            return self._summary()
+
+    def _leave_nothing(self) -> None:
+        """Take back what a start that failed has written: nothing was sent under it."""
+        for path in self._made:
+            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.directory.rmdir()
 
     # -- the parts ---------------------------------------------------------------------------
 
@@ -132,11 +156,14 @@ class Session:
         if recovered is None:
             config = self._engine_config(self._settings)
             header = Header(__version__, config, self.symbols, account, self._started)
-            return config, Journal.create(path, header, secrets=self._secrets)
+            journal = Journal.create(path, header, secrets=self._secrets)
+            self._made.append(path)
+            return config, journal
         self.symbols = tuple(str(each["symbol"]) for each in self._instruments)
         self.tally = RunTally(self.symbols, [rule.name for rule in self._settings.rules])
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.symlink_to(recovered.path.resolve())
+        self._made.append(path)
         return self._engine_config(self._settings), recovered.resume(self._secrets)
 
     def _engine_config(self, settings: Settings) -> str:
@@ -196,6 +223,7 @@ class Session:
         await control.start()
         stack.push_async_callback(control.stop)
         await self._broker.connect()
+        self._has_begun = True
         self._check_contracts()
 
     def _contract(self, symbol: str) -> ContractSpec:
@@ -359,11 +387,12 @@ class Session:
         stack.callback(seat.release)
         doubt = self._recover(seat)
         self._open_runner(stack, broker.account)
-        seat.remember(self.runner.journal.path)
         if doubt is not None:
             self._problem(f"{doubt}; exits only, until `orderloom resume`")
             self.runner.post(Event.operator("reduce_only", reason=doubt))
         await self._open_broker(stack, broker.port, is_paced=True)
+        # There is a line, and nothing was sent on it yet: that takes the broker's whole word first.
+        seat.remember(self.runner.journal.path)
         await self._start_market()
         tasks = [asyncio.create_task(self.runner.keep_time())]
         server_url = self._local_predictions(stack) or self._settings.signals.url
@@ -453,7 +482,8 @@ class Session:
             self._problem(text)
         tally = self.tally.summary()
         violations = tally.pop("invariant_violations") + len(unlike)
-        exit_code = 4 if violations or engine.mode == "Halted" else 0
+        is_written = self.runner.journal.failure is None and not self._log.is_lost
+        exit_code = 4 if violations or engine.mode == "Halted" else int(not is_written)
         return {
             "exit_code": exit_code,
             "run": self.run_name,
@@ -477,6 +507,11 @@ def _nothing_to_trade() -> OrderloomError:
 
 
 def _write_private(path: Path, text: str) -> None:
+    """Write a file that its owner alone can read; a disk that does not take it gets none of it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    path.chmod(0o600)
+    try:
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise

@@ -42,7 +42,8 @@ impl<'a> Row<'a> {
     fn parse(line: &'a str) -> Option<Self> {
         let (line, _) = line.rsplit_once(FIELD)?;
         let mut fields = line.splitn(7, FIELD).skip(1);
-        let seq = fields.next()?.parse().ok()?;
+        // Only the closing row of a run without events counts from -1.
+        let seq = fields.next()?.parse().map(|seq: i64| seq.cast_unsigned()).ok()?;
         let at = fields.nth(1)?.parse().ok()?;
         let (what, kind, body) = (fields.next()?, fields.next()?, fields.next()?);
         Some(Self { seq, at, what, kind, body })
