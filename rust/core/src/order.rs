@@ -114,6 +114,17 @@ pub struct Refusal {
     pub times: u8,
 }
 
+/// What the broker said of one of its orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Permit {
+    /// TWS permId.
+    pub id: PermId,
+    /// It was filled or cancelled.
+    pub has_ended: bool,
+    /// Filled, by the word of its last status.
+    pub filled: Quantity,
+}
+
 /// One order of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Order {
@@ -140,15 +151,13 @@ pub struct Order {
     pub why_held: Box<str>,
     /// The broker said once that it waits for its parent.
     pub has_waited: bool,
-    /// Every permId seen for it; more than one means that the order was forked.
-    pub perm_ids: Vec<PermId>,
-    /// Those of them that the broker said have ended.
-    pub ended_perm_ids: Vec<PermId>,
+    /// The broker's orders for it; more than one means that it was forked.
+    pub permits: Vec<Permit>,
     /// Filled, by executions. FIX CumQty 14.
     pub cum_qty: Quantity,
     /// Price × quantity over its executions, without multiplier.
     pub cum_value: Money,
-    /// Filled, by the word of the last status.
+    /// Filled, by the word of statuses; of forks all together.
     pub reported_filled: Quantity,
     /// A state that only more evidence can end: unknown, or ended with fills still to come.
     pub doubt: Option<Asked>,
@@ -186,8 +195,7 @@ impl Order {
             status: None,
             why_held: "".into(),
             has_waited: false,
-            perm_ids: Vec::new(),
-            ended_perm_ids: Vec::new(),
+            permits: Vec::new(),
             cum_qty: Quantity::ZERO,
             cum_value: Money::ZERO,
             reported_filled: Quantity::ZERO,
@@ -210,7 +218,7 @@ impl Order {
             return if self.cancelling.is_some() { Phase::Cancelling } else { Phase::Working };
         }
         let proven = self.cum_qty >= self.reported_filled;
-        if self.cum_qty >= self.total().max(self.largest) {
+        if proven && self.cum_qty >= self.total().max(self.largest) {
             return Phase::Filled;
         }
         match self.status {
@@ -254,7 +262,7 @@ impl Order {
     /// the one says nothing of the other.
     #[must_use]
     pub fn has_live_fork(&self) -> bool {
-        self.perm_ids.len() > 1 && self.perm_ids.iter().any(|id| !self.ended_perm_ids.contains(id))
+        self.permits.len() > 1 && self.permits.iter().any(|permit| !permit.has_ended)
     }
 
     /// Whether two orders of the broker live under its one number.
@@ -359,18 +367,22 @@ impl Order {
 
     /// Takes in TWS orderStatus.
     pub fn on_status(&mut self, report: &OrderStatusReport) {
-        self.reported_filled = self.reported_filled.max(report.filled);
         self.why_held.clone_from(&report.why_held);
         self.has_waited |= self.waits_for_parent();
         self.on_word(report.status, report.perm_id);
+        if let Some(permit) = self.permits.iter_mut().find(|permit| permit.id == report.perm_id) {
+            permit.filled = permit.filled.max(report.filled);
+        }
+        let all = self.permits.iter().map(|permit| permit.filled).sum();
+        self.reported_filled = self.reported_filled.max(report.filled).max(all);
     }
 
     fn on_word(&mut self, status: OrderStatus, perm_id: PermId) {
         self.placing = None;
         self.is_absent = false;
         self.not_found = false;
-        if perm_id.0 != 0 && !self.perm_ids.contains(&perm_id) {
-            self.perm_ids.push(perm_id);
+        if perm_id.0 != 0 && self.permits.iter().all(|permit| permit.id != perm_id) {
+            self.permits.push(Permit { id: perm_id, has_ended: false, filled: Quantity::ZERO });
         }
         // A repeated old word must not bring an ended order back to life; an execution that exceeds
         // what it ended with is caught by its quantity.
@@ -379,8 +391,8 @@ impl Order {
             Some(OrderStatus::Cancelled | OrderStatus::ApiCancelled | OrderStatus::Filled)
         );
         let ends = matches!(status, OrderStatus::Cancelled | OrderStatus::ApiCancelled | OrderStatus::Filled);
-        if ends && perm_id.0 != 0 && !self.ended_perm_ids.contains(&perm_id) {
-            self.ended_perm_ids.push(perm_id);
+        if let Some(permit) = self.permits.iter_mut().find(|permit| permit.id == perm_id) {
+            permit.has_ended |= ends;
         }
         if !is_ended || ends {
             self.status = Some(status);

@@ -158,10 +158,15 @@ impl<H: Hasher> Print<'_, H> {
         (order.role, order.ticket.symbol, order.ticket.side, order.ticket.quantity, order.ticket.order_type)
             .hash(self.hasher);
         (order.ticket.parent.is_some(), order.ticket.transmit).hash(self.hasher);
-        (order.largest, order.working, order.status, &order.why_held, order.has_waited, order.perm_ids.len())
+        (order.largest, order.working, order.status, &order.why_held, order.has_waited, order.permits.len())
             .hash(self.hasher);
         (order.cum_qty, order.cum_value, order.reported_filled).hash(self.hasher);
-        (order.refused, order.not_found, order.is_absent, order.has_live_fork()).hash(self.hasher);
+        (order.refused, order.not_found, order.is_absent).hash(self.hasher);
+        if order.permits.len() > 1 {
+            for permit in &order.permits {
+                (permit.has_ended, permit.filled).hash(self.hasher);
+            }
+        }
         self.asked(order.placing);
         self.asked(order.changing);
         self.asked(order.cancelling);

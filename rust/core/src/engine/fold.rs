@@ -127,11 +127,12 @@ impl State {
     /// One intent must own one broker order; a second permId means that a change became an order.
     fn check_fork(&mut self, id: OrderId, perm_id: PermId) {
         let Some(order) = self.orders.find(id) else { return };
-        if order.perm_ids.len() > 1
-            && order.perm_ids.last() == Some(&perm_id)
+        if order.permits.len() > 1
+            && order.permits.last().is_some_and(|permit| permit.id == perm_id)
             && !self.is_quarantined(order.ticket.symbol)
         {
-            let (symbol, permits) = (order.ticket.symbol, order.perm_ids.clone());
+            let permits: Vec<PermId> = order.permits.iter().map(|permit| permit.id).collect();
+            let symbol = order.ticket.symbol;
             self.alert(
                 IncidentCode::OrderForked,
                 Some(symbol),

@@ -25,6 +25,10 @@ pub(crate) struct Reading {
     pub(crate) cancel_spreads: bool,
     pub(crate) refusal: Refusal,
     pub(crate) latecomer: Latecomer,
+    /// Whether a short sale waits until shares to borrow are found: error 404.
+    pub(crate) locates: bool,
+    /// Whether trades of others come as they happen; else only with the books.
+    pub(crate) hears_others: bool,
 }
 
 impl Reading {
@@ -39,6 +43,8 @@ impl Reading {
         cancel_spreads: false,
         refusal: Refusal::Cancelled,
         latecomer: Latecomer::Refused,
+        locates: false,
+        hears_others: true,
     };
 
     /// Whether exits can execute beyond the position although nobody erred: the engine must then
@@ -121,6 +127,8 @@ pub(crate) enum Stage {
     Held,
     /// Waits for its parent.
     Waiting,
+    /// Waits for shares to borrow.
+    Locating,
     Working,
     Filled,
     Cancelled,
@@ -129,7 +137,7 @@ pub(crate) enum Stage {
 
 impl Stage {
     pub(crate) const fn is_live(self) -> bool {
-        matches!(self, Self::Held | Self::Waiting | Self::Working)
+        matches!(self, Self::Held | Self::Waiting | Self::Locating | Self::Working)
     }
 }
 
@@ -172,9 +180,19 @@ pub(crate) fn units(quantity: orderloom_core::decimal::Quantity) -> i64 {
     units
 }
 
+/// A change that became an order beside the one that it was meant for is kept under the id of that
+/// order plus this.
+const FORK: i64 = 128;
+
+/// The id that its client knows an order by.
+pub(crate) const fn order_id(leg: i64) -> i64 {
+    leg % FORK
+}
+
 /// One order at the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Leg {
+    /// Its own: `order_id` says what its client calls it.
     pub(crate) id: i64,
     pub(crate) role: Role,
     pub(crate) side: Side,
@@ -208,6 +226,7 @@ impl Leg {
     fn status(&self) -> OrderStatus {
         match self.stage {
             Stage::Held | Stage::Waiting => OrderStatus::PreSubmitted,
+            Stage::Locating => OrderStatus::Inactive,
             Stage::Working => OrderStatus::Submitted,
             Stage::Filled => OrderStatus::Filled,
             Stage::Cancelled | Stage::Rejected => OrderStatus::Cancelled,
@@ -230,11 +249,16 @@ pub(crate) enum Message {
         status: OrderStatus,
         filled: i64,
         remaining: i64,
-        waits: bool,
+        why_held: &'static str,
     },
     /// With its commission and the new position.
     Execution {
         id: i64,
+        index: usize,
+        position: i64,
+    },
+    /// One share traded by somebody else: which of them, and the new position.
+    Other {
         index: usize,
         position: i64,
     },
@@ -248,6 +272,8 @@ pub(crate) enum Message {
     Books {
         ended: Vec<(i64, OrderStatus, i64)>,
         executions: Vec<(i64, usize)>,
+        /// How many trades of others.
+        others: usize,
         position: i64,
     },
 }
@@ -268,6 +294,10 @@ pub(crate) struct Broker {
     pub(crate) reading: Reading,
     pub(crate) legs: Vec<Leg>,
     pub(crate) position: i64,
+    /// Signs of the trades of others, one share each.
+    pub(crate) others: Vec<i64>,
+    /// Which of them the client was told.
+    pub(crate) others_told: u32,
     /// Told and not yet heard.
     pub(crate) queue: VecDeque<(Burst, Message)>,
     /// Number of what happened last: what it made be told came in one burst.
@@ -277,7 +307,16 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) fn new(reading: Reading) -> Self {
-        Self { reading, legs: Vec::new(), position: 0, queue: VecDeque::new(), burst: 0, is_down: false }
+        Self {
+            reading,
+            legs: Vec::new(),
+            position: 0,
+            others: Vec::new(),
+            others_told: 0,
+            queue: VecDeque::new(),
+            burst: 0,
+            is_down: false,
+        }
     }
 
     pub(crate) fn leg(&self, id: i64) -> Option<&Leg> {
@@ -286,6 +325,18 @@ impl Broker {
 
     fn index(&self, id: i64) -> Option<usize> {
         self.legs.iter().position(|leg| leg.id == id)
+    }
+
+    /// What a client means by an id: of forked orders the newest that lives.
+    fn meant(&self, id: i64) -> Option<usize> {
+        let is_meant = |leg: &Leg| order_id(leg.id) == id;
+        let living = self.legs.iter().rposition(|leg| is_meant(leg) && leg.stage.is_live());
+        living.or_else(|| self.legs.iter().rposition(is_meant))
+    }
+
+    /// Whether a change became an order of its own.
+    pub(crate) fn has_forked(&self) -> bool {
+        self.legs.iter().any(|leg| leg.id != order_id(leg.id))
     }
 
     fn tell(&mut self, message: Message) {
@@ -312,7 +363,11 @@ impl Broker {
             status: leg.status(),
             filled: leg.filled,
             remaining: (leg.total - leg.filled).max(0),
-            waits: self.reading.says_child && leg.stage == Stage::Waiting,
+            why_held: match leg.stage {
+                Stage::Locating => "locate",
+                Stage::Waiting if self.reading.says_child => "child",
+                _ => "",
+            },
         }
     }
 
@@ -329,7 +384,7 @@ impl Broker {
 
     /// An order arrives: a new one, or the change of a live one.
     pub(crate) fn receive(&mut self, request: Request, is_refused: bool) {
-        match self.index(request.id) {
+        match self.meant(request.id) {
             None => self.admit(request, is_refused),
             Some(index) => self.change(index, request, is_refused),
         }
@@ -369,7 +424,7 @@ impl Broker {
                     status: OrderStatus::Inactive,
                     filled: 0,
                     remaining: request.total,
-                    waits: false,
+                    why_held: "",
                 }),
             }
             self.orphan(index);
@@ -422,7 +477,17 @@ impl Broker {
                 Children::GrowWithFills => (parent.filled > 0, Some(parent.filled)),
             },
         };
-        self.legs[index].stage = if may_start { Stage::Working } else { Stage::Waiting };
+        let leg = &self.legs[index];
+        let must_locate = self.reading.locates && leg.role == Role::Entry && leg.side == Side::Sell;
+        self.legs[index].stage = match may_start {
+            true if must_locate => Stage::Locating,
+            true => Stage::Working,
+            false => Stage::Waiting,
+        };
+        if must_locate {
+            self.tell(Message::Error { id: self.legs[index].id, code: 404 });
+            self.tell_status(index);
+        }
         if let (true, Some(share)) = (may_start, share) {
             self.legs[index].total = share;
         }
@@ -435,12 +500,26 @@ impl Broker {
         }
     }
 
+    /// Shares to borrow were found.
+    pub(crate) fn locate(&mut self, id: i64) {
+        let index = self.index(id).expect("only known orders wait for shares");
+        self.legs[index].stage = Stage::Working;
+        self.tell_status(index);
+    }
+
+    /// A change becomes an order beside the one that it was meant for, and of no family.
+    pub(crate) fn fork(&mut self, request: Request) {
+        let index = self.legs.len();
+        self.admit(Request { id: request.id + FORK, parent: None, group: None, ..request }, false);
+        self.legs[index].stage = Stage::Working;
+    }
+
     fn change(&mut self, index: usize, request: Request, is_refused: bool) {
         let leg = &self.legs[index];
         let code = match leg.stage {
             Stage::Filled => Some(104),
             Stage::Cancelled | Stage::Rejected => Some(103),
-            Stage::Held | Stage::Waiting | Stage::Working => {
+            Stage::Held | Stage::Waiting | Stage::Locating | Stage::Working => {
                 let has_live_parent = |id| self.leg(id).is_some_and(|parent| parent.stage.is_live());
                 if request.parent.is_some_and(|id| !has_live_parent(id)) {
                     Some(135)
@@ -484,7 +563,7 @@ impl Broker {
     }
 
     pub(crate) fn cancel(&mut self, id: i64) {
-        let Some(index) = self.index(id) else {
+        let Some(index) = self.meant(id) else {
             self.tell(Message::Error { id, code: 10_147 });
             return;
         };
@@ -572,6 +651,14 @@ impl Broker {
         self.reduce_siblings(index, quantity);
     }
 
+    /// Somebody else trades a share out of the position.
+    pub(crate) fn trade_by_others(&mut self) {
+        let sign = -self.position.signum();
+        self.position += sign;
+        self.others.push(sign);
+        self.tell(Message::Other { index: self.others.len() - 1, position: self.position });
+    }
+
     /// Whether its total follows its parent's fills.
     fn is_growing(&self, index: usize) -> bool {
         self.reading.children == Children::GrowWithFills
@@ -649,18 +736,18 @@ impl Broker {
             self.legs.iter().filter(is_listed).map(|leg| (leg.id, leg.status(), leg.filled)).collect();
         let all = |leg: &Leg| (0..leg.fills.len()).map(|index| (leg.id, index)).collect::<Vec<_>>();
         let executions = self.legs.iter().flat_map(all).collect();
-        self.tell(Message::Books { ended, executions, position: self.position });
+        self.tell(Message::Books { ended, executions, others: self.others.len(), position: self.position });
     }
 
     /// What its future depends on; `age` numbers orders from the newest, `is_over` says of which
     /// nothing more can come.
     pub(crate) fn fingerprint(
         &self,
-        age: impl Fn(i64) -> i64,
+        age: impl Fn(i64) -> (i64, bool),
         is_over: impl Fn(&Leg) -> bool,
         hasher: &mut impl Hasher,
     ) {
-        (self.position, self.is_down, self.queue.len()).hash(hasher);
+        (self.position, self.is_down, self.queue.len(), &self.others, self.others_told).hash(hasher);
         for leg in self.legs.iter().filter(|leg| !is_over(leg)) {
             let group = self.legs.iter().find(|other| leg.group.is_some() && other.group == leg.group);
             (age(leg.id), group.map(|first| age(first.id)), leg.parent.map(&age)).hash(hasher);
@@ -676,22 +763,23 @@ impl Broker {
     }
 }
 
-fn hash_message(message: &Message, age: &impl Fn(i64) -> i64, hasher: &mut impl Hasher) {
+fn hash_message(message: &Message, age: &impl Fn(i64) -> (i64, bool), hasher: &mut impl Hasher) {
     std::mem::discriminant(message).hash(hasher);
     match message {
         Message::Opened { id, total, limit, stop, status } => {
             (age(*id), total, limit, stop, status).hash(hasher);
         }
-        Message::Status { id, status, filled, remaining, waits } => {
-            (age(*id), status, filled, remaining, waits).hash(hasher);
+        Message::Status { id, status, filled, remaining, why_held } => {
+            (age(*id), status, filled, remaining, why_held).hash(hasher);
         }
         Message::Execution { id, index, position } => (age(*id), index, position).hash(hasher),
+        Message::Other { index, position } => (index, position).hash(hasher),
         Message::Error { id, code } => (age(*id), code).hash(hasher),
         Message::Orders(orders) => orders.iter().for_each(|order| hash_message(order, age, hasher)),
-        Message::Books { ended, executions, position } => {
+        Message::Books { ended, executions, others, position } => {
             ended.iter().for_each(|(id, status, filled)| (age(*id), status, filled).hash(hasher));
             executions.iter().for_each(|(id, index)| (age(*id), index).hash(hasher));
-            position.hash(hasher);
+            (others, position).hash(hasher);
         }
     }
 }

@@ -8,7 +8,7 @@ use orderloom_core::event::Side;
 use orderloom_core::id::OrderId;
 use orderloom_core::time::Timestamp;
 
-use crate::broker::{Children, Leg, Request, Stage, units};
+use crate::broker::{Children, Leg, Request, Stage, order_id, units};
 use crate::defect::Defect;
 use crate::world::{Check, Intent, SYMBOL, Sent, World};
 
@@ -18,6 +18,8 @@ pub(crate) struct Duty {
     /// Sum of the executions that the engine was told of.
     pub(crate) told: i64,
     pub(crate) is_halted: bool,
+    /// The exchange is about to close.
+    pub(crate) is_late: bool,
     /// An operator was told that something is wrong with the symbol.
     pub(crate) is_alarmed: bool,
     /// Exits executed beyond the position, under a reading where they can.
@@ -30,7 +32,8 @@ pub(crate) struct Duty {
 
 impl Hash for Duty {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        (self.is_halted, self.is_alarmed, self.was_overfilled, self.is_open, self.entries).hash(hasher);
+        (self.is_halted, self.is_late, self.is_alarmed, self.was_overfilled, self.is_open, self.entries)
+            .hash(hasher);
     }
 }
 
@@ -43,7 +46,9 @@ impl World {
         let reduces = before != 0 && after.signum() != -before.signum() && after.abs() < before.abs();
         let last = leg.fills[leg.fills.len() - 1] * if leg.side == Side::Buy { 1 } else { -1 };
         let tranche = self.tranche_of(id);
-        let (sign, can_overfill) = (self.sign(), self.scenario.reading.can_overfill());
+        // A close can meet a trade of others on its way.
+        let (is_repair, is_raced) = (last * self.sign() > 0, !self.broker.others.is_empty());
+        let (sign, can_overfill) = (self.sign(), self.can_overfill());
         let exceeds = matches!(role, Role::Stop | Role::Target) && tranche.is_some_and(|net| net * sign < 0);
         self.duty.was_overfilled |= can_overfill && (exceeds || (role != Role::Entry && !reduces));
         match role {
@@ -53,11 +58,13 @@ impl World {
                 Err(format!("I1: entry {id} traded against the position: {before} became {after}"))
             }
             // What was overfilled is traded back once: a repair never goes beyond what its tranche lacks.
-            Role::Close if self.duty.was_overfilled => match tranche.map(|net| (net - last, net)) {
-                None => Err(format!("I18: close {id} outlived its trade")),
-                Some((was, is)) if is.abs() < was.abs() && is.signum() != -was.signum() => Ok(()),
-                Some((was, is)) => Err(format!("I13: close {id} made {was} shares of its tranche {is}")),
-            },
+            Role::Close if self.duty.was_overfilled && (is_repair || !is_raced) => {
+                match tranche.map(|net| (net - last, net)) {
+                    None => Err(format!("I18: close {id} outlived its trade")),
+                    Some((was, is)) if is.abs() < was.abs() && is.signum() != -was.signum() => Ok(()),
+                    Some((was, is)) => Err(format!("I13: close {id} made {was} shares of its tranche {is}")),
+                }
+            }
             _ if exceeds && !can_overfill => {
                 Err(format!("I1: {role:?} {id} traded more than its tranche held, {before} became {after}"))
             }
@@ -69,11 +76,26 @@ impl World {
     /// Shares of the tranche that an order belongs to, signed, by the broker's ledger.
     fn tranche_of(&self, id: i64) -> Option<i64> {
         let context = self.engine.context(SYMBOL)?;
-        let is_its = |(_, order): &(Role, OrderId)| order.0 == id;
+        let is_its = |(_, order): &(Role, OrderId)| order.0 == order_id(id);
         let bracket = context.brackets.iter().find(|bracket| bracket.orders.iter().any(is_its))?;
         let filled = |leg: &Leg| if leg.side == Side::Buy { leg.filled } else { -leg.filled };
-        let members = bracket.orders.iter().filter_map(|(_, order)| self.broker.leg(order.0));
-        Some(members.map(filled).sum::<i64>() + self.sign() * units(bracket.foreign))
+        let is_member = |leg: &&Leg| bracket.orders.iter().any(|(_, order)| order.0 == order_id(leg.id));
+        let own = self.broker.legs.iter().filter(is_member).map(filled).sum::<i64>();
+        Some(own + self.sign() * units(bracket.foreign))
+    }
+
+    /// Whether exits can execute beyond the position although the engine did all it could.
+    fn can_overfill(&self) -> bool {
+        let broker = &self.broker;
+        self.scenario.reading.can_overfill() || broker.has_forked() || !broker.others.is_empty()
+    }
+
+    /// Shares that others left behind by trading out of a position that was closed meanwhile.
+    fn left_by_others(&self) -> i64 {
+        let others: i64 = self.broker.others.iter().sum();
+        let position = self.broker.position;
+        let is_theirs = position * others > 0 && position.abs() <= others.abs();
+        if is_theirs && self.engine.context(SYMBOL).is_none() { position } else { 0 }
     }
 
     /// What must hold whenever anything happened.
@@ -89,7 +111,8 @@ impl World {
 
     /// I4: when nobody errs and everybody answers, shares are covered or on their way out in time.
     fn check_naked(&mut self) -> Check {
-        let naked = (self.broker.position * self.sign() - self.guarded()).max(0);
+        let held = self.broker.position - self.left_by_others();
+        let naked = (held * self.sign() - self.guarded()).max(0);
         if naked == 0 {
             self.duty.naked_since = None;
             return Ok(());
@@ -115,7 +138,7 @@ impl World {
 
     /// I2: exits that could trade now never exceed the position; of a group only one can.
     fn check_exits(&self) -> Check {
-        if self.scenario.reading.can_overfill() {
+        if self.can_overfill() {
             return Ok(());
         }
         let position = self.broker.position;
@@ -145,7 +168,7 @@ impl World {
     /// I10: the engine holds an order for ended only when it has.
     fn check_ended(&self) -> Check {
         for leg in self.broker.legs.iter().filter(|leg| leg.leaves() > 0) {
-            if let Some(order) = self.engine.orders().find(OrderId(leg.id))
+            if let Some(order) = self.engine.orders().find(OrderId(order_id(leg.id)))
                 && order.is_done()
                 && !self.may_have_grown()
             {
@@ -167,15 +190,16 @@ impl World {
     /// What must hold once everything was said.
     fn check_quiet(&self) -> Check {
         let (position, own) = (self.broker.position, units(self.engine.position(SYMBOL).quantity));
-        if own != position {
+        let is_told = self.broker.others_told.count_ones() as usize == self.broker.others.len();
+        if own != position && is_told {
             return Err(format!("I12: the engine counts {own} shares, the broker holds {position}"));
         }
-        if self.duty.was_overfilled && position * self.sign() < 0 && !self.duty.is_alarmed {
+        if self.duty.was_overfilled && position * self.sign() < 0 && is_told && !self.duty.is_alarmed {
             return Err(format!("I13: {position} shares were overfilled and nobody was told"));
         }
         let Some(context) = self.engine.context(SYMBOL) else {
             let live = self.broker.legs.iter().find(|leg| leg.leaves() > 0);
-            return match (position, live) {
+            return match (position - self.left_by_others(), live) {
                 (0, None) => Ok(()),
                 (0, Some(leg)) => Err(format!("I18: order {} lives without a trade", leg.id)),
                 _ => Err(format!("I5: {position} shares are held without a trade")),
@@ -190,7 +214,7 @@ impl World {
     }
 
     /// The sign of the position that the trade under way wants.
-    fn sign(&self) -> i64 {
+    pub(crate) fn sign(&self) -> i64 {
         match self.engine.context(SYMBOL).map(|context| context.side) {
             Some(PositionSide::Short) => -1,
             Some(PositionSide::Long) => 1,
@@ -215,7 +239,8 @@ impl World {
         if position * self.sign() < 0 {
             return Err(format!("I13: {position} shares too many were closed, and stay"));
         }
-        if stops > position.abs() || (stops != position.abs() && !self.duty.is_alarmed) {
+        let is_surplus = stops > position.abs() && !self.broker.has_forked();
+        if is_surplus || (stops != position.abs() && !self.duty.is_alarmed) {
             return Err(format!("I3: stops of {stops} stand for a position of {position}"));
         }
         if stops < position.abs() {
@@ -283,6 +308,9 @@ impl World {
         }
         if self.duty.is_halted {
             return Err(format!("I19: entry {id} was sent after the halt"));
+        }
+        if self.duty.is_late {
+            return Err(format!("I24: entry {id} was sent before the exchange closes"));
         }
         if self.duty.is_alarmed {
             return Err(format!("I30: entry {id} was sent after an incident"));
@@ -402,7 +430,7 @@ impl World {
     /// I18: a trade is over when the broker is flat and nothing of it can come to life.
     fn check_conclusion(&mut self) -> Check {
         self.duty.is_open = false;
-        let position = self.broker.position;
+        let position = self.broker.position - self.left_by_others();
         if position != 0 {
             return Err(format!("I18: a trade concluded while the broker holds {position}"));
         }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::hash::Hasher;
+use std::time::{Duration, Instant};
 
 use crate::broker::Reading;
 use crate::world::{Check, Scenario, Step, World};
@@ -20,6 +21,7 @@ pub(crate) struct Finding {
     pub(crate) transitions: usize,
     pub(crate) depth: usize,
     pub(crate) is_closed: bool,
+    pub(crate) took: Duration,
     pub(crate) violation: Option<Violation>,
 }
 
@@ -32,10 +34,11 @@ pub(crate) struct Violation {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scenario, states, transitions, depth, is_closed, violation } = self;
+        let Self { scenario, states, transitions, depth, is_closed, took, violation } = self;
+        let seconds = took.as_secs_f64();
         let closed = if *is_closed { "closed" } else { "open" };
         let found = if violation.is_some() { 1 } else { 0 };
-        write!(f, "{states:>9} {transitions:>11} {depth:>5}  {closed}, {found} violations")?;
+        write!(f, "{states:>9} {transitions:>11} {depth:>5} {seconds:>8.1}  {closed}, {found} violations")?;
         let Some(violation) = violation else { return Ok(()) };
         write!(f, "\n\n{}\n\n{}", violation.what, as_test(*scenario, violation))
     }
@@ -73,18 +76,20 @@ fn as_test(scenario: Scenario, violation: &Violation) -> String {
 
 /// What differs from the plain scenario, as an expression.
 fn scenario_code(scenario: Scenario) -> String {
-    let Scenario { is_long, entry, add, has_target, faults, repeats, slow, in_bursts, .. } = scenario;
+    let Scenario { is_long, entry, add, has_target, faults, others, forks, repeats, slow, in_bursts, .. } =
+        scenario;
     let Reading { children, after_partial, oca, crossing, changes, words, .. } = scenario.reading;
-    let Reading { says_child, cancel_spreads, refusal, latecomer, .. } = scenario.reading;
+    let Reading { says_child, cancel_spreads, refusal, latecomer, locates, hears_others, .. } =
+        scenario.reading;
     let intents: Vec<String> = scenario.intents.iter().map(|intent| format!("Intent::{intent:?}")).collect();
     let intents = intents.join(", ");
     format!(
         "Scenario {{ is_long: {is_long}, entry: {entry}, add: {add}, has_target: {has_target}, intents: &[{intents}], \
-         faults: {faults}, repeats: {repeats}, slow: {slow}, in_bursts: {in_bursts}, defect: None, reading: \
+         faults: {faults}, others: {others}, forks: {forks}, repeats: {repeats}, slow: {slow}, in_bursts: {in_bursts}, defect: None, reading: \
          Reading {{ children: Children::{children:?}, after_partial: AfterPartial::{after_partial:?}, oca: \
          OcaReduction::{oca:?}, crossing: Crossing::{crossing:?}, changes: Changes::{changes:?}, words: \
          Words::{words:?}, says_child: {says_child}, cancel_spreads: {cancel_spreads}, refusal: \
-         Refusal::{refusal:?}, latecomer: Latecomer::{latecomer:?} }} }}"
+         Refusal::{refusal:?}, latecomer: Latecomer::{latecomer:?}, locates: {locates}, hears_others: {hears_others} }} }}"
     )
 }
 
@@ -111,12 +116,26 @@ fn code(step: Step) -> String {
 /// Visits every state of a scenario once, checks every step, and from every state that is quiet
 /// whether it ends well when everybody does what they owe.
 pub(crate) fn explore(scenario: Scenario) -> Finding {
+    let began = Instant::now();
+    let mut finding = search(scenario);
+    finding.took = began.elapsed();
+    finding
+}
+
+fn search(scenario: Scenario) -> Finding {
     let mut seen = States::default();
     let mut ends_well = States::default();
     let root = World::new(scenario);
     seen.insert(fingerprint(&root), 0, Step::Hear);
-    let mut finding =
-        Finding { scenario, states: 1, transitions: 0, depth: 0, is_closed: true, violation: None };
+    let mut finding = Finding {
+        scenario,
+        states: 1,
+        transitions: 0,
+        depth: 0,
+        is_closed: true,
+        took: Duration::ZERO,
+        violation: None,
+    };
     let mut frontier = vec![(root, 0_u32)];
     let mut choices = Vec::new();
     while !frontier.is_empty() {

@@ -24,8 +24,11 @@ use world::{Intent, Scenario};
 
 const PLAIN: Reading = Reading::PLAIN;
 
+const LOCATED: Reading = Reading { locates: true, ..PLAIN };
+const LISTED: Reading = Reading { hears_others: false, ..PLAIN };
+
 /// Everything that is not known of TWS, one deviation at a time.
-const READINGS: [(&str, Reading); 15] = [
+const READINGS: [(&str, Reading); 17] = [
     ("plain", PLAIN),
     ("a waiting child says so", Reading { says_child: true, ..PLAIN }),
     ("children start full at the first fill", Reading { children: Children::FullAtFirstFill, ..PLAIN }),
@@ -41,6 +44,8 @@ const READINGS: [(&str, Reading); 15] = [
     ("latecomers of a group work", Reading { latecomer: Latecomer::Works, ..PLAIN }),
     ("refused orders are Inactive", Reading { refusal: Refusal::Inactive, ..PLAIN }),
     ("refused orders are not mentioned", Reading { refusal: Refusal::Silent, ..PLAIN }),
+    ("short sales are located first", LOCATED),
+    ("trades of others are listed only", LISTED),
 ];
 
 /// What left together arrives together.
@@ -48,11 +53,11 @@ const BURSTS: Scenario = Scenario { in_bursts: true, ..Scenario::PLAIN };
 
 /// Explores each scenario to its end, prints the table and fails on the first violation.
 fn close(scenarios: impl IntoIterator<Item = (String, Scenario)>) {
-    println!("{:<78} {:>9} {:>11} {:>5}", "configuration", "states", "transitions", "depth");
+    println!("{:<70} {:>9} {:>11} {:>5} {:>8}", "configuration", "states", "transitions", "depth", "seconds");
     let mut states = 0;
     for (name, scenario) in scenarios {
         let finding: Finding = explore(scenario);
-        println!("{name:<78} {finding}");
+        println!("{name:<70} {finding}");
         assert!(finding.violation.is_none(), "{name}: {finding}");
         assert!(finding.is_closed, "{name}: the search met its bound");
         states += finding.states;
@@ -60,15 +65,23 @@ fn close(scenarios: impl IntoIterator<Item = (String, Scenario)>) {
     println!("{states} states in all");
 }
 
-/// Every reading of TWS, for one scenario.
+/// Every reading of TWS that matters to it, for one scenario.
 fn under_every_reading(scenario: Scenario, what: &str) -> Vec<(String, Scenario)> {
     let side = if scenario.is_long { "long" } else { "short" };
+    let matters = |reading: &Reading| {
+        (*reading != LOCATED || !scenario.is_long) && (*reading != LISTED || scenario.others > 0)
+    };
     READINGS
         .iter()
+        .filter(|(_, reading)| matters(reading))
         .map(|(name, reading)| {
             (format!("{side}, {what}, {name}"), Scenario { reading: *reading, ..scenario })
         })
         .collect()
+}
+
+fn both_sides(scenario: Scenario, what: &str) -> Vec<(String, Scenario)> {
+    [true, false].into_iter().flat_map(|side| under_every_reading(on(side, scenario), what)).collect()
 }
 
 const fn on(is_long: bool, scenario: Scenario) -> Scenario {
@@ -78,7 +91,7 @@ const fn on(is_long: bool, scenario: Scenario) -> Scenario {
 #[test]
 fn a_close_at_any_moment_under_every_reading() {
     let scenario = Scenario { intents: &[Intent::Close], ..BURSTS };
-    close([true, false].into_iter().flat_map(|side| under_every_reading(on(side, scenario), "close")));
+    close(both_sides(scenario, "close"));
 }
 
 #[test]
@@ -100,7 +113,7 @@ fn a_reversal_at_any_moment_under_every_reading() {
 #[test]
 fn one_fault_under_every_reading() {
     let scenario = Scenario { faults: 1, ..BURSTS };
-    close([true, false].into_iter().flat_map(|side| under_every_reading(on(side, scenario), "one fault")));
+    close(both_sides(scenario, "one fault"));
 }
 
 #[test]
@@ -129,26 +142,65 @@ fn message_by_message_with_repeats_and_late_answers() {
     ]);
 }
 
+#[test]
+fn somebody_else_trades_a_share_out_of_the_position() {
+    let others = Scenario { others: 1, ..BURSTS };
+    let closing = Scenario { intents: &[Intent::Close], ..others };
+    let more = [
+        ("long, others, close, plain".into(), closing),
+        ("short, others, close, listed only".into(), on(false, Scenario { reading: LISTED, ..closing })),
+    ];
+    close(both_sides(others, "others").into_iter().chain(more));
+}
+
+#[test]
+fn a_change_becomes_an_order_of_its_own() {
+    let forks = Scenario { forks: true, faults: 1, entry: 1, ..BURSTS };
+    let closing = Scenario { intents: &[Intent::Close], ..forks };
+    let both = Scenario { entry: 2, ..forks };
+    close(
+        both_sides(closing, "entry of one, fork, close")
+            .into_iter()
+            .chain([("long, fork".into(), both), ("short, fork".into(), on(false, both))]),
+    );
+}
+
+#[test]
+fn the_exchange_is_about_to_close() {
+    let late = Scenario { intents: &[Intent::EndOfDay], entry: 1, ..BURSTS };
+    let reversing = Scenario { intents: &[Intent::EndOfDay, Intent::Reverse], ..BURSTS };
+    close(both_sides(late, "entry of one, end of day").into_iter().chain([
+        ("long, end of day, reversal".into(), reversing),
+        ("short, end of day, reversal".into(), on(false, reversing)),
+    ]));
+}
+
 /// What takes longer than a test may: `make explore`.
 #[test]
 #[ignore = "minutes of states: `make explore`"]
 fn everything_at_once_and_two_faults() {
-    let all = Scenario { intents: &[Intent::Add, Intent::Close], ..BURSTS };
-    let fault = Scenario { intents: &[Intent::Close], faults: 1, ..BURSTS };
-    let sides = [true, false];
-    let add = Scenario { intents: &[Intent::Add], ..BURSTS };
-    let slow = Scenario { intents: &[Intent::Close], slow: 1, ..BURSTS };
-    let adding = sides.into_iter().flat_map(|side| under_every_reading(on(side, add), "scale-in"));
-    let slowly = sides.into_iter().flat_map(|side| under_every_reading(on(side, slow), "close, slow"));
-    let together = sides.into_iter().flat_map(|side| under_every_reading(on(side, all), "scale-in, close"));
-    let faulty = sides.into_iter().flat_map(|side| under_every_reading(on(side, fault), "close, one fault"));
-    let twice = Scenario { faults: 2, entry: 1, ..BURSTS };
-    let twice = sides.into_iter().flat_map(|side| under_every_reading(on(side, twice), "two faults"));
-    // Two tranches whose reductions lag have more states than fit: there the entry is of one.
-    let fitting = |(name, scenario): (String, Scenario)| {
-        let is_large =
-            scenario.reading.oca == OcaReduction::Lagging && scenario.intents.contains(&Intent::Add);
-        (name, Scenario { entry: if is_large { 1 } else { scenario.entry }, ..scenario })
-    };
-    close(faulty.chain(twice).chain(slowly).chain(adding).chain(together).map(fitting));
+    let with = |intents| Scenario { intents, ..BURSTS };
+    let add: Scenario = with(&[Intent::Add]);
+    let all = with(&[Intent::Add, Intent::Close]);
+    let close_ = with(&[Intent::Close]);
+    close(
+        [
+            (Scenario { faults: 1, ..close_ }, "close, one fault"),
+            (Scenario { faults: 1, ..with(&[Intent::Reverse]) }, "reversal, one fault"),
+            (Scenario { faults: 2, ..BURSTS }, "two faults"),
+            (Scenario { faults: 2, entry: 1, ..close_ }, "entry of one, close, two faults"),
+            (Scenario { slow: 1, ..close_ }, "close, slow"),
+            (Scenario { forks: true, faults: 1, ..close_ }, "fork, close"),
+            (with(&[Intent::EndOfDay]), "end of day"),
+            (Scenario { others: 2, ..close_ }, "two trades of others, close"),
+            (Scenario { others: 1, faults: 1, ..BURSTS }, "others, one fault"),
+            (Scenario { forks: true, faults: 2, entry: 1, ..BURSTS }, "entry of one, fork, two faults"),
+            (add, "scale-in"),
+            (all, "scale-in, close"),
+            (with(&[Intent::Add, Intent::Reverse, Intent::Repeat]), "scale-in, reversal, signal again"),
+            (Scenario { faults: 1, entry: 1, ..add }, "entry of one, scale-in, one fault"),
+        ]
+        .into_iter()
+        .flat_map(|(scenario, what)| both_sides(scenario, what)),
+    );
 }

@@ -1,7 +1,7 @@
 //! Ways that the search found to go wrong, kept: each must hold and end well.
 
 use crate::BURSTS;
-use crate::broker::{Children, Crossing, OcaReduction, Reading, Refusal};
+use crate::broker::{Changes, Children, Crossing, OcaReduction, Reading, Refusal, Words};
 use crate::explore::replay;
 use crate::world::{Intent, Scenario, Step};
 
@@ -175,6 +175,49 @@ fn two_changes_cross_a_reduction_and_the_first_restores_what_was_reduced() {
             Step::LoseMessage,
             Step::Clock,
             Step::Fill(2, 1),
+            Step::Hear,
+        ],
+    );
+}
+
+#[test]
+fn a_stop_that_is_too_large_may_not_be_changed() {
+    let reading = Reading { changes: Changes::Refused, ..Reading::PLAIN };
+    replay(
+        Scenario { reading, others: 1, ..BURSTS },
+        &[
+            ENTER,
+            Step::Carry,
+            Step::Hear,
+            Step::Fill(1, 2),
+            Step::Hear,
+            Step::Other,
+            Step::Hear,
+            Step::Carry,
+            Step::Hear,
+        ],
+    );
+}
+
+#[test]
+fn both_orders_of_a_forked_stop_fill_and_their_statuses_come_first() {
+    let reading = Reading { words: Words::StatusThenExecution, ..Reading::PLAIN };
+    replay(
+        Scenario { reading, forks: true, faults: 1, ..BURSTS },
+        &[
+            ENTER,
+            Step::Carry,
+            Step::Hear,
+            Step::Fill(1, 1),
+            Step::Hear,
+            Step::Clock,
+            Step::Carry,
+            Step::Hear,
+            Step::Fork,
+            Step::Hear,
+            Step::Fill(3, 1),
+            Step::Hear,
+            Step::Fill(131, 1),
             Step::Hear,
         ],
     );

@@ -9,7 +9,8 @@ use orderloom_core::decimal::{Money, Price, Quantity};
 use orderloom_core::engine::Engine;
 use orderloom_core::event::{
     Commission, Connection, Event, EventKind, Execution, NextOrderId, Operator, OrderCompleted, OrderError,
-    OrderOpened, OrderStatusReport, PositionReport, Quote, Side, Signal, SignalSide, SnapshotMark,
+    OrderOpened, OrderStatusReport, PositionReport, Quote, SessionKnown, Side, Signal, SignalSide,
+    SnapshotMark,
 };
 use orderloom_core::id::{ExecId, OrderId, OrderRef, PermId, SymbolId};
 use orderloom_core::instrument::Instrument;
@@ -17,14 +18,16 @@ use orderloom_core::rule::{
     Action, Comparison, Condition, EnterSpec, ExitLevel, Field, Operand, Opposite, Reprice, RuleSpec,
     ScaleInSpec, Size, Trigger,
 };
-use orderloom_core::time::{Span, Timestamp};
+use orderloom_core::time::{Date, Session, Span, Timestamp};
 
-use crate::broker::{Broker, Burst, Leg, Message, Reading, Request, Stage, units};
+use crate::broker::{Broker, Burst, Leg, Message, Reading, Request, Stage, order_id, units};
 use crate::defect::{self, Defect};
 use crate::duty::Duty;
 
 pub(crate) const SYMBOL: SymbolId = SymbolId(0);
 const START: Timestamp = Timestamp(1_000_000_000_000);
+/// How long before the exchange closes everything is closed.
+const END_OF_DAY: Span = Span::from_secs(5);
 
 /// What somebody wants of the engine, once each, at any moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,6 +39,8 @@ pub(crate) enum Intent {
     Halt,
     /// The source serves the first signal again.
     Repeat,
+    /// The exchange is about to close.
+    EndOfDay,
 }
 
 impl Intent {
@@ -57,6 +62,10 @@ pub(crate) enum Step {
     Fill(u8, u8),
     /// A late reduction of a group's member arrives.
     Reduce(u8),
+    /// Shares to borrow are found.
+    Locate(u8),
+    /// Somebody else trades a share out of the position.
+    Other,
     /// Somebody wants something.
     Want(Intent),
     /// Time passes up to the engine's next deadline.
@@ -69,6 +78,8 @@ pub(crate) enum Step {
     LoseCommand,
     /// Fault: the broker refuses the oldest command.
     Refuse,
+    /// Fault: the oldest command, a change, becomes an order beside the one that it was meant for.
+    Fork,
     /// Fault: the line is cut; what was on it is lost.
     Cut,
     /// Fault: the broker ends an exit by itself.
@@ -77,7 +88,10 @@ pub(crate) enum Step {
 
 impl Step {
     pub(crate) const fn is_fault(self) -> bool {
-        matches!(self, Self::LoseMessage | Self::LoseCommand | Self::Refuse | Self::Cut | Self::Kill(_))
+        matches!(
+            self,
+            Self::LoseMessage | Self::LoseCommand | Self::Refuse | Self::Fork | Self::Cut | Self::Kill(_)
+        )
     }
 }
 
@@ -93,6 +107,10 @@ pub(crate) struct Scenario {
     pub(crate) reading: Reading,
     /// Faults in all.
     pub(crate) faults: u8,
+    /// Shares that somebody else trades out of the position.
+    pub(crate) others: u8,
+    /// Whether a change can become an order of its own.
+    pub(crate) forks: bool,
     /// Messages heard twice.
     pub(crate) repeats: u8,
     /// Deadlines that pass while something is still on a wire.
@@ -112,6 +130,8 @@ impl Scenario {
         intents: &[],
         reading: Reading::PLAIN,
         faults: 0,
+        others: 0,
+        forks: false,
         repeats: 0,
         slow: 0,
         in_bursts: false,
@@ -203,6 +223,13 @@ impl World {
             if leg.late > 0 {
                 out.push(Step::Reduce(leg.id as u8));
             }
+            if leg.stage == Stage::Locating {
+                out.push(Step::Locate(leg.id as u8));
+            }
+        }
+        let is_held = self.broker.position * self.sign() > 0;
+        if is_held && self.broker.others.len() < usize::from(self.scenario.others) {
+            out.push(Step::Other);
         }
         if self.broker.is_down {
             out.push(Step::Reconnect);
@@ -223,7 +250,16 @@ impl World {
             out.push(Step::LoseMessage);
         }
         match self.commands.front().map(|(_, sent)| sent) {
-            Some(Sent::Order(_)) => out.extend([Step::LoseCommand, Step::Refuse]),
+            Some(Sent::Order(request)) => {
+                out.extend([Step::LoseCommand, Step::Refuse]);
+                let is_working = |leg: &Leg| leg.stage == Stage::Working;
+                if self.scenario.forks
+                    && !self.broker.has_forked()
+                    && self.broker.leg(request.id).is_some_and(is_working)
+                {
+                    out.push(Step::Fork);
+                }
+            }
             Some(Sent::Cancel(_) | Sent::AskOrders | Sent::AskBooks) => out.push(Step::LoseCommand),
             None => {}
         }
@@ -242,10 +278,13 @@ impl World {
         match message {
             Message::Opened { .. } | Message::Error { .. } => true,
             Message::Status { id, .. } => {
-                let order = self.engine.orders().find(OrderId(*id));
+                let order = self.engine.orders().find(OrderId(order_id(*id)));
                 order.is_some_and(|order| order.cancelling.is_some() || order.placing.is_some())
             }
-            Message::Execution { .. } | Message::Orders(_) | Message::Books { .. } => false,
+            Message::Execution { .. }
+            | Message::Other { .. }
+            | Message::Orders(_)
+            | Message::Books { .. } => false,
         }
     }
 
@@ -326,6 +365,12 @@ impl World {
             }
             Step::Reduce(id) => self.broker.reduce_late(i64::from(id)),
             Step::Kill(id) => self.broker.kill(i64::from(id)),
+            Step::Locate(id) => self.broker.locate(i64::from(id)),
+            Step::Other => self.broker.trade_by_others(),
+            Step::Fork => match self.commands.pop_front() {
+                Some((_, Sent::Order(request))) => self.broker.fork(request),
+                other => unreachable!("{other:?} is no change"),
+            },
             Step::Want(intent) => self.want(intent)?,
             Step::Clock => {
                 self.slow += u8::from(!self.is_quiet());
@@ -374,6 +419,18 @@ impl World {
                 self.duty.is_halted = true;
                 return self.tell(EventKind::Operator(Operator::Halt { reason: "".into() }));
             }
+            (Intent::EndOfDay, _) => {
+                self.duty.is_late = true;
+                return self.tell(EventKind::Session(SessionKnown {
+                    symbol: SYMBOL,
+                    session: Session {
+                        date: Date(2026_03_10),
+                        utc_offset: Span::ZERO,
+                        open: START,
+                        close: self.at + Span::from_secs(2),
+                    },
+                }));
+            }
         };
         self.quote()?;
         self.tell(EventKind::Signal(Box::new(Signal {
@@ -420,7 +477,7 @@ impl World {
     fn hear(&mut self, message: Message) -> Check {
         match message {
             Message::Orders(orders) => orders.into_iter().try_for_each(|order| self.hear(order)),
-            Message::Books { ended, executions, position } => {
+            Message::Books { ended, executions, others, position } => {
                 for (id, status, filled) in ended {
                     self.tell(EventKind::OrderCompleted(Box::new(OrderCompleted {
                         perm_id: perm_id(id),
@@ -432,6 +489,9 @@ impl World {
                 for (id, index) in executions {
                     self.hear_execution(id, index)?;
                 }
+                for index in 0..others {
+                    self.hear_other(index)?;
+                }
                 if position != 0 {
                     self.tell(position_report(position))?;
                 }
@@ -441,10 +501,16 @@ impl World {
                 self.hear_execution(id, index)?;
                 self.tell(position_report(position))
             }
+            Message::Other { index, position } => {
+                if self.scenario.reading.hears_others {
+                    self.hear_other(index)?;
+                }
+                self.tell(position_report(position))
+            }
             Message::Opened { id, total, limit, stop, status } => {
                 let side = self.broker.leg(id).expect("the broker speaks of its own orders").side;
                 self.tell(EventKind::OrderOpened(Box::new(OrderOpened {
-                    order_id: OrderId(id),
+                    order_id: OrderId(order_id(id)),
                     perm_id: perm_id(id),
                     order_ref: self.order_ref(id),
                     symbol: Some(SYMBOL),
@@ -455,19 +521,21 @@ impl World {
                     status,
                 })))
             }
-            Message::Status { id, status, filled, remaining, waits } => {
+            Message::Status { id, status, filled, remaining, why_held } => {
                 self.tell(EventKind::OrderStatus(Box::new(OrderStatusReport {
-                    order_id: OrderId(id),
+                    order_id: OrderId(order_id(id)),
                     perm_id: perm_id(id),
                     status,
                     filled: Quantity::from_units(filled),
                     remaining: Quantity::from_units(remaining),
-                    why_held: if waits { "child".into() } else { "".into() },
+                    why_held: why_held.into(),
                 })))
             }
-            Message::Error { id, code } => {
-                self.tell(EventKind::OrderError(OrderError { order_id: OrderId(id), code, text: "".into() }))
-            }
+            Message::Error { id, code } => self.tell(EventKind::OrderError(OrderError {
+                order_id: OrderId(order_id(id)),
+                code,
+                text: "".into(),
+            })),
         }
     }
 
@@ -484,7 +552,7 @@ impl World {
         let exec_id = fill_id(id, index);
         self.tell(EventKind::Execution(Box::new(Execution {
             exec_id: exec_id.clone(),
-            order_id: OrderId(id),
+            order_id: OrderId(order_id(id)),
             perm_id: perm_id(id),
             order_ref,
             symbol: SYMBOL,
@@ -495,6 +563,25 @@ impl World {
         })))?;
         let (amount, currency) = (Money::ZERO, "USD".into());
         self.tell(EventKind::Commission(Box::new(Commission { exec_id, amount, currency })))
+    }
+
+    fn hear_other(&mut self, index: usize) -> Check {
+        let side = if self.broker.others[index] > 0 { Side::Buy } else { Side::Sell };
+        if self.broker.others_told & (1 << index) == 0 {
+            self.broker.others_told |= 1 << index;
+            self.duty.told += self.broker.others[index];
+        }
+        self.tell(EventKind::Execution(Box::new(Execution {
+            exec_id: ExecId(format!("o{index}.01").into()),
+            order_id: OrderId(0),
+            perm_id: PermId(0),
+            order_ref: OrderRef("".into()),
+            symbol: SYMBOL,
+            side,
+            quantity: Quantity::from_units(1),
+            price: Price::from_units(100),
+            executed_at: self.at,
+        })))
     }
 
     /// Notes that the engine is told of a fill of the broker's, for the first time or again.
@@ -510,7 +597,7 @@ impl World {
 
     fn order_ref(&self, id: i64) -> OrderRef {
         // The broker echoes what it was given; one id serves one intent (checked when it is sent).
-        let order = self.engine.orders().find(OrderId(id));
+        let order = self.engine.orders().find(OrderId(order_id(id)));
         order.map_or(OrderRef("m-somebody-else".into()), |order| order.ticket.order_ref.clone())
     }
 
@@ -589,7 +676,7 @@ impl World {
             _ => None,
         });
         let unheard = self.broker.queue.iter().filter_map(|(_, message)| match message {
-            Message::Opened { id: of, total, .. } if *of == id.0 => Some(*total),
+            Message::Opened { id: of, total, .. } if order_id(*of) == id.0 => Some(*total),
             _ => None,
         });
         Some(underway.chain(unheard).fold(shown, i64::max))
@@ -606,7 +693,7 @@ impl World {
     /// Whether two worlds have the same future, as a number.
     pub(crate) fn fingerprint(&self, hasher: &mut impl Hasher) {
         let newest = self.newest;
-        let age = |id: i64| newest - id;
+        let age = |id: i64| (newest - order_id(id), id == order_id(id));
         self.engine.fingerprint(hasher);
         let context = self.engine.context(SYMBOL);
         let is_of_trade = |id: i64| {
@@ -616,7 +703,7 @@ impl World {
             })
         };
         let is_heard = |leg: &Leg| leg.delivered.count_ones() as usize == leg.fills.len();
-        let is_over = |leg: &Leg| !leg.stage.is_live() && is_heard(leg) && !is_of_trade(leg.id);
+        let is_over = |leg: &Leg| !leg.stage.is_live() && is_heard(leg) && !is_of_trade(order_id(leg.id));
         self.broker.fingerprint(age, is_over, hasher);
         self.commands.len().hash(hasher);
         let mut last = None;
@@ -708,7 +795,7 @@ fn config(scenario: Scenario) -> EngineConfig {
         instruments: names.iter().map(|name| instrument(name)).collect(),
         signals: orderloom_core::config::SignalConfig::default(),
         limits: Limits { max_position_shares, ..Limits::default() },
-        end_of_day: None,
+        end_of_day: Some(END_OF_DAY),
         execution: orderloom_core::config::Execution::default(),
         rules: vec![
             rule("long", "BUY", enter(Side::Buy, buy)),
