@@ -9,7 +9,7 @@ use crate::broker::Reading;
 use crate::world::{Check, Scenario, Step, World};
 
 /// More states than any configuration has; a search that meets it did not close.
-const STATES_MAX: usize = 3_000_000;
+const STATES_MAX: usize = 12_000_000;
 /// More steps than any orderly end takes.
 const END_MAX: usize = 400;
 

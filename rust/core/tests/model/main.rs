@@ -175,32 +175,59 @@ fn the_exchange_is_about_to_close() {
     ]));
 }
 
-/// What takes longer than a test may: `make explore`.
+// What takes longer than a test may: `make explore`.
+
+const fn with(intents: &'static [Intent]) -> Scenario {
+    Scenario { intents, ..BURSTS }
+}
+
+/// Several scenarios, both sides, every reading.
+fn close_all(scenarios: &[(&str, Scenario)]) {
+    close(scenarios.iter().flat_map(|(what, scenario)| both_sides(*scenario, what)));
+}
+
 #[test]
 #[ignore = "minutes of states: `make explore`"]
-fn everything_at_once_and_two_faults() {
-    let with = |intents| Scenario { intents, ..BURSTS };
-    let add: Scenario = with(&[Intent::Add]);
-    let all = with(&[Intent::Add, Intent::Close]);
-    let close_ = with(&[Intent::Close]);
-    close(
-        [
-            (Scenario { faults: 1, ..close_ }, "close, one fault"),
-            (Scenario { faults: 1, ..with(&[Intent::Reverse]) }, "reversal, one fault"),
-            (Scenario { faults: 2, ..BURSTS }, "two faults"),
-            (Scenario { faults: 2, entry: 1, ..close_ }, "entry of one, close, two faults"),
-            (Scenario { slow: 1, ..close_ }, "close, slow"),
-            (Scenario { forks: true, faults: 1, ..close_ }, "fork, close"),
-            (with(&[Intent::EndOfDay]), "end of day"),
-            (Scenario { others: 2, ..close_ }, "two trades of others, close"),
-            (Scenario { others: 1, faults: 1, ..BURSTS }, "others, one fault"),
-            (Scenario { forks: true, faults: 2, entry: 1, ..BURSTS }, "entry of one, fork, two faults"),
-            (add, "scale-in"),
-            (all, "scale-in, close"),
-            (with(&[Intent::Add, Intent::Reverse, Intent::Repeat]), "scale-in, reversal, signal again"),
-            (Scenario { faults: 1, entry: 1, ..add }, "entry of one, scale-in, one fault"),
-        ]
-        .into_iter()
-        .flat_map(|(scenario, what)| both_sides(scenario, what)),
-    );
+fn one_fault_whatever_is_wanted() {
+    close_all(&[
+        ("close, one fault", Scenario { faults: 1, ..with(&[Intent::Close]) }),
+        ("reversal, one fault", Scenario { faults: 1, ..with(&[Intent::Reverse]) }),
+        ("entry of one, scale-in, one fault", Scenario { faults: 1, entry: 1, ..with(&[Intent::Add]) }),
+        ("fork, close", Scenario { forks: true, faults: 1, ..with(&[Intent::Close]) }),
+        ("others, one fault", Scenario { others: 1, faults: 1, ..BURSTS }),
+    ]);
+}
+
+#[test]
+#[ignore = "minutes of states: `make explore`"]
+fn two_faults() {
+    close_all(&[
+        ("entry of one, close, two faults", Scenario { faults: 2, entry: 1, ..with(&[Intent::Close]) }),
+        ("entry of one, fork, two faults", Scenario { forks: true, faults: 2, entry: 1, ..BURSTS }),
+    ]);
+    close([("long, two faults".into(), Scenario { faults: 2, ..BURSTS })]);
+}
+
+#[test]
+#[ignore = "minutes of states: `make explore`"]
+fn a_scale_in_and_what_follows_it() {
+    close_all(&[
+        ("scale-in", with(&[Intent::Add])),
+        ("entry of one, scale-in, close", Scenario { entry: 1, ..with(&[Intent::Add, Intent::Close]) }),
+        ("entry of one, scale-in, reversal", Scenario { entry: 1, ..with(&[Intent::Add, Intent::Reverse]) }),
+    ]);
+    // Two tranches whose reductions lag have the most states of all.
+    let close_after = with(&[Intent::Add, Intent::Close]);
+    let at_once = |(_, scenario): &(String, Scenario)| scenario.reading.oca == OcaReduction::AtOnce;
+    close(both_sides(close_after, "scale-in, close").into_iter().filter(at_once));
+}
+
+#[test]
+#[ignore = "minutes of states: `make explore`"]
+fn slow_answers_others_and_the_end_of_the_day() {
+    close_all(&[
+        ("close, slow", Scenario { slow: 1, ..with(&[Intent::Close]) }),
+        ("two trades of others, close", Scenario { others: 2, ..with(&[Intent::Close]) }),
+        ("end of day", with(&[Intent::EndOfDay])),
+    ]);
 }
