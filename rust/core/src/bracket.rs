@@ -5,7 +5,7 @@
 use crate::command::{PositionSide, Role};
 use crate::decimal::{Money, Price, Quantity};
 use crate::id::OrderId;
-use crate::order::{Order, Orders};
+use crate::order::{Asked, Order, Orders};
 use crate::time::Timestamp;
 
 /// One tranche of a trade.
@@ -85,6 +85,19 @@ impl Bracket {
     #[must_use]
     pub fn is_quiet(&self, orders: &Orders) -> bool {
         self.members(orders).all(Order::is_done)
+    }
+
+    /// How often a market close ended without a fill after the first that did, and when the last did:
+    /// the first is asked again at once.
+    #[must_use]
+    pub fn closes_refused(&self, orders: &Orders) -> Asked {
+        let is_refused =
+            |order: &&Order| order.role == Role::Close && order.is_done() && order.cum_qty.is_zero();
+        let refused = self.members(orders).filter(is_refused);
+        let (times, at) = refused.fold((0_u8, Timestamp::MIN), |(times, at), order| {
+            (times.saturating_add(1), at.max(order.done_at.unwrap_or(at)))
+        });
+        Asked { at, times: times.saturating_sub(1) }
     }
 
     /// Average price of its entry's fills.

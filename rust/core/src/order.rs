@@ -169,6 +169,8 @@ pub struct Order {
     pub not_found: bool,
     /// A full snapshot ended without it.
     pub is_absent: bool,
+    /// It was sent again since then: what the snapshot showed is no evidence of it any more.
+    pub is_resent: bool,
     /// When it was first sent.
     pub sent_at: Timestamp,
     /// When its last execution was applied.
@@ -204,6 +206,7 @@ impl Order {
             refusal: None,
             not_found: false,
             is_absent: false,
+            is_resent: false,
             sent_at: at,
             filled_at: None,
             done_at: None,
@@ -238,6 +241,7 @@ impl Order {
             // Two independent words of the broker: it does not list the order, and it refused or
             // does not know it. Either alone leaves the order unknown.
             return match (self.refused, self.not_found) {
+                _ if self.is_resent => Phase::Unknown,
                 (Some(_), _) if self.cum_qty.is_zero() => Phase::Rejected,
                 (Some(_), _) | (None, true) => Phase::Cancelled,
                 (None, false) => Phase::Unknown,
@@ -268,7 +272,7 @@ impl Order {
     /// Whether two orders of the broker live under its one number.
     #[must_use]
     pub fn is_doubled(&self) -> bool {
-        self.perm_ids.len() > self.ended_perm_ids.len() + 1
+        self.permits.iter().filter(|permit| !permit.has_ended).count() > 1
     }
 
     /// Whether it is in a state that only more evidence can end.

@@ -264,7 +264,11 @@ impl Planner<'_> {
             self.repair_overfill(index, open);
             return;
         }
-        if bracket.leg(Role::Close, orders).is_some_and(|close| !close.is_done()) {
+        if let Some(close) = bracket.leg(Role::Close, orders).filter(|close| !close.is_done()) {
+            if close.phase() == Phase::Held {
+                // It lives and cannot fire. What replaces it must not stand beside it.
+                self.cancel(close);
+            }
             return;
         }
         for order in bracket.members(orders).filter(|order| order.is_doubled() && !order.is_absent) {
@@ -292,11 +296,24 @@ impl Planner<'_> {
             self.cancel_all(bracket, None);
             return;
         }
-        self.plan.steps.push(Step::Flatten {
-            bracket: index,
-            side: self.context.side.entry(),
-            quantity: open.abs(),
-        });
+        self.flatten(index, self.context.side.entry(), open.abs());
+    }
+
+    /// Trades shares of a bracket at the market; after refusals later each time.
+    fn flatten(&mut self, index: usize, side: Side, quantity: Quantity) {
+        let bracket = &self.context.brackets[index];
+        let asked = bracket.closes_refused(self.at.orders);
+        let due = asked.due(self.at.execution.answer_timeout);
+        if self.at.now < due {
+            self.look_again(due);
+            return;
+        }
+        if asked.times == self.at.execution.asks_max {
+            let symbol = &self.at.instrument.symbol;
+            let text = format!("{} closes of {symbol} were refused or ended", asked.times + 1);
+            self.alarm(IncidentCode::ExitRefused, None, text);
+        }
+        self.plan.steps.push(Step::Flatten { bracket: index, side, quantity });
     }
 
     /// Shares are held and should stay: their stop and target must live, at the planned terms.
@@ -385,7 +402,7 @@ impl Planner<'_> {
         }
         let Some(exit) = target.or(stop) else {
             if !self.may_revive(bracket) {
-                self.plan.steps.push(Step::Flatten { bracket: index, side: exit_side, quantity: open });
+                self.flatten(index, exit_side, open);
             }
             return;
         };
@@ -554,13 +571,11 @@ impl Planner<'_> {
         } else {
             order.ticket.quantity
         };
-        if order.is_absent && is_wanted && order.cancelling.is_none() {
+        if order.is_absent && !order.is_resent && is_wanted && order.cancelling.is_none() {
             // The broker does not list it: an exit is sent again under the same id, which cannot
-            // double it. (An entry is cancelled instead: its moment may be over.)
-            let asked = order.placing.unwrap_or(Asked { at: Timestamp::MIN, times: 0 });
-            if self.may_ask(asked, order) {
-                self.plan.steps.push(Step::Resend { order: id, quantity });
-            }
+            // double it; whether it came is asked before the next time. (An entry is cancelled
+            // instead: its moment may be over.)
+            self.plan.steps.push(Step::Resend { order: id, quantity });
             return;
         }
         let in_doubt = order.placing.or(order.doubt);

@@ -137,6 +137,7 @@ impl<H: Hasher> Print<'_, H> {
             bracket.foreign.hash(self.hasher);
             self.until(bracket.expires_at);
             self.since(bracket.repriced_at, patience.reprice_after);
+            self.asked(Some(bracket.closes_refused(&state.orders)));
             bracket.stops_placed.min(patience.asks_max.saturating_add(1)).hash(self.hasher);
         }
     }
@@ -161,7 +162,7 @@ impl<H: Hasher> Print<'_, H> {
         (order.largest, order.working, order.status, &order.why_held, order.has_waited, order.permits.len())
             .hash(self.hasher);
         (order.cum_qty, order.cum_value, order.reported_filled).hash(self.hasher);
-        (order.refused, order.not_found, order.is_absent).hash(self.hasher);
+        (order.refused, order.not_found, order.is_absent, order.is_resent).hash(self.hasher);
         if order.permits.len() > 1 {
             for permit in &order.permits {
                 (permit.has_ended, permit.filled).hash(self.hasher);
@@ -176,7 +177,6 @@ impl<H: Hasher> Print<'_, H> {
         self.since(order.filled_at.max(order.done_at), patience.oca_patience);
         self.since(order.filled_at, patience.oca_patience);
         self.since(order.held_since, patience.oca_patience);
-        order.is_doubled().hash(self.hasher);
     }
 
     /// Positions, and which executions of open trades were taken in.

@@ -332,6 +332,7 @@ impl State {
             self.touch(id);
             if let Some(order) = self.orders.find_mut(id).filter(|order| !order.is_done()) {
                 order.is_absent = true;
+                order.is_resent = false;
             }
         }
         if !self.is_synced {

@@ -343,7 +343,8 @@ impl State {
         if let Some(changing) = order.changing {
             order.changing = Some(changing.again(now));
         } else {
-            order.placing = Some(order.placing.unwrap_or(Asked { at: now, times: 0 }).again(now));
+            // The question whether it is there counts, not how often it was sent.
+            order.placing = Some(Asked { at: now, times: order.placing.map_or(1, |asked| asked.times) });
         }
         self.send_again(id);
     }
@@ -361,6 +362,7 @@ impl State {
             order.ticket.parent = None;
         }
         order.ticket.transmit = true;
+        order.is_resent = true;
         let command = PlaceOrder { ticket: order.ticket.clone(), role: order.role, context: order.context };
         self.commands.push(Command::Modify(command));
     }

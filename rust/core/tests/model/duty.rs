@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use orderloom_core::command::{Command, Incident, Notice, PlaceOrder, PositionSide, Role};
+use orderloom_core::command::{Command, Incident, IncidentCode, Notice, PlaceOrder, PositionSide, Role};
 use orderloom_core::decimal::{Price, Quantity};
 use orderloom_core::event::Side;
 use orderloom_core::id::OrderId;
@@ -448,7 +448,7 @@ impl World {
     }
 
     pub(crate) fn note_alert(&mut self, incident: &Incident) {
-        self.duty.is_alarmed |= incident.symbol.is_some();
+        self.duty.is_alarmed |= incident.symbol.is_some() && incident.code != IncidentCode::ExitsAsleep;
     }
 
     /// Live orders in words, for traces.

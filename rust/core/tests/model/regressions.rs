@@ -222,3 +222,58 @@ fn both_orders_of_a_forked_stop_fill_and_their_statuses_come_first() {
         ],
     );
 }
+
+#[test]
+fn an_order_was_sent_again_since_the_broker_did_not_list_it() {
+    let reading = Reading { changes: Changes::Refused, ..Reading::PLAIN };
+    replay(
+        Scenario { reading, entry: 1, intents: &[Intent::Close], faults: 2, ..BURSTS },
+        &[
+            ENTER,
+            Step::Carry,
+            Step::Hear,
+            Step::Fill(1, 1),
+            Step::Hear,
+            Step::Want(Intent::Close),
+            Step::Carry,
+            Step::Hear,
+            Step::Clock,
+            Step::Carry,
+            Step::Hear,
+            Step::Clock,
+            Step::Carry,
+            Step::Hear,
+            Step::Carry,
+            Step::Hear,
+            Step::LoseCommand,
+            Step::Clock,
+        ],
+    );
+}
+
+#[test]
+fn a_refused_close_is_inactive_and_no_longer_listed() {
+    let reading = Reading { refusal: Refusal::Inactive, ..Reading::PLAIN };
+    replay(
+        Scenario { reading, entry: 1, intents: &[Intent::Close], faults: 2, ..BURSTS },
+        &[
+            ENTER,
+            Step::Carry,
+            Step::Hear,
+            Step::Fill(1, 1),
+            Step::Hear,
+            Step::Kill(3),
+            Step::Hear,
+            Step::Carry,
+            Step::Hear,
+            Step::Want(Intent::Close),
+            Step::Clock,
+            Step::Refuse,
+            Step::Hear,
+            Step::Carry,
+            Step::Hear,
+            Step::Carry,
+            Step::Hear,
+        ],
+    );
+}
