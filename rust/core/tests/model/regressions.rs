@@ -1,9 +1,10 @@
 //! Ways that the search found to go wrong, kept: each must hold and end well.
 
 use crate::BURSTS;
-use crate::broker::{Changes, Children, Crossing, OcaReduction, Reading, Refusal, Words};
+// All of it, so that what a violation prints can be pasted as it is.
+use crate::broker::*;
 use crate::explore::replay;
-use crate::world::{Intent, Scenario, Step};
+use crate::world::*;
 
 const ENTER: Step = Step::Want(Intent::Enter);
 
@@ -253,11 +254,39 @@ fn an_order_was_sent_again_since_the_broker_did_not_list_it() {
 
 #[test]
 fn a_refused_close_is_inactive_and_no_longer_listed() {
-    let reading = Reading { refusal: Refusal::Inactive, ..Reading::PLAIN };
+    // liveness: a close never ends, 1 shares are left
+    let scenario = Scenario {
+        is_long: true,
+        entry: 1,
+        add: 1,
+        has_target: true,
+        intents: &[Intent::Close],
+        faults: 2,
+        others: 0,
+        forks: false,
+        repeats: 0,
+        slow: 0,
+        in_bursts: true,
+        defect: None,
+        reading: Reading {
+            children: Children::WaitForFull,
+            after_partial: AfterPartial::Scale,
+            oca: OcaReduction::AtOnce,
+            crossing: Crossing::KeepsReduced,
+            changes: Changes::Accepted,
+            words: Words::ExecutionThenStatus,
+            says_child: false,
+            cancel_spreads: false,
+            refusal: Refusal::Inactive,
+            latecomer: Latecomer::Refused,
+            locates: false,
+            hears_others: true,
+        },
+    };
     replay(
-        Scenario { reading, entry: 1, intents: &[Intent::Close], faults: 2, ..BURSTS },
+        scenario,
         &[
-            ENTER,
+            Step::Want(Intent::Enter),
             Step::Carry,
             Step::Hear,
             Step::Fill(1, 1),
