@@ -44,7 +44,6 @@ from orderloom.runner import Runner
 from orderloom.tws import TWSConnection, TWSSettings
 from orderloom.tws.decoder import WireClient
 from orderloom.tws.instruments import Instruments
-from orderloom.tws.streams import QuoteStream
 from orderloom.tws.wrapper import Wrapper
 
 if TYPE_CHECKING:
@@ -340,9 +339,7 @@ def wrapped(shell: Runner, symbols: int) -> Callable[[bytes], None]:
     wrapper.bytes_pending = client.bytes_pending
     wrapper.account = ACCOUNT
     for number in range(symbols):
-        wrapper.streams[FIRST_ID + number] = QuoteStream(
-            number, f"S{number}", wants_live=True, on_problem=print
-        )
+        wrapper.stream_quotes(FIRST_ID + number, number, f"S{number}", wants_live=True)
     wrapper.release()
     return logged_in(client)
 

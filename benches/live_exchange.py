@@ -7,13 +7,14 @@ the other: the first quote of each is what a client is to answer with a bracket.
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import time
 
 from orderloom._core import Venue
 from orderloom.sim import SimInstrument, SimulatedTws
 
-PAUSE = 0.02
+PAUSE, PATIENCE = 0.01, 2.0
 HOURS = "20200101:0000-20401231:2359"
 
 
@@ -22,16 +23,22 @@ async def serve(count: int) -> None:
         SimInstrument(1_000 + number, f"S{number}", trading_hours=HOURS, liquid_hours=HOURS)
         for number in range(count)
     ]
-    tws = SimulatedTws(Venue("{}"), instruments, clock=time.time_ns)
+    venue = Venue("{}")
+    tws = SimulatedTws(venue, instruments, clock=time.time_ns)
     await tws.start()
     sys.stdout.write(f"{tws.port}\n")
     sys.stdout.flush()
     line = asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     await line  # the client says that it listens
     for instrument in instruments:
-        await asyncio.sleep(PAUSE)
+        # The next market opens when the last bracket has come, however slow the machine is.
+        before = len(json.loads(venue.orders()))
         at = time.time_ns()
         tws.publish_quote(at, instrument.con_id, 100.0, 100.02, 1_000.0, 1_000.0)
+        deadline = time.monotonic() + PATIENCE
+        while len(json.loads(venue.orders())) < before + 3 and time.monotonic() < deadline:
+            await asyncio.sleep(PAUSE)
+        await asyncio.sleep(PAUSE)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     await tws.stop()
 

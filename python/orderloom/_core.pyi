@@ -24,6 +24,7 @@ __all__ = [
     "Outcome",
     "Subscription",
     "Ticket",
+    "Ticks",
     "Venue",
     "bar_path",
     "as_column",
@@ -366,6 +367,35 @@ class Engine:
 
     def indicators(self, symbol: int) -> list[tuple[str, list[float], float | None]]:
         """Name, parameters and value of every indicator that rules use."""
+
+@final
+class Ticks:
+    """Level one of every market data request: ticks become whole quotes and prints.
+
+    What a tick leads to: nothing, an event, a quote and the print that must not overtake it, or
+    the request's id when its data is delayed although live was asked for.
+    """
+
+    def __new__(cls) -> Self: ...
+    def add(self, request: int, symbol: int, wants_live: bool) -> None: ...
+    def remove(self, request: int) -> None: ...
+    def message(self, fields: list[str]) -> Event | tuple[Event, Event] | int | None:
+        """Take a message of type 1 or 2 as `ib_async` split it; `ValueError` for another form."""
+
+    def price(
+        self, request: int, kind: int, value: float, size: float
+    ) -> Event | tuple[Event, Event] | int | None: ...
+    def size(
+        self, request: int, kind: int, value: float
+    ) -> Event | tuple[Event, Event] | int | None: ...
+    def flush(self) -> Event | None:
+        """Return the quote that changed and was not told yet."""
+
+    def withdraw(self, request: int) -> Event | None:
+        """Withdraw its prices; another request's quote that was not told yet is returned."""
+
+    def withhold(self, request: int, is_withheld: bool) -> bool:
+        """Pass its live ticks on or not; whether they were withheld before."""
 
 @final
 class Venue:

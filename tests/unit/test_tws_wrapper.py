@@ -14,7 +14,7 @@ from orderloom.ports import ContractSpec
 from orderloom.tws.decoder import WireClient
 from orderloom.tws.instruments import Instruments
 from orderloom.tws.replies import REQUEST_ID_MIN, Part
-from orderloom.tws.streams import BAR_SPANS, BarStream, QuoteStream
+from orderloom.tws.streams import BAR_SPANS, BarStream
 from orderloom.tws.words import zone
 from orderloom.tws.wrapper import Wrapper
 
@@ -66,9 +66,7 @@ class Line:
         return [event["kind"] for event in self.hear(*messages)]
 
     def stream_quotes(self, symbol: int = 0, request_id: int = QUOTES, **options: Any) -> None:
-        self.wrapper.streams[request_id] = QuoteStream(
-            symbol, "AAPL", wants_live=True, on_problem=self.problems.append, **options
-        )
+        self.wrapper.stream_quotes(request_id, symbol, "AAPL", wants_live=True, **options)
 
     def stream_bars(self, *, since: int, posted_until: int = -1) -> BarStream:
         stream = BarStream(

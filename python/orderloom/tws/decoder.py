@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orderloom.ports import Clock, OnProblem
 
 _EXECUTED_AT: Final = 15
+_TICKS: Final = frozenset({"1", "2"})
 _SHOWN_MAX: Final = 300
 _NS: Final = 1_000_000_000
 
@@ -43,6 +44,8 @@ class StrictDecoder(Decoder):
         self._time_zone = time_zone
         self._on_problem = on_problem
         self._has_told_unzoned = False
+        # Ticks are most of what comes: they go from their text to whole quotes in one call.
+        self._take_tick = wrapper.ticks.message
 
     def wrap(
         self,
@@ -64,7 +67,13 @@ class StrictDecoder(Decoder):
         """Decode one message and hand it on. A whole message is a sign of life; bytes are not."""
         self.wrapper.heard_at = time.monotonic()
         try:
-            self.handlers[int(fields[0])](fields)
+            kind = fields[0]
+            if kind in _TICKS:
+                found = self._take_tick(fields)
+                if found is not None:
+                    self.wrapper.ticked(found)
+            else:
+                self.handlers[int(kind)](fields)
         except Exception as error:
             shown = "|".join(fields)[:_SHOWN_MAX]
             _log.exception("message not understood: %s", shown)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orderloom._core import Event
 from orderloom.tws.errors import TWSError
 from orderloom.tws.pacer import Urgency
-from orderloom.tws.streams import BAR_SPANS, BarStream, QuoteStream
+from orderloom.tws.streams import BAR_SPANS, BarStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,13 +92,13 @@ class Market:
 
     def _subscribe_quotes(self, link: Link, symbol: int) -> None:
         request_id = link.replies.new_id()
-        link.wrapper.streams.pop(self._quote_ids.get(symbol, 0), None)
+        link.wrapper.forget(self._quote_ids.get(symbol, 0))
         self._quote_ids[symbol] = request_id
-        link.wrapper.streams[request_id] = QuoteStream(
+        link.wrapper.stream_quotes(
+            request_id,
             symbol,
             self._instruments.name(symbol),
             wants_live=self._settings.data == "live",
-            on_problem=self._on_problem,
         )
         contract = self._instruments.contract(symbol)
         link.pacer.submit(

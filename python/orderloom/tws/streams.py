@@ -7,19 +7,16 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from orderloom._core import Event
-from orderloom.tws.words import number, quantity
+from orderloom.tws.words import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orderloom._core import Ticks
     from orderloom.ports import EventSink, OnProblem
 
 _NS: Final = 1_000_000_000
 _LIVE: Final = 1
-
-# Tick types of level one, live and delayed (tws-protocol: replies).
-_BID, _ASK, _LAST, _BID_SIZE, _ASK_SIZE, _LAST_SIZE = 1, 2, 4, 0, 3, 5
-_DELAYED: Final = {66: _BID, 67: _ASK, 68: _LAST, 69: _BID_SIZE, 70: _ASK_SIZE, 71: _LAST_SIZE}
 
 _MARKET_DATA_TYPES: Final = {2: "frozen", 3: "delayed", 4: "delayed-frozen"}
 _SHOWN_INSTEAD: Final = frozenset({10167})
@@ -38,126 +35,62 @@ BAR_SPANS: Final = {
 class Stream(Protocol):
     """A subscription by request id."""
 
-    def refused(self, code: int, text: str) -> None:
-        """Take the error that TWS gave on the subscription."""
+    def refused(self, code: int, text: str) -> Event | None:
+        """Take the error that TWS gave on the subscription; what is to be told first."""
 
 
 class QuoteStream:
-    """Level one of one symbol.
+    """Level one of one symbol; `Ticks` holds its prices and sizes.
 
     A price that is not live although live was asked for is never passed on: the quote is
     withdrawn instead, once, with a word to the operator.
     """
 
-    __slots__ = (
-        "_ask",
-        "_ask_size",
-        "_bid",
-        "_bid_size",
-        "_echo",
-        "_is_withheld",
-        "_last",
-        "_name",
-        "_on_problem",
-        "_symbol",
-        "_wants_live",
-        "is_changed",
-    )
+    __slots__ = ("_name", "_on_problem", "_request_id", "_ticks", "_wants_live")
 
-    def __init__(self, symbol: int, name: str, *, wants_live: bool, on_problem: OnProblem) -> None:
-        self._symbol = symbol
+    def __init__(
+        self,
+        ticks: Ticks,
+        request_id: int,
+        symbol: int,
+        name: str,
+        *,
+        wants_live: bool,
+        on_problem: OnProblem,
+    ) -> None:
+        self._ticks = ticks
+        self._request_id = request_id
         self._name = name
         self._wants_live = wants_live
         self._on_problem = on_problem
-        self._is_withheld = False
-        self._bid: float | None = None
-        self._ask: float | None = None
-        self._bid_size = self._ask_size = 0.0
-        self._last: float | None = None
-        self._echo: float | None = None
-        self.is_changed = False
+        ticks.add(request_id, symbol, wants_live)
 
-    def price(self, kind: int, value: float, size: float) -> Event | None:
-        """Take a price tick; a print is returned, a quote changes."""
-        side = self._accept(kind)
-        if side not in (_BID, _ASK, _LAST):
-            return None
-        found = number(value)
-        # TWS writes -1 where nobody quotes.
-        price = found if found is not None and found > 0 else None
-        shares = quantity(size)
-        if side == _LAST:
-            self._last, self._echo = price, shares
-            return None if price is None else Event.trade(self._symbol, price, shares)
-        if side == _BID:
-            self.is_changed |= (price, shares) != (self._bid, self._bid_size)
-            self._bid, self._bid_size = price, shares
-        else:
-            self.is_changed |= (price, shares) != (self._ask, self._ask_size)
-            self._ask, self._ask_size = price, shares
-        return None
+    def data_type(self, kind: int) -> Event | None:
+        """Take the type of data that follows: 1 live, 2 frozen, 3 delayed, 4 delayed-frozen.
 
-    def size(self, kind: int, value: float) -> Event | None:
-        """Take a size tick.
-
-        TWS repeats the size of a price tick in one of its own; that one is no second print.
+        Another symbol's quote that was not told yet is returned.
         """
-        side = self._accept(kind)
-        shares = quantity(value)
-        if side == _BID_SIZE:
-            self.is_changed |= shares != self._bid_size
-            self._bid_size = shares
-        elif side == _ASK_SIZE:
-            self.is_changed |= shares != self._ask_size
-            self._ask_size = shares
-        elif side == _LAST_SIZE:
-            echo, self._echo = self._echo, None
-            if shares != echo and self._last is not None:
-                return Event.trade(self._symbol, self._last, shares)
-        return None
-
-    def quote(self) -> Event:
-        """Return the quote as it stands and forget that it changed."""
-        self.is_changed = False
-        return Event.quote(self._symbol, self._bid, self._ask, self._bid_size, self._ask_size)
-
-    def data_type(self, kind: int) -> None:
-        """Take the type of data that follows: 1 live, 2 frozen, 3 delayed, 4 delayed-frozen."""
         if kind == _LIVE or not self._wants_live:
-            self._is_withheld = False
-        else:
-            self._withhold(_MARKET_DATA_TYPES.get(kind, f"type {kind}"))
-
-    def refused(self, code: int, text: str) -> None:
-        """Take the error that TWS gave on the subscription."""
-        if code in _SHOWN_INSTEAD:
-            self.data_type(3)
-            return
-        self._on_problem(f"{self._name}: no market data, error {code}: {text}")
-        self._withdraw()
-
-    def _accept(self, kind: int) -> int | None:
-        plain = _DELAYED.get(kind)
-        if plain is None:
-            return None if self._is_withheld else kind
-        if self._wants_live:
-            self._withhold("delayed")
+            self._ticks.withhold(self._request_id, is_withheld=False)
             return None
-        return plain
+        return self.withhold(_MARKET_DATA_TYPES.get(kind, f"type {kind}"))
 
-    def _withhold(self, found: str) -> None:
-        if not self._is_withheld:
-            self._is_withheld = True
-            self._on_problem(
-                f"{self._name}: expected live market data, found {found}; its prices are withheld"
-                "\nhint: check the market data subscription, or set data to delayed"
-            )
-            self._withdraw()
+    def refused(self, code: int, text: str) -> Event | None:
+        """Take the error that TWS gave on the subscription; returns as `data_type`."""
+        if code in _SHOWN_INSTEAD:
+            return self.data_type(3)
+        self._on_problem(f"{self._name}: no market data, error {code}: {text}")
+        return self._ticks.withdraw(self._request_id)
 
-    def _withdraw(self) -> None:
-        self.is_changed |= self._bid is not None or self._ask is not None
-        self._bid = self._ask = self._last = None
-        self._bid_size = self._ask_size = 0.0
+    def withhold(self, found: str) -> Event | None:
+        """Pass nothing on until live data comes; returns as `data_type`."""
+        if self._ticks.withhold(self._request_id, is_withheld=True):
+            return None
+        self._on_problem(
+            f"{self._name}: expected live market data, found {found}; its prices are withheld"
+            "\nhint: check the market data subscription, or set data to delayed"
+        )
+        return self._ticks.withdraw(self._request_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from collections import Counter, deque
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
-from orderloom._core import Event
+from orderloom._core import Event, Ticks
 from orderloom.tws.replies import REQUEST_ID_MIN, Part, Replies
 from orderloom.tws.streams import BarStream, QuoteStream, Stream
 from orderloom.tws.words import (
@@ -85,7 +85,7 @@ class Wrapper:
         self._on_overlong = on_overlong
         self._held: list[Event] | None = []
         self._next_order_id = 0
-        self._changed: QuoteStream | None = None
+        self.ticks: Final = Ticks()
         self._foreign_fills: deque[str] = deque(maxlen=_FOREIGN_FILLS_REMEMBERED)
 
     # -- order of events ---------------------------------------------------------------------
@@ -117,9 +117,9 @@ class Wrapper:
     def _flush(self) -> None:
         # Bid and ask come as separate ticks. One quote is posted for both, before whatever
         # follows, so that no quote mixes an old side with a new one.
-        changed, self._changed = self._changed, None
-        if changed is not None and changed.is_changed:
-            self._pass(changed.quote())
+        quote = self.ticks.flush()
+        if quote is not None:
+            self._pass(quote)
 
     # -- the connection ----------------------------------------------------------------------
 
@@ -165,8 +165,7 @@ class Wrapper:
     def _request_error(self, request_id: int, code: int, text: str) -> None:
         stream = self.streams.get(request_id)
         if stream is not None:
-            stream.refused(code, text)
-            self._note(stream)
+            self._first(stream.refused(code, text))
         elif not self.replies.refuse(request_id, code, text):
             _log.info("error %s on ended request %s: %s", code, request_id, text)
 
@@ -323,28 +322,48 @@ class Wrapper:
     def contractDetailsEnd(self, reqId: int) -> None:
         self.replies.end(reqId)
 
+    def stream_quotes(self, request_id: int, symbol: int, name: str, *, wants_live: bool) -> None:
+        """Follow the quotes and prints that come under a request."""
+        self.streams[request_id] = QuoteStream(
+            self.ticks, request_id, symbol, name,
+            wants_live=wants_live, on_problem=self._on_problem,
+        )  # fmt: skip
+
+    def forget(self, request_id: int) -> None:
+        """Follow a request no longer."""
+        self._flush()
+        self.streams.pop(request_id, None)
+        self.ticks.remove(request_id)
+
     def priceSizeTick(self, reqId: int, tickType: int, price: float, size: float) -> None:
-        stream = self.streams.get(reqId)
-        if isinstance(stream, QuoteStream):
-            self._note(stream, stream.price(tickType, price, size))
+        self.ticked(self.ticks.price(reqId, tickType, price, size))
 
     def tickSize(self, reqId: int, tickType: int, size: float) -> None:
-        stream = self.streams.get(reqId)
-        if isinstance(stream, QuoteStream):
-            self._note(stream, stream.size(tickType, size))
+        self.ticked(self.ticks.size(reqId, tickType, size))
+
+    def ticked(self, found: Event | tuple[Event, Event] | int | None) -> None:
+        """Pass on what a tick led to: events, or a request whose data is not live."""
+        if found is None:
+            return
+        if isinstance(found, Event):
+            self._pass(found)
+        elif isinstance(found, int):
+            stream = self.streams.get(found)
+            if isinstance(stream, QuoteStream):
+                self._first(stream.withhold("delayed"))
+        else:
+            for event in found:
+                self._pass(event)
 
     def marketDataType(self, reqId: int, kind: int) -> None:
         stream = self.streams.get(reqId)
         if isinstance(stream, QuoteStream):
-            stream.data_type(kind)
-            self._note(stream)
+            self._first(stream.data_type(kind))
 
-    def _note(self, stream: Stream, trade: Event | None = None) -> None:
-        if trade is not None:
-            self.post(trade)
-        if isinstance(stream, QuoteStream) and stream.is_changed and stream is not self._changed:
-            self._flush()
-            self._changed = stream
+    def _first(self, quote: Event | None) -> None:
+        """Pass on the quote that another one's change must not overtake."""
+        if quote is not None:
+            self._pass(quote)
 
     def historicalData(self, reqId: int, bar: Any) -> None:
         stream = self.streams.get(reqId)

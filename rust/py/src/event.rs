@@ -54,7 +54,7 @@ fn word<T: DeserializeOwned>(field: &str, value: &str) -> PyResult<T> {
 #[pymethods]
 impl Event {
     #[staticmethod]
-    fn quote(
+    pub(crate) fn quote(
         symbol: u32,
         bid: Option<f64>,
         ask: Option<f64>,
@@ -73,7 +73,7 @@ impl Event {
     }
 
     #[staticmethod]
-    fn trade(symbol: u32, price: f64, size: f64) -> PyResult<Self> {
+    pub(crate) fn trade(symbol: u32, price: f64, size: f64) -> PyResult<Self> {
         Ok(Self {
             kind: EventKind::Trade(Trade {
                 symbol: SymbolId(symbol),

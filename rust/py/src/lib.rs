@@ -9,6 +9,7 @@ mod event;
 mod indicator;
 mod replay;
 mod rows;
+mod ticks;
 mod venue;
 
 use pyo3::prelude::*;
@@ -22,5 +23,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     engine::register(module)?;
     rows::register(module)?;
     venue::register(module)?;
+    ticks::register(module)?;
     backtest::register(module)
 }

@@ -1,0 +1,313 @@
+//! Level one of every subscription: TWS's ticks, a side at a time, become whole quotes and prints.
+//!
+//! The fields of a message come as `ib_async` split them. Bid and ask come as separate ticks: one
+//! quote is told for both, before whatever follows, so that no quote mixes an old side with a new one.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString};
+use rustc_hash::FxHashMap;
+
+use crate::event::Event;
+
+// Tick types of level one (tws-protocol: replies).
+const BID_SIZE: i64 = 0;
+const BID: i64 = 1;
+const ASK: i64 = 2;
+const ASK_SIZE: i64 = 3;
+const LAST: i64 = 4;
+const LAST_SIZE: i64 = 5;
+
+/// The same types of delayed data.
+const fn live_type(kind: i64) -> Option<i64> {
+    match kind {
+        66 => Some(BID),
+        67 => Some(ASK),
+        68 => Some(LAST),
+        69 => Some(BID_SIZE),
+        70 => Some(ASK_SIZE),
+        71 => Some(LAST_SIZE),
+        _ => None,
+    }
+}
+
+const UNSET: f64 = 1.79e308;
+const UNSET_INTEGER: f64 = 2_147_483_647.0;
+
+fn number(value: f64) -> Option<f64> {
+    (value.is_finite() && value.abs() < UNSET).then_some(value)
+}
+
+/// A quantity that TWS may leave out: none of it is 0.
+fn quantity(value: f64) -> f64 {
+    number(value).filter(|found| *found != UNSET_INTEGER).unwrap_or(0.0)
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    symbol: u32,
+    wants_live: bool,
+    is_withheld: bool,
+    bid: Option<f64>,
+    ask: Option<f64>,
+    bid_size: f64,
+    ask_size: f64,
+    last: Option<f64>,
+    /// The size that came with the last print and is repeated in a tick of its own.
+    echo: Option<f64>,
+    is_changed: bool,
+}
+
+/// What a tick leads to.
+enum Heard {
+    Nothing,
+    Print(Event),
+    /// Delayed data although live was asked for.
+    Delayed,
+}
+
+impl Level {
+    fn accept(&self, kind: i64) -> Result<Option<i64>, Heard> {
+        match live_type(kind) {
+            None => Ok((!self.is_withheld).then_some(kind)),
+            Some(_) if self.wants_live => Err(Heard::Delayed),
+            plain => Ok(plain),
+        }
+    }
+
+    fn put(side: &mut Option<f64>, shares: &mut f64, price: Option<f64>, size: f64) -> bool {
+        #[expect(clippy::float_cmp, reason = "whether TWS said something else than before")]
+        let is_other = *side != price || *shares != size;
+        (*side, *shares) = (price, size);
+        is_other
+    }
+
+    fn price(&mut self, kind: i64, value: f64, size: f64) -> PyResult<Heard> {
+        let side = match self.accept(kind) {
+            Ok(side) => side,
+            Err(heard) => return Ok(heard),
+        };
+        // TWS writes -1 where nobody quotes.
+        let price = number(value).filter(|price| *price > 0.0);
+        let shares = quantity(size);
+        match side {
+            Some(BID) => self.is_changed |= Self::put(&mut self.bid, &mut self.bid_size, price, shares),
+            Some(ASK) => self.is_changed |= Self::put(&mut self.ask, &mut self.ask_size, price, shares),
+            Some(LAST) => {
+                (self.last, self.echo) = (price, Some(shares));
+                if let Some(price) = price {
+                    return Event::trade(self.symbol, price, shares).map(Heard::Print);
+                }
+            }
+            _ => {}
+        }
+        Ok(Heard::Nothing)
+    }
+
+    #[expect(clippy::float_cmp, reason = "whether TWS repeats itself")]
+    fn size(&mut self, kind: i64, value: f64) -> PyResult<Heard> {
+        let side = match self.accept(kind) {
+            Ok(side) => side,
+            Err(heard) => return Ok(heard),
+        };
+        let shares = quantity(value);
+        match side {
+            Some(BID_SIZE) => {
+                self.is_changed |= shares != self.bid_size;
+                self.bid_size = shares;
+            }
+            Some(ASK_SIZE) => {
+                self.is_changed |= shares != self.ask_size;
+                self.ask_size = shares;
+            }
+            Some(LAST_SIZE) => {
+                let echo = self.echo.take();
+                if let Some(last) = self.last.filter(|_| echo != Some(shares)) {
+                    return Event::trade(self.symbol, last, shares).map(Heard::Print);
+                }
+            }
+            _ => {}
+        }
+        Ok(Heard::Nothing)
+    }
+
+    fn quote(&mut self) -> PyResult<Event> {
+        self.is_changed = false;
+        Event::quote(self.symbol, self.bid, self.ask, self.bid_size, self.ask_size)
+    }
+
+    fn withdraw(&mut self) {
+        self.is_changed |= self.bid.is_some() || self.ask.is_some();
+        (self.bid, self.ask, self.last) = (None, None, None);
+        (self.bid_size, self.ask_size) = (0.0, 0.0);
+    }
+}
+
+#[derive(Default)]
+struct State {
+    levels: FxHashMap<i64, Level>,
+    /// Whose quote changed and was not told.
+    changed: Option<i64>,
+}
+
+impl State {
+    fn level(&mut self, request: i64) -> PyResult<&mut Level> {
+        self.levels.get_mut(&request).ok_or_else(|| PyKeyError::new_err(format!("request {request}")))
+    }
+
+    fn flush(&mut self) -> PyResult<Option<Event>> {
+        match self.changed.take().and_then(|request| self.levels.get_mut(&request)) {
+            Some(level) if level.is_changed => level.quote().map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Remembers a change of `request`; a change of another one is told first.
+    fn note(&mut self, request: i64) -> PyResult<Option<Event>> {
+        if self.changed == Some(request) || !self.levels.get(&request).is_some_and(|level| level.is_changed) {
+            return Ok(None);
+        }
+        let before = self.flush()?;
+        self.changed = Some(request);
+        Ok(before)
+    }
+
+    fn heard<'py>(
+        &mut self,
+        py: Python<'py>,
+        request: i64,
+        heard: Heard,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (quote, print) = match heard {
+            Heard::Delayed => return request.into_bound_py_any(py).map(Some),
+            Heard::Print(print) => (self.flush()?, Some(print)),
+            Heard::Nothing => (self.note(request)?, None),
+        };
+        match (quote, print) {
+            (None, None) => Ok(None),
+            (Some(event), None) | (None, Some(event)) => event.into_bound_py_any(py).map(Some),
+            (Some(quote), Some(print)) => (quote, print).into_bound_py_any(py).map(Some),
+        }
+    }
+}
+
+/// The newest level one of every request, and which of them was not told yet.
+#[pyclass(frozen, module = "orderloom._core")]
+struct Ticks {
+    state: Mutex<State>,
+}
+
+impl Ticks {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn field<T: std::str::FromStr + Default>(fields: &Bound<'_, PyList>, place: usize) -> PyResult<T> {
+    let item = fields.get_item(place)?;
+    let text = item.cast::<PyString>()?.to_str()?;
+    if text.is_empty() {
+        return Ok(T::default());
+    }
+    text.parse().map_err(|_| PyValueError::new_err(format!("expected a number, found `{text}`")))
+}
+
+#[pymethods]
+impl Ticks {
+    #[new]
+    fn new() -> Self {
+        Self { state: Mutex::default() }
+    }
+
+    /// Follow a request.
+    fn add(&self, request: i64, symbol: u32, wants_live: bool) {
+        let level = Level {
+            symbol,
+            wants_live,
+            is_withheld: false,
+            bid: None,
+            ask: None,
+            bid_size: 0.0,
+            ask_size: 0.0,
+            last: None,
+            echo: None,
+            is_changed: false,
+        };
+        self.state().levels.insert(request, level);
+    }
+
+    /// Follow a request no longer.
+    fn remove(&self, request: i64) {
+        self.state().levels.remove(&request);
+    }
+
+    /// Take a message of type 1 (price and size) or 2 (size), as split.
+    fn message<'py>(&self, fields: &Bound<'py, PyList>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (request, kind) = (field(fields, 2)?, field(fields, 3)?);
+        let state = &mut *self.state();
+        let Some(level) = state.levels.get_mut(&request) else { return Ok(None) };
+        let heard = match fields.len() {
+            5 => level.size(kind, field(fields, 4)?)?,
+            7 if fields.get_item(4)?.cast::<PyString>()?.len()? == 0 => return Ok(None),
+            7 => level.price(kind, field(fields, 4)?, field(fields, 5)?)?,
+            found => return Err(PyValueError::new_err(format!("expected 5 or 7 fields, found {found}"))),
+        };
+        state.heard(fields.py(), request, heard)
+    }
+
+    /// Take a price tick; what follows, as of `message`.
+    fn price<'py>(
+        &self,
+        py: Python<'py>,
+        request: i64,
+        kind: i64,
+        value: f64,
+        size: f64,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let state = &mut *self.state();
+        let Some(level) = state.levels.get_mut(&request) else { return Ok(None) };
+        let heard = level.price(kind, value, size)?;
+        state.heard(py, request, heard)
+    }
+
+    /// Take a size tick; what follows, as of `message`.
+    fn size<'py>(
+        &self,
+        py: Python<'py>,
+        request: i64,
+        kind: i64,
+        value: f64,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let state = &mut *self.state();
+        let Some(level) = state.levels.get_mut(&request) else { return Ok(None) };
+        let heard = level.size(kind, value)?;
+        state.heard(py, request, heard)
+    }
+
+    /// The quote that changed and was not told yet.
+    fn flush(&self) -> PyResult<Option<Event>> {
+        self.state().flush()
+    }
+
+    /// Withdraw a request's prices; another's quote that was not told yet is returned.
+    fn withdraw(&self, request: i64) -> PyResult<Option<Event>> {
+        let state = &mut *self.state();
+        state.level(request)?.withdraw();
+        state.note(request)
+    }
+
+    /// Whether a request's live ticks are withheld.
+    fn withhold(&self, request: i64, is_withheld: bool) -> PyResult<bool> {
+        let state = &mut *self.state();
+        let level = state.level(request)?;
+        Ok(std::mem::replace(&mut level.is_withheld, is_withheld))
+    }
+}
+
+/// Adds ticks to the module.
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Ticks>()
+}
