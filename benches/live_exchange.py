@@ -36,7 +36,10 @@ async def serve(count: int) -> None:
         at = time.time_ns()
         tws.publish_quote(at, instrument.con_id, 100.0, 100.02, 1_000.0, 1_000.0)
         deadline = time.monotonic() + PATIENCE
-        while len(json.loads(venue.orders())) < before + 3 and time.monotonic() < deadline:
+        # The entry fills at once: two exits are left of each bracket.
+        while len(json.loads(venue.orders())) < before + 2:
+            if time.monotonic() > deadline:
+                break
             await asyncio.sleep(PAUSE)
         await asyncio.sleep(PAUSE)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)

@@ -159,7 +159,8 @@ class Runner:
         self._at = at = max(self._at, self._clock.now())
         seq = self._seq
         self.journal.append_event(seq, at, event)
-        if event.kind == "snapshot":
+        kind = event.kind
+        if kind == "snapshot":
             self.is_reconciling = "began" in event.json()
         began = time.perf_counter_ns()
         outcome = self.engine.on_event(seq, at, event)
@@ -168,7 +169,7 @@ class Runner:
             self.journal.append_outcome(seq, outcome.commands, outcome.notices)
             if outcome.commands:
                 self._carry_out(outcome.commands, engine_ns)
-        if event.kind in _OF_A_PERSON:
+        if kind in _OF_A_PERSON:
             # A person's word is durable before it is answered: a halt outlives the process.
             self._commit()
         for listener in self.listeners:

@@ -37,7 +37,9 @@ _EXCHANGE_ZONES: Final = {
     "PST": "America/Los_Angeles",
 }
 
-_MOMENT: Final = re.compile(r"(\d{8})([ -]+)(\d{1,2}:\d{2}:\d{2})(?: +(\S.*))?", re.ASCII)
+_MOMENT: Final = re.compile(
+    r"(\d{4})(\d\d)(\d\d)([ -]+)(\d{1,2}):(\d\d):(\d\d)(?: +(\S.*))?", re.ASCII
+)
 
 
 def number(value: float) -> float | None:
@@ -105,6 +107,11 @@ def moment(text: str, unzoned: tzinfo) -> int:
     match = _MOMENT.fullmatch(text)
     if match is None:
         raise ValueError(f"time: expected `YYYYMMDD HH:MM:SS [zone]`, found `{text}`")
-    day, gap, clock, name = match.groups()
+    year, month, day, gap, hour, minute, second, name = match.groups()
     where: tzinfo = zone(name) if name else UTC if "-" in gap else unzoned
-    return int(datetime.strptime(day + clock, "%Y%m%d%H:%M:%S").replace(tzinfo=where).timestamp())
+    # `strptime` takes ten times as long.
+    return int(
+        datetime(
+            int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=where
+        ).timestamp()
+    )
