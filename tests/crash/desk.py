@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from .process import Line
 
 _SYMBOLS: Final = tuple(each.symbol for each in INSTRUMENTS)
-_TIMEOUTS: Final = Timeouts(connect=5.0, request=5.0, history=5.0, barrier=5.0, silence=30.0)
+# None of them is waited out here; a machine with much to do may come close.
+_TIMEOUTS: Final = Timeouts(connect=90.0, request=90.0, history=90.0, barrier=90.0, silence=300.0)
 _ROUNDS: Final = 60
 
 

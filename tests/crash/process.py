@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 _LENGTH: Final = struct.Struct("!I")
-_PATIENCE: Final = 60.0
+_PATIENCE: Final = 200.0
 
 
 class Killed(Exception):  # noqa: N818 - says what happened

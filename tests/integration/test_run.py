@@ -121,6 +121,8 @@ def test_the_document_on_standard_output_is_the_only_one_and_the_file_s_own(ran:
     assert 0 < wire["p50"] <= wire["p99"]
     assert wire["of_which"].keys() == {"engine", "journal", "broker_client"}
     assert all(0 < part < wire["p99"] for part in wire["of_which"].values())
+    assert wire["of_which_p99"].keys() == wire["of_which"].keys()
+    assert wire["of_which"]["journal"] <= wire["of_which_p99"]["journal"] < wire["p99"]
 
 
 def test_the_run_s_directory_holds_summary_log_and_a_whole_journal(ran: Ran) -> None:

@@ -11,7 +11,9 @@ import sqlite3
 import stat
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +22,6 @@ from orderloom.journal import Header, Journal, JournalBroken, JournalFailed, sch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SECOND = 1_000_000_000
 START = 1_773_153_000 * SECOND  # 2026-03-10T14:30:00Z
@@ -73,6 +74,9 @@ def told(kind: str, **fields: object) -> Said:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "run" / "journal.db"
+
+
+FIRST_SCHEMA = Path(__file__).parents[1] / "data" / "journal-schema-1.sql"
 
 
 def write(path: Path, events: int = 30) -> list[tuple[int, int, str]]:
@@ -448,3 +452,25 @@ def test_an_upgrade_takes_effect_whole_or_not_at_all(path: Path) -> None:
     assert connection.execute("select note from run").fetchall() == [(None,)]
     assert connection.execute("select count(*) from events").fetchone() == (len(written),)
     connection.close()
+
+
+def test_a_journal_of_the_first_schema_is_read_brought_up_and_gone_on_with(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(FIRST_SCHEMA.read_text())
+    monkeypatch.setattr(
+        schema, "UPGRADES", (*schema.UPGRADES, "alter table run add column note text;")
+    )
+    with Journal.open(path) as recording:
+        assert recording.schema == 1
+        assert recording.verify() is None
+        assert recording.is_closed
+        last = recording.last
+    with Journal.resume(path) as journal:
+        journal.append_event(last.seq + 1, last.at, quote(1))
+    with Journal.open(path) as recording:
+        assert recording.schema == len(schema.UPGRADES)
+        assert recording.verify() is None, "the old rows and the new one are one chain"
+        assert [seq for seq, _, _ in recording.events()] == list(range(1, last.seq + 2))

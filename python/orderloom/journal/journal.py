@@ -121,7 +121,7 @@ class Journal:
                     raise JournalBroken(path, broken.text)
         try:
             connection = _connect(path)
-            schema.upgrade(connection)
+            schema.upgrade(connection, schema.UPGRADES)
         except (sqlite3.Error, OSError) as error:
             raise JournalFailed(path, str(error)) from None
         return cls(path, Writer(connection, path, last, redactor, linger), last)
@@ -245,7 +245,7 @@ def _write_start(path: Path, header: Header) -> str:
         # SQLite gives its -wal and -shm files the mode of this one.
         os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         with closing(_connect(new)) as connection:
-            schema.upgrade(connection)
+            schema.upgrade(connection, schema.UPGRADES)
             connection.execute(
                 "insert into run (orderloom, config, symbols, account, started_at)"
                 " values (?, ?, ?, ?, ?)",

@@ -126,8 +126,8 @@ def version(connection: sqlite3.Connection) -> int:
     return found
 
 
-def upgrade(connection: sqlite3.Connection, upgrades: Sequence[str] = UPGRADES) -> None:
-    """Bring an open file to the newest schema; all steps take effect, or none.
+def upgrade(connection: sqlite3.Connection, upgrades: Sequence[str]) -> None:
+    """Bring an open file to the newest schema; all steps of `upgrades` take effect, or none.
 
     Raises:
         SchemaUnknown: the file's schema is newer than the last of `upgrades`.
