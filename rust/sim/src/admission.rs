@@ -17,6 +17,7 @@ use crate::order_types::{Terms, TermsError};
 use crate::reading::{AutoCancelParent, CancelNews, ChangeNews, OcaRevision, QuantityBelowFilled};
 use crate::request::{OrderKey, OrderRequest, TimeInForce};
 use crate::venue::Venue;
+use crate::watch::Watch;
 
 /// A TWS error code and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,6 +196,7 @@ impl Venue {
             terms: checked.terms,
             trigger_method: checked.trigger_method,
             stage: Stage::Held,
+            watch: Watch::default(),
             share: request.quantity,
             reduced: Quantity::ZERO,
             filled: Quantity::ZERO,
@@ -265,6 +267,7 @@ impl Venue {
             }
         }
         order.request = request;
+        self.watch(index);
         self.expect_deadline(index);
 
         let order = &self.orders[index.index()];

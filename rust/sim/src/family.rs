@@ -54,6 +54,8 @@ impl Venue {
         let symbol = order.symbol;
         let market = &self.markets[symbol.index()];
         follow(order, market);
+        self.watch(index);
+        let (order, market) = (&self.orders[index.index()], &self.markets[symbol.index()]);
         if !market.is_open && !order.works_outside_session() {
             let text = format!(
                 "Order Message:\n{} {} {}\nWarning: your order will not be placed at the exchange until \

@@ -6,7 +6,7 @@
 //!
 //! Reading order: `config`, `request` and `event` are the border; `venue` takes the commands;
 //! `reading` names what TWS leaves open; `manual` and `corporate` are what happens without a client;
-//! `latency` keeps orders and news on their way; `admission` judges orders, `matching` fills them, `family` and `oca` carry a fill to other orders.
+//! `latency` keeps orders and news on their way; `admission` judges orders, `matching` fills them, `watch` finds those that a price may touch, `family` and `oca` carry a fill to other orders.
 
 mod account;
 mod admission;
@@ -30,6 +30,7 @@ mod random;
 mod reading;
 mod request;
 mod venue;
+mod watch;
 
 pub use account::{AccountValues, PositionValue, WhatIf};
 pub use backtest::{

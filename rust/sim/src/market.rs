@@ -8,6 +8,7 @@ use crate::config::Fraction;
 use crate::order::OrderIndex;
 use crate::order_types::Direction;
 use crate::request::ConId;
+use crate::watch::Watches;
 
 /// An instrument as the venue lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,10 +153,11 @@ pub(crate) struct Market {
     pub(crate) print: Option<Print>,
     /// In order of arrival.
     pub(crate) live: Vec<OrderIndex>,
+    pub(crate) watches: Watches,
 }
 
 impl Market {
-    pub(crate) const fn new(listing: Listing, is_open: bool) -> Self {
+    pub(crate) fn new(listing: Listing, is_open: bool) -> Self {
         Self {
             listing,
             is_open,
@@ -168,6 +170,7 @@ impl Market {
             last_before: None,
             print: None,
             live: Vec::new(),
+            watches: Watches::default(),
         }
     }
 

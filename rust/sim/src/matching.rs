@@ -35,37 +35,51 @@ enum Act {
 impl Venue {
     /// Lets every order of a market do what it can.
     pub(crate) fn match_market(&mut self, symbol: SymbolId, out: &mut Vec<VenueEvent>) {
-        loop {
-            let market = &self.markets[symbol.index()];
-            let mut first: Option<(u64, OrderIndex, Step)> = None;
-            let mut has_afterwork = false;
-            for &index in &market.live {
-                let order = &self.orders[index.index()];
-                if order.stage != Stage::Active {
-                    continue;
-                }
-                has_afterwork |= order.is_immediate() || is_trailing(order);
-                let Some(step) = self.next_step(order, market) else { continue };
-                let distance = match (step.place, market.last) {
-                    (Some(place), Some(last)) => place.counts().abs_diff(last.counts()),
-                    _ => 0,
-                };
-                if first.is_none_or(|(nearest, ..)| distance < nearest) {
-                    first = Some((distance, index, step));
-                }
+        // One list for all markets and all time, so that a quote that touches nobody allocates nothing.
+        let mut within_reach = std::mem::take(&mut self.within_reach);
+        while self.match_first(symbol, &mut within_reach, out) {}
+        self.within_reach = within_reach;
+    }
+
+    /// Lets the order act whose turn it is; false where nobody acts any more.
+    fn match_first(
+        &mut self,
+        symbol: SymbolId,
+        within_reach: &mut Vec<OrderIndex>,
+        out: &mut Vec<VenueEvent>,
+    ) -> bool {
+        let market = &self.markets[symbol.index()];
+        market.find_within_reach(within_reach);
+        debug_assert!(self.misses_nobody(symbol, within_reach));
+        let mut first: Option<(u64, OrderIndex, Step)> = None;
+        let mut has_afterwork = false;
+        for &index in &*within_reach {
+            let order = &self.orders[index.index()];
+            if order.stage != Stage::Active {
+                continue;
             }
-            let Some((_, index, step)) = first else {
-                if has_afterwork {
-                    self.follow_and_drop(symbol, out);
-                }
-                return;
+            has_afterwork |= order.is_immediate() || is_trailing(order);
+            let Some(step) = self.next_step(order, market) else { continue };
+            let distance = match (step.place, market.last) {
+                (Some(place), Some(last)) => place.counts().abs_diff(last.counts()),
+                _ => 0,
             };
-            self.markets[symbol.index()].last = step.place.or(market.last);
-            match step.act {
-                Act::TurnOn => self.turn_on(index, out),
-                Act::Fill { price, quantity, source } => self.fill(index, price, quantity, source, out),
+            if first.is_none_or(|(nearest, ..)| distance < nearest) {
+                first = Some((distance, index, step));
             }
         }
+        let Some((_, index, step)) = first else {
+            if has_afterwork {
+                self.follow_and_drop(symbol, out);
+            }
+            return false;
+        };
+        self.markets[symbol.index()].last = step.place.or(market.last);
+        match step.act {
+            Act::TurnOn => self.turn_on(index, out),
+            Act::Fill { price, quantity, source } => self.fill(index, price, quantity, source, out),
+        }
+        true
     }
 
     /// Whether an order would fill, or turn on, before anything else happens.
@@ -119,6 +133,7 @@ impl Venue {
     fn turn_on(&mut self, index: OrderIndex, out: &mut Vec<VenueEvent>) {
         let order = &mut self.orders[index.index()];
         order.terms.turn_on(order.request.action);
+        self.watch(index);
         self.tell_change(index, out);
     }
 
@@ -210,6 +225,7 @@ impl Venue {
         self.executions.push(ReportedExecution { execution, commission: amount, realized_pnl });
 
         let is_filled = order.remaining().is_zero() && !is_growing;
+        self.watch(index);
         if is_filled {
             self.close(index, Ending::Filled);
             self.tell(index, out);

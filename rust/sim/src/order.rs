@@ -12,6 +12,7 @@ use crate::oca::GroupIndex;
 use crate::order_types::{Pricing, Terms, Trigger};
 use crate::reading::{ChildWhyHeld, HeldStatus, LocateStatus, TriggerWhyHeld, UnfilledNews};
 use crate::request::{OrderKind, OrderRequest, TimeInForce};
+use crate::watch::Watch;
 
 /// An order's place in the venue's list of all orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,6 +59,8 @@ pub(crate) struct Order {
     pub(crate) terms: Terms,
     pub(crate) trigger_method: TriggerMethod,
     pub(crate) stage: Stage,
+    /// As noted in its market.
+    pub(crate) watch: Watch,
     /// What of the asked quantity may work: less for a child that follows its parent's fills.
     pub(crate) share: Quantity,
     /// What its OCA group has taken off.

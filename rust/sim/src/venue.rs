@@ -98,6 +98,8 @@ pub struct Venue {
     pub(crate) next_due: Timestamp,
     /// Markets whose orders changed and must be matched before the command is over.
     pub(crate) dirty: Vec<SymbolId>,
+    /// Of the market that is being matched.
+    pub(crate) within_reach: Vec<OrderIndex>,
     /// What is on its way to the exchange, and back.
     pub(crate) travels: Travels,
     random: SplitMix64,
@@ -130,6 +132,7 @@ impl Venue {
             executions: Vec::new(),
             next_due: Timestamp::MAX,
             dirty: Vec::new(),
+            within_reach: Vec::new(),
             travels,
             random,
             last_perm_id,
@@ -280,6 +283,7 @@ impl Venue {
         if is_open && order.terms.trigger == Some(Trigger::Auction(Auction::Open)) {
             order.terms.turn_on(order.request.action);
         }
+        self.watch(index);
         if is_over {
             self.end(index, Ending::Expired, out);
         } else if !self.acts_now(index) {
@@ -300,7 +304,9 @@ impl Venue {
             }
             let (side, quantity) = (order.request.action, order.remaining());
             order.terms.turn_on(side);
-            if order.terms.takes(side, close) {
+            let takes = order.terms.takes(side, close);
+            self.watch(index);
+            if takes {
                 self.fill(index, close, quantity, Source::Elsewhere, out);
             }
         }
@@ -559,6 +565,9 @@ impl Venue {
         let order = &mut self.orders[index.index()];
         order.finish(ending, now);
         let live = &mut self.markets[order.symbol.index()].live;
-        live.retain(|&other| other != index);
+        if let Ok(place) = live.binary_search(&index) {
+            live.remove(place);
+        }
+        self.watch(index);
     }
 }
