@@ -9,20 +9,35 @@ Example:
 
 from __future__ import annotations
 
-import json
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING
 
-from orderloom.errors import LanguageError, did_you_mean, inside, shown
-from orderloom.expression import parse_operand
+from orderloom import action_checks as check
+from orderloom.action_types import (
+    ACTIONS_DEPTH_MAX,
+    Action,
+    AdjustStop,
+    AdjustTarget,
+    Cancel,
+    CloseAll,
+    CloseEverything,
+    Custom,
+    DoubleDown,
+    Either,
+    Enter,
+    Log,
+    Notify,
+    Oco,
+    Order,
+    ScaleIn,
+    Steps,
+)
+from orderloom.errors import LanguageError, inside, shown
 from orderloom.levels import (
     Exact,
     Level,
     LevelsLike,
     Size,
     amount,
-    as_levels,
     percent,
     price,
     trail_amount,
@@ -30,14 +45,15 @@ from orderloom.levels import (
 )
 from orderloom.names import checked_name
 from orderloom.structured import parse_structured
-from orderloom.tree import Condition, JsonDict, NumberLike, Numeric, numeric
-from orderloom.units import Span, SpanLike, decimal_text, exact
+from orderloom.tree import Condition, NumberLike
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from decimal import Decimal
+
+    from orderloom.units import SpanLike
 
 __all__ = [
+    "ACTIONS_DEPTH_MAX",
     "Action",
     "AdjustStop",
     "AdjustTarget",
@@ -90,272 +106,6 @@ __all__ = [
     "trail_amount",
     "trail_percent",
 ]
-
-ACTIONS_DEPTH_MAX: Final = 8
-"""How deep `sequence` and `when` may nest."""
-
-Side = Literal["BUY", "SELL"]
-
-
-class Action(ABC):
-    """Something that a rule does when it fires."""
-
-    __slots__ = ()
-
-    def as_dict(self) -> JsonDict:
-        """The form that the native engine reads."""
-        return self._form()
-
-    @abstractmethod
-    def _form(self) -> JsonDict: ...
-
-    def parts(self) -> tuple[Action, ...]:
-        """The actions inside, for those that hold others."""
-        return ()
-
-    def __str__(self) -> str:
-        return json.dumps(self.as_dict())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Enter(Action):
-    """Opens a trade: an entry with stop and target attached, sent as one bracket.
-
-    Example:
-        >>> enter("BUY", shares=100, stop_percent=3).is_long
-        True
-    """
-
-    side: Side
-    size: Size
-    stop: tuple[Level, ...] = ()
-    target: tuple[Level, ...] = ()
-    limit: Numeric | None = None
-    limit_offset: Decimal | None = None
-    expires_after: Span | None = None
-    exit_tif: Literal["GTC", "DAY"] = "GTC"
-    opposite: Literal["ignore", "close", "reverse"] = "ignore"
-    reprice: Literal["fill", "average", "keep"] = "average"
-    outside_rth: bool = False
-    unprotected: bool = False
-
-    @property
-    def is_long(self) -> bool:
-        """Whether it opens a long trade."""
-        return self.side == "BUY"
-
-    def _form(self) -> JsonDict:
-        return {
-            "enter": {
-                "side": self.side,
-                "size": self.size.as_dict(),
-                "stop": [level.as_dict() for level in self.stop],
-                "target": [level.as_dict() for level in self.target],
-                "limit_offset": _text(self.limit_offset),
-                "limit": _tree(self.limit),
-                "expires_after": None if self.expires_after is None else int(self.expires_after),
-                "exit_tif": self.exit_tif,
-                "opposite": self.opposite,
-                "reprice": self.reprice,
-                "outside_rth": self.outside_rth,
-                "unprotected": self.unprotected,
-            }
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScaleIn(Action):
-    """Adds a tranche with its own stop and target to the open trade.
-
-    Example:
-        >>> scale_in(shares=50, side="BUY").side
-        'BUY'
-    """
-
-    size: Size
-    side: Side | None = None
-    limit_offset: Decimal | None = None
-
-    def _form(self) -> JsonDict:
-        return {
-            "scale_in": {
-                "size": self.size.as_dict(),
-                "side": self.side,
-                "limit_offset": _text(self.limit_offset),
-            }
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoubleDown(Action):
-    """Rests a tranche on the losing side, part of the way to the stop.
-
-    Example:
-        >>> double_down(fraction="0.5").as_dict()["double_down"]["fraction_bp"]
-        5000
-    """
-
-    fraction: Decimal
-    size: Decimal
-
-    def _form(self) -> JsonDict:
-        return {
-            "double_down": {
-                "fraction_bp": int(self.fraction * 10_000),
-                "size_bp": int(self.size * 10_000),
-            }
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class CloseAll(Action):
-    """Closes the trade of the event's symbol.
-
-    Example:
-        >>> close_all() == CloseAll()
-        True
-    """
-
-    def _form(self) -> JsonDict:
-        return {"close_all": {}}
-
-
-@dataclass(frozen=True, slots=True)
-class CloseEverything(Action):
-    """Closes every trade."""
-
-    def _form(self) -> JsonDict:
-        return {"close_everything": {}}
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel(Action):
-    """Cancels the symbol's live entries and single orders."""
-
-    def _form(self) -> JsonDict:
-        return {"cancel": {}}
-
-
-@dataclass(frozen=True, slots=True)
-class AdjustStop(Action):
-    """Moves the stop of every tranche, never away from the market."""
-
-    levels: tuple[Level, ...]
-
-    def _form(self) -> JsonDict:
-        return {"adjust_stop": [level.as_dict() for level in self.levels]}
-
-
-@dataclass(frozen=True, slots=True)
-class AdjustTarget(Action):
-    """Moves the target of every tranche."""
-
-    levels: tuple[Level, ...]
-
-    def _form(self) -> JsonDict:
-        return {"adjust_target": [level.as_dict() for level in self.levels]}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order(Action):
-    """A single order outside any trade: market, limit, stop or stop limit."""
-
-    side: Side
-    size: Size
-    limit: Numeric | None = None
-    stop: Numeric | None = None
-    tif: Literal["DAY", "GTC", "IOC"] = "GTC"
-
-    def spec(self) -> JsonDict:
-        """The order alone, as a member of a group."""
-        return {
-            "side": self.side,
-            "size": self.size.as_dict(),
-            "limit": _tree(self.limit),
-            "stop": _tree(self.stop),
-            "tif": self.tif,
-        }
-
-    def _form(self) -> JsonDict:
-        return {"order": self.spec()}
-
-
-@dataclass(frozen=True, slots=True)
-class Oco(Action):
-    """Orders of which a fill cancels or reduces the others."""
-
-    orders: tuple[Order, ...]
-    kind: Literal["cancel", "reduce_with_block", "reduce"] = "cancel"
-
-    def _form(self) -> JsonDict:
-        return {"oco_group": {"orders": [item.spec() for item in self.orders], "kind": self.kind}}
-
-
-@dataclass(frozen=True, slots=True)
-class Log(Action):
-    """Writes to the log."""
-
-    text: str
-
-    def _form(self) -> JsonDict:
-        return {"log": {"text": self.text}}
-
-
-@dataclass(frozen=True, slots=True)
-class Notify(Action):
-    """Sends a message to the user."""
-
-    text: str
-
-    def _form(self) -> JsonDict:
-        return {"notify": {"text": self.text}}
-
-
-@dataclass(frozen=True, slots=True)
-class Steps(Action):
-    """One action after the other; stops at the first that is refused."""
-
-    steps: tuple[Action, ...]
-
-    def parts(self) -> tuple[Action, ...]:
-        """The actions inside."""
-        return self.steps
-
-    def _form(self) -> JsonDict:
-        return {"sequence": [step.as_dict() for step in self.steps]}
-
-
-@dataclass(frozen=True, slots=True)
-class Either(Action):
-    """Does one thing or another; neither where the condition is unknown."""
-
-    condition: Condition
-    then: tuple[Action, ...]
-    otherwise: tuple[Action, ...] = ()
-
-    def parts(self) -> tuple[Action, ...]:
-        """The actions inside."""
-        return (*self.then, *self.otherwise)
-
-    def _form(self) -> JsonDict:
-        return {
-            "when": {
-                "condition": self.condition.as_dict(),
-                "then": [action.as_dict() for action in self.then],
-                "otherwise": [action.as_dict() for action in self.otherwise],
-            }
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Custom(Action):
-    """Asks a registered Python function for actions as data."""
-
-    name: str
-
-    def _form(self) -> JsonDict:
-        return {"custom": {"name": self.name}}
-
 
 LinkedCreateOrderAction = CreateBracketAction = Enter
 LinkedScaleInAction = ScaleIn
@@ -428,17 +178,17 @@ def enter(
         orderloom.errors.LanguageError: an entry without a stop, expected `stop`, \
 hint: `unprotected: true` if that is meant
     """
-    checked = _side(side)
+    checked = check.side(side)
     size = Size.of(
         shares=shares, notional=notional, risk_percent=risk_percent, risk_money=risk_money
     )
-    stops = _exits("stop", stop, stop_atr, stop_percent)
-    targets = _exits("target", target, target_atr, target_percent)
-    _check_stop(stops, size, unprotected=_flag("unprotected", unprotected))
+    stops = check.exits("stop", stop, stop_atr, stop_percent)
+    targets = check.exits("target", target, target_atr, target_percent)
+    check.stop(stops, size, unprotected=check.flag("unprotected", unprotected))
     for name, levels in (("stop", stops), ("target", targets)):
         with inside(name):
-            _check_levels(name, levels, is_long=checked == "BUY")
-    _check_order(stops, targets, is_long=checked == "BUY")
+            check.levels(name, levels, is_long=checked == "BUY")
+    check.order_of_levels(stops, targets, is_long=checked == "BUY")
     if limit is not None and limit_offset is not None:
         raise LanguageError("found `limit` and `limit_offset`", "one of them")
     return Enter(
@@ -446,13 +196,13 @@ hint: `unprotected: true` if that is meant
         size=size,
         stop=stops,
         target=targets,
-        limit=_price("limit", limit),
-        limit_offset=_offset(limit_offset),
-        expires_after=_span("expires_after", expires_after),
-        exit_tif=_choice("exit_tif", exit_tif, ("GTC", "DAY")),
-        opposite=_choice("opposite", opposite, ("ignore", "close", "reverse")),
-        reprice=_choice("reprice", reprice, ("fill", "average", "keep")),
-        outside_rth=_flag("outside_rth", outside_rth),
+        limit=check.price("limit", limit),
+        limit_offset=check.offset(limit_offset),
+        expires_after=check.span("expires_after", expires_after),
+        exit_tif=check.choice("exit_tif", exit_tif, ("GTC", "DAY")),
+        opposite=check.choice("opposite", opposite, ("ignore", "close", "reverse")),
+        reprice=check.choice("reprice", reprice, ("fill", "average", "keep")),
+        outside_rth=check.flag("outside_rth", outside_rth),
         unprotected=unprotected,
     )
 
@@ -479,8 +229,8 @@ def scale_in(
         size=Size.of(
             shares=shares, notional=notional, risk_percent=risk_percent, risk_money=risk_money
         ),
-        side=None if side is None else _side(side),
-        limit_offset=_offset(limit_offset),
+        side=None if side is None else check.side(side),
+        limit_offset=check.offset(limit_offset),
     )
 
 
@@ -498,7 +248,7 @@ def double_down(*, fraction: Exact = "0.5", size: Exact = 1) -> DoubleDown:
         >>> double_down().as_dict()
         {'double_down': {'fraction_bp': 5000, 'size_bp': 10000}}
     """
-    part, multiple = _steps("fraction", fraction), _steps("size", size)
+    part, multiple = check.steps("fraction", fraction), check.steps("size", size)
     if part >= 1:
         with inside("fraction"):
             raise LanguageError(f"`fraction` is {shown(fraction)}", "a number between 0 and 1")
@@ -545,7 +295,7 @@ def adjust_stop(levels: LevelsLike) -> AdjustStop:
         >>> adjust_stop("1.5%").as_dict()
         {'adjust_stop': [{'percent': 1.5}]}
     """
-    return AdjustStop(_some(levels))
+    return AdjustStop(check.some(levels))
 
 
 def adjust_target(levels: LevelsLike) -> AdjustTarget:
@@ -558,8 +308,8 @@ def adjust_target(levels: LevelsLike) -> AdjustTarget:
         >>> adjust_target(price(160)).as_dict()
         {'adjust_target': [{'price': '160'}]}
     """
-    found = _some(levels)
-    _check_levels("target", found, is_long=False, price_percent=False)
+    found = check.some(levels)
+    check.levels("target", found, is_long=False, price_percent=False)
     return AdjustTarget(found)
 
 
@@ -582,11 +332,11 @@ def order(
         {'subtract': [{'field': 'market.bid'}, {'number': 0.05}]}
     """
     return Order(
-        side=_side(side),
+        side=check.side(side),
         size=Size.of(shares=shares, notional=notional),
-        limit=_price("limit", limit),
-        stop=_price("stop", stop),
-        tif=_choice("tif", tif, ("DAY", "GTC", "IOC")),
+        limit=check.price("limit", limit),
+        stop=check.price("stop", stop),
+        tif=check.choice("tif", tif, ("DAY", "GTC", "IOC")),
     )
 
 
@@ -609,7 +359,7 @@ def oco(orders: Sequence[Order], kind: str = "cancel") -> Oco:
     members = tuple(orders)
     if len(members) < 2 or not all(isinstance(member, Order) for member in members):
         raise LanguageError(f"found {len(members)} order(s)", "two or more orders")
-    return Oco(members, _choice("kind", kind, ("cancel", "reduce_with_block", "reduce")))
+    return Oco(members, check.choice("kind", kind, ("cancel", "reduce_with_block", "reduce")))
 
 
 def log(text: str) -> Log:
@@ -619,7 +369,7 @@ def log(text: str) -> Log:
         >>> log("confident").as_dict()
         {'log': {'text': 'confident'}}
     """
-    return Log(_line(text))
+    return Log(check.line(text))
 
 
 def notify(text: str) -> Notify:
@@ -629,7 +379,7 @@ def notify(text: str) -> Notify:
         >>> notify("in").as_dict()
         {'notify': {'text': 'in'}}
     """
-    return Notify(_line(text))
+    return Notify(check.line(text))
 
 
 def sequence(*steps: Action) -> Steps:
@@ -693,137 +443,3 @@ def as_actions(value: Action | Sequence[Action], *, or_none: bool = False) -> tu
     if depth > ACTIONS_DEPTH_MAX:
         raise LanguageError("actions nested too deeply", f"at most {ACTIONS_DEPTH_MAX} levels")
     return items
-
-
-def _side(value: object) -> Side:
-    if isinstance(value, str) and value.upper() in {"BUY", "SELL"}:
-        return cast("Side", value.upper())
-    words = {"LONG": "`BUY` opens long", "SHORT": "`SELL` opens short"}
-    with inside("side"):
-        raise LanguageError(
-            f"`side` is {shown(value)}", "`BUY` or `SELL`", words.get(str(value).upper())
-        )
-
-
-def _exits(
-    name: str, levels: LevelsLike | None, by_atr: Exact | None, by_percent: Exact | None
-) -> tuple[Level, ...]:
-    short = [(f"{name}_atr", "atr", by_atr), (f"{name}_percent", "percent", by_percent)]
-    given = [(key, kind, value) for key, kind, value in short if value is not None]
-    if levels is not None and given:
-        raise LanguageError(f"found `{name}` and `{given[0][0]}`", "one of them")
-    found: list[Level] = []
-    for key, kind, value in given:
-        with inside(key):
-            found.extend(as_levels({kind: value}))
-    with inside(name):
-        return tuple(found) or as_levels(levels)
-
-
-def _check_stop(stops: tuple[Level, ...], size: Size, *, unprotected: bool) -> None:
-    if stops and unprotected:
-        raise LanguageError("found `stop` and `unprotected`", "one of them")
-    if not stops and not unprotected:
-        raise LanguageError(
-            "an entry without a stop", "`stop`", "`unprotected: true` if that is meant"
-        )
-    if not stops and size.needs_stop:
-        raise LanguageError(f"`{size.kind}` without a stop", "a stop to measure the risk to")
-
-
-def _check_levels(
-    name: str, levels: tuple[Level, ...], *, is_long: bool, price_percent: bool = True
-) -> None:
-    """Refuses what lies on the wrong side, or below zero, at any entry price."""
-    goes_down = (name == "stop") == is_long
-    for index, level in enumerate(levels):
-        with inside(index):
-            if name == "target" and level.is_trailing:
-                raise LanguageError(f"the target `{level}` trails", "a fixed target")
-            is_percent = level.kind in {"percent", "trail_percent"} and price_percent
-            if is_percent and goes_down and level.value >= 100:
-                raise LanguageError(
-                    f"the {name} `{level}` of a {'long' if is_long else 'short'} trade "
-                    "lies at or below zero",
-                    "less than 100 percent",
-                )
-
-
-def _check_order(stops: tuple[Level, ...], targets: tuple[Level, ...], *, is_long: bool) -> None:
-    """A fixed stop and a fixed target leave room for an entry between them."""
-    low, high = (stops, targets) if is_long else (targets, stops)
-    for lower in (level for level in low if level.kind == "price"):
-        for upper in (level for level in high if level.kind == "price"):
-            if lower.value >= upper.value:
-                side, below = ("long", "stop") if is_long else ("short", "target")
-                above = "target" if is_long else "stop"
-                with inside("stop"):
-                    raise LanguageError(
-                        f"the {below} at {decimal_text(lower.value)} of a {side} trade is not "
-                        f"below its {above} at {decimal_text(upper.value)}",
-                        f"the {below} below and the {above} above the entry",
-                    )
-
-
-def _some(levels: LevelsLike) -> tuple[Level, ...]:
-    found = as_levels(levels)
-    if not found:
-        raise LanguageError("found no level", "at least one")
-    return found
-
-
-def _steps(name: str, value: Exact) -> Decimal:
-    with inside(name):
-        number = exact(value, name)
-        if number * 10_000 % 1 != 0:
-            raise LanguageError(f"`{name}` is {shown(value)}", "steps of 0.0001")
-        return number
-
-
-def _price(name: str, value: NumberLike | str | None) -> Numeric | None:
-    if value is None:
-        return None
-    with inside(name):
-        found = numeric(parse_operand(value) if isinstance(value, str) else value, "as a price")
-        if (number := found.as_dict().get("number")) is not None:
-            exact(number, name)
-        return found
-
-
-def _offset(value: Exact | None) -> Decimal | None:
-    with inside("limit_offset"):
-        return None if value is None else exact(value, "limit_offset", positive=False)
-
-
-def _span(name: str, value: SpanLike | None) -> Span | None:
-    with inside(name):
-        return None if value is None else Span.parse(value)
-
-
-def _choice(name: str, value: object, known: tuple[str, ...]) -> Any:
-    if isinstance(value, str) and value in known:
-        return value
-    with inside(name):
-        words = ", ".join(f"`{word}`" for word in known)
-        raise LanguageError(f"`{name}` is {shown(value)}", words, did_you_mean(str(value), known))
-
-
-def _flag(name: str, value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    with inside(name):
-        raise LanguageError(f"`{name}` is {shown(value)}", "`true` or `false`")
-
-
-def _line(text: object) -> str:
-    if isinstance(text, str) and 0 < len(text) <= 500:
-        return text
-    raise LanguageError(f"found {shown(text)}", "a text of up to 500 characters")
-
-
-def _text(number: Decimal | None) -> str | None:
-    return None if number is None else decimal_text(number)
-
-
-def _tree(value: Numeric | None) -> JsonDict | None:
-    return None if value is None else value.as_dict()

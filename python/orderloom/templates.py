@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from orderloom.actions import Enter, close_all, enter, scale_in
+from orderloom.actions import Action, Enter, close_all, enter, scale_in
 from orderloom.errors import LanguageError, inside, shown
 from orderloom.names import context, position, session, signal
 from orderloom.rules import Rule, checked_symbols, rule
@@ -59,12 +59,13 @@ def create_buy_rule(
         signal.side == "BUY" and signal.confidence >= 0.9 and position.is_flat
     """
     action = enter("BUY", **entry)
-    return rule(
-        _named(name, "buy", symbols),
-        on="PredictionSignal",
+    return _on_signal(
+        "BUY",
+        confidence,
+        _room(action),
+        action,
+        name=_named(name, "buy", symbols),
         symbols=symbols,
-        when=_signal("BUY", confidence) & _room(action),
-        then=action,
         priority=priority,
         cooldown=cooldown,
         daily_cap=daily_cap,
@@ -94,12 +95,13 @@ def create_short_rule(
         'SELL'
     """
     action = enter("SELL", **entry)
-    return rule(
-        _named(name, "short", symbols),
-        on="PredictionSignal",
+    return _on_signal(
+        "SHORT",
+        confidence,
+        _room(action),
+        action,
+        name=_named(name, "short", symbols),
         symbols=symbols,
-        when=_signal("SHORT", confidence) & _room(action),
-        then=action,
         priority=priority,
         cooldown=cooldown,
         daily_cap=daily_cap,
@@ -125,12 +127,13 @@ def create_sell_rule(
         >>> print(create_sell_rule("AAPL", confidence=0.7).when)
         signal.side == "SELL" and signal.confidence >= 0.7 and position.is_long
     """
-    return rule(
-        _named(name, "sell", symbols),
-        on="PredictionSignal",
+    return _on_signal(
+        "SELL",
+        confidence,
+        position.is_long,
+        close_all(),
+        name=_named(name, "sell", symbols),
         symbols=symbols,
-        when=_signal("SELL", confidence) & position.is_long,
-        then=close_all(),
         priority=priority,
         cooldown=cooldown,
         window=window,
@@ -296,9 +299,13 @@ def _named(name: str | None, kind: str, symbols: object) -> str:
     return name if name is not None else "-".join([kind, *checked_symbols(symbols)])[:64]
 
 
-def _signal(side: str, confidence: float) -> Condition:
+def _on_signal(
+    side: str, confidence: float, also: Condition, action: Action, **arguments: Any
+) -> Rule:
+    """A rule that acts on a prediction of at least `confidence`; the rest as for `rule`."""
     with inside("confidence"):
-        return (signal.side == side) & (signal.confidence >= confidence)
+        says = (signal.side == side) & (signal.confidence >= confidence)
+    return rule(on="PredictionSignal", when=says & also, then=action, **arguments)
 
 
 def _room(action: Enter) -> Condition:
