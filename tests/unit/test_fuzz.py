@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orderloom.conditions import parse_condition
@@ -132,6 +132,7 @@ def mutated(cuts: list[tuple[int, int, str]]) -> str:
     return text
 
 
+@example("a: &x 1\nb: &x 2\n")
 @settings(deadline=PATIENCE_MS)
 @given(st.lists(st.sampled_from(YAML), max_size=40).map("".join) | CUTS.map(mutated))
 def test_no_file_ends_in_anything_but_settings_or_problems_with_a_place(text: str) -> None:

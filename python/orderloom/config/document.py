@@ -1,17 +1,19 @@
 """A YAML file as plain data that remembers where each of its values stands.
 
-Read as YAML 1.2 by ruamel's safe resolver: no tags, no duplicate keys, bounded size. What looks
-like a date stays text.
+Read as YAML 1.2 by ruamel's safe resolver: no tags, no key or anchor twice, bounded size.
+What looks like a date stays text.
 """
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from orderloom.errors import ConfigError, ConfigProblem, shown
@@ -67,7 +69,15 @@ class Document:
             document._refuse(None, "the file", f"{len(text)} characters", f"up to {BYTES_MAX}")
         yaml = YAML(typ="safe", pure=True)
         try:
-            root = yaml.compose(text)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", ReusedAnchorWarning)
+                root = yaml.compose(text)
+        except ReusedAnchorWarning as warning:
+            # Its text names both places, the second one last.
+            line, column = re.findall(r"line (\d+), column (\d+)", str(warning))[-1]
+            document._refuse_at(
+                int(line), int(column), "an anchor `&…` of a name that is taken", "one of its own"
+            )
         except RecursionError:
             document._refuse(None, "the file", "nested too deeply", f"up to {DEPTH_MAX} levels")
         except MarkedYAMLError as error:
