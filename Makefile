@@ -91,6 +91,12 @@ explore: ## Every state of linked orders, two faults included; takes minutes
 crash: develop ## 10,000 kills at every write and send, and recoveries; takes half an hour
 	$(BIN)/python -m tests.crash 10000
 
+SESSIONS ?= 100000
+.PHONY: soak
+soak: ## SESSIONS=n random days of engine and venue; SEED=n tells one
+	SESSIONS=$(SESSIONS) FIRST=$(FIRST) SEED=$(SEED) TICKS=$(TICKS) SIGNALS=$(SIGNALS) MISHAPS=$(MISHAPS) \
+	  cargo test --release --package orderloom-sim --test soak --locked -- --ignored --nocapture
+
 .PHONY: types
 types: develop ## Static types, and the extension's stub against the built module
 	$(BIN)/mypy

@@ -275,14 +275,16 @@ impl Order {
         self.permits.iter().filter(|permit| !permit.has_ended).count() > 1
     }
 
+    /// Whether a status told of more fills than executions did.
+    #[must_use]
+    pub fn has_unproven_fills(&self) -> bool {
+        self.cum_qty < self.reported_filled
+    }
+
     /// Whether it is in a state that only more evidence can end.
     #[must_use]
     pub fn is_doubtful(&self) -> bool {
-        match self.phase() {
-            Phase::Unknown => true,
-            Phase::Cancelling => self.cum_qty < self.reported_filled,
-            _ => false,
-        }
+        self.has_unproven_fills() || self.phase() == Phase::Unknown
     }
 
     /// Whether nothing more can happen to it.
@@ -366,7 +368,12 @@ impl Order {
                 Some(_) => self.largest.max(shown.quantity),
             };
         }
-        self.on_word(opened.status, opened.perm_id);
+        if opened.status == OrderStatus::Filled && self.cum_qty < opened.quantity {
+            // It does not say how much of it: the status or the executions will.
+            self.on_perm_id(opened.perm_id);
+        } else {
+            self.on_word(opened.status, opened.perm_id);
+        }
     }
 
     /// Takes in TWS orderStatus.
@@ -381,13 +388,18 @@ impl Order {
         self.reported_filled = self.reported_filled.max(report.filled).max(all);
     }
 
-    fn on_word(&mut self, status: OrderStatus, perm_id: PermId) {
+    /// The broker knows the order.
+    fn on_perm_id(&mut self, perm_id: PermId) {
         self.placing = None;
         self.is_absent = false;
         self.not_found = false;
         if perm_id.0 != 0 && self.permits.iter().all(|permit| permit.id != perm_id) {
             self.permits.push(Permit { id: perm_id, has_ended: false, filled: Quantity::ZERO });
         }
+    }
+
+    fn on_word(&mut self, status: OrderStatus, perm_id: PermId) {
+        self.on_perm_id(perm_id);
         // A repeated old word must not bring an ended order back to life; an execution that exceeds
         // what it ended with is caught by its quantity.
         let is_ended = matches!(
@@ -395,14 +407,17 @@ impl Order {
             Some(OrderStatus::Cancelled | OrderStatus::ApiCancelled | OrderStatus::Filled)
         );
         let ends = matches!(status, OrderStatus::Cancelled | OrderStatus::ApiCancelled | OrderStatus::Filled);
+        let mut is_news = false;
         if let Some(permit) = self.permits.iter_mut().find(|permit| permit.id == perm_id) {
+            is_news = ends && !permit.has_ended;
             permit.has_ended |= ends;
         }
         if !is_ended || ends {
             self.status = Some(status);
         }
-        if ends && !self.is_doubled() {
-            // A cancel ends one order. Where another is left, it is asked for again or stays.
+        if ends && !self.is_doubled() && (is_news || !self.has_live_fork()) {
+            // A cancel ends one order. Where another is left, it is asked for again or stays; that the
+            // one has ended, told once more, answers nothing.
             self.cancelling = None;
             self.changing = None;
         }

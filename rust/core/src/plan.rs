@@ -217,6 +217,10 @@ impl Planner<'_> {
                 ),
             );
         }
+        if bracket.members(orders).any(Order::has_unproven_fills) {
+            // More has traded than executions tell: what is open is not known until they do.
+            return;
+        }
         let stop = bracket.leg(Role::Stop, orders);
         if let Some(entry) = bracket.entry.and_then(|id| orders.find(id)).filter(|entry| !entry.is_done()) {
             // Gone, or not listed by the broker: a family of which only a part arrived.
@@ -250,7 +254,10 @@ impl Planner<'_> {
             {
                 self.cancel(entry);
             }
-            // While the entry works its children belong to the broker.
+            // While the entry works its children belong to the broker, unless they close what is not open.
+            if open.is_negative() {
+                self.cancel_all(bracket, None);
+            }
             return;
         }
         if open.is_zero() {
@@ -400,6 +407,7 @@ impl Planner<'_> {
         {
             return;
         }
+        let kind = if target.is_some() { Exit::Target } else { Exit::Stop };
         let Some(exit) = target.or(stop) else {
             if !self.may_revive(bracket) {
                 self.flatten(index, exit_side, open);
@@ -427,11 +435,13 @@ impl Planner<'_> {
             } else {
                 self.plan.wants_price = true;
                 self.look_again(since + patience + patience);
+                self.align(bracket, exit, open, kind);
             }
             return;
         };
         if let Some(at) = bracket.repriced_at.filter(|at| self.at.now < *at + patience) {
             self.look_again(at + patience);
+            self.align(bracket, exit, open, kind);
             return;
         }
         // More is asked only when the broker has had its time to reduce: a fill may be on its way here.

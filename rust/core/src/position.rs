@@ -121,8 +121,8 @@ pub struct Ledger {
     positions: Vec<Position>,
     multipliers: Vec<i64>,
     fills: IndexMap<Box<str>, Fill, FxBuildHasher>,
-    // Commission reports may come before their execution.
-    early_commissions: IndexMap<ExecId, Money, FxBuildHasher>,
+    // Commission reports may come before their execution, and that may come as its correction.
+    early_commissions: IndexMap<Box<str>, Money, FxBuildHasher>,
 }
 
 impl Ledger {
@@ -159,7 +159,7 @@ impl Ledger {
         at: Timestamp,
     ) -> Applied {
         let (key, revision) = execution.exec_id.fill_and_revision();
-        let early = self.early_commissions.swap_remove(&execution.exec_id);
+        let early = self.early_commissions.swap_remove(key);
         if let Some(fill) = self.fills.get_mut(key) {
             if revision <= fill.revision {
                 return Applied::Repeated;
@@ -198,7 +198,7 @@ impl Ledger {
     pub fn on_commission(&mut self, exec_id: &ExecId, amount: Money) -> Option<(&Fill, Option<Money>)> {
         let (key, _) = exec_id.fill_and_revision();
         let Some(fill) = self.fills.get_mut(key) else {
-            self.early_commissions.insert(exec_id.clone(), amount);
+            self.early_commissions.insert(key.into(), amount);
             return None;
         };
         let before = fill.commission.replace(amount);

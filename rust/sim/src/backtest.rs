@@ -10,7 +10,7 @@ mod wire;
 
 pub use history::{Bars, Detail, History, HistoryError, Ticks};
 pub use record::{Blocked, Record};
-pub use wire::to_core;
+pub use wire::{to_core, to_opened, to_request, to_status};
 
 use std::collections::VecDeque;
 
@@ -31,7 +31,7 @@ use crate::event::{OpenOrder, VenueEvent};
 use crate::market::{Listing, SecType};
 use crate::request::OrderKey;
 use crate::venue::Venue;
-use wire::{CLIENT, con_id, symbol, to_opened, to_request, to_status};
+use wire::{CLIENT, con_id, symbol};
 
 /// TWS triggerMethod: the bid triggers what buys, the ask what sells.
 const BY_QUOTES: u8 = 4;

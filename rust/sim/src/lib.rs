@@ -34,7 +34,8 @@ mod watch;
 
 pub use account::{AccountValues, PositionValue, WhatIf};
 pub use backtest::{
-    Backtest, Bars, Blocked, Detail, History, HistoryError, Observer, Record, Ticks, to_core,
+    Backtest, Bars, Blocked, Detail, History, HistoryError, Observer, Record, Ticks, to_core, to_opened,
+    to_request, to_status,
 };
 pub use bars::bar_path;
 pub use config::{

@@ -66,7 +66,9 @@ pub fn to_core(event: VenueEvent) -> EventKind {
     }
 }
 
-pub(super) fn to_opened(order: OpenOrder) -> OrderOpened {
+/// The venue's order as the engine hears of it.
+#[must_use]
+pub fn to_opened(order: OpenOrder) -> OrderOpened {
     let stop_price = match order.order_type {
         OrderKind::Trail | OrderKind::TrailLimit => order.trail_stop_price,
         _ => order.stop_price,
@@ -84,7 +86,9 @@ pub(super) fn to_opened(order: OpenOrder) -> OrderOpened {
     }
 }
 
-pub(super) fn to_status(order: &OpenOrder) -> OrderStatusReport {
+/// Where the venue's order stands, as the engine hears of it.
+#[must_use]
+pub fn to_status(order: &OpenOrder) -> OrderStatusReport {
     OrderStatusReport {
         order_id: order.order_id,
         perm_id: order.perm_id,
@@ -95,7 +99,9 @@ pub(super) fn to_status(order: &OpenOrder) -> OrderStatusReport {
     }
 }
 
-pub(super) fn to_request(ticket: &Ticket) -> OrderRequest {
+/// The engine's order as the venue takes it.
+#[must_use]
+pub fn to_request(ticket: &Ticket) -> OrderRequest {
     let key = OrderKey { client_id: CLIENT, order_id: ticket.order_id };
     let order_type = match ticket.order_type {
         OrderType::Market => OrderKind::Market,
