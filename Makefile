@@ -134,8 +134,18 @@ load: develop ## 50 symbols at 20,000 messages a second to 4 clients for a minut
 
 .PHONY: bench
 bench: develop ## Measure; each bench states its question
-	$(BIN)/pytest benches --benchmark-enable --benchmark-columns=min,median,max,ops
+	$(BIN)/pytest benches --benchmark-enable --benchmark-columns=min,median,max,ops --benchmark-autosave
 	cargo bench --locked --package orderloom-core --bench rules
+	cargo bench --locked --package orderloom-sim --bench count
+
+.PHONY: bench-compare
+bench-compare: develop ## Measure again; an error where a median is 25 % above what `make bench` kept last
+	$(BIN)/pytest benches --benchmark-enable --benchmark-columns=min,median,max,ops \
+	  --benchmark-compare --benchmark-compare-fail=median:25%
+
+.PHONY: count
+count: .venv/installed ## Count the core's instructions under valgrind; an error above benches/counts.json
+	$(BIN)/python benches/count.py
 
 .PHONY: bench-peers
 bench-peers: develop ## Measure beside other libraries, each in its own environment; writes benches/README.md

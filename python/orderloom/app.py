@@ -16,6 +16,7 @@ from orderloom._core import Event
 from orderloom.bus import EventBus
 from orderloom.errors import LanguageError, did_you_mean, inside
 from orderloom.hand import BY_HAND, RULE, Hand
+from orderloom.loop import run as run_loop
 from orderloom.orders import LinkedOrderManager, OrderManager
 from orderloom.positions import PositionTracker
 from orderloom.publisher import Publisher
@@ -354,7 +355,7 @@ class App:
         """
         if _LOADING.get() is not None:
             return {}
-        return asyncio.run(self.trade(**options))
+        return run_loop(self.trade(**options))
 
     async def trade(self, *, has_live_word: bool = False, **options: Any) -> dict[str, Any]:
         """As `run`, for code that has an event loop already.

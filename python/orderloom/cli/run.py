@@ -16,6 +16,7 @@ from orderloom.app import load_script
 from orderloom.config import Settings, load_settings
 from orderloom.errors import OrderloomError
 from orderloom.instant import iso_to_ns
+from orderloom.loop import run as run_loop
 from orderloom.sessions import RunOptions, Session
 
 
@@ -85,7 +86,7 @@ def run(
     for path in [*(market or ()), *([signals] if signals else [])]:
         if not path.is_file():
             raise UsageError(f"{path}: expected a file, found none")
-    summary = asyncio.run(_trade(settings, options, is_quiet=as_json))
+    summary = run_loop(_trade(settings, options, is_quiet=as_json))
     if as_json:
         typer.echo(json.dumps(summary))
     raise typer.Exit(summary["exit_code"])
