@@ -34,6 +34,8 @@ class Told:
 
     trace: list[dict[str, Any]] = field(default_factory=list)
     """The exchange's ledger after each step."""
+    times: list[int] = field(default_factory=list)
+    """When each step was over, UTC ns."""
     points: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
     killed_in: list[int] = field(default_factory=list)
@@ -83,6 +85,7 @@ class Day:
                 for request in self._requests(step):
                     self._tell(request)
                 self._told.trace.append(self._exchange.ask()["ledger"])
+                self._told.times.append(self._at)
             self._away = self._back_at = 0
             self._tell({})
             self._compare_books()

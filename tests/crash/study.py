@@ -1,8 +1,10 @@
 """What a killed desk must come to: what some desk that was never killed comes to.
 
-A kill may cost the entry that was on its way at that moment, and nothing else: a prediction is
-acted on once, and an order that may be late is not sent. So the whole day after it, ledger by
-ledger, is that of the same day without a kill, or without one and without that prediction.
+A kill may cost the entry that was on its way at that moment, and one that would follow it at once,
+while nobody knows what became of the first: a prediction is acted on once, an order that may be
+late is not sent, and what is unknown adds no risk. Nothing else may be lost. So the whole day after
+it, ledger by ledger, is that of the same day without a kill, or without one and without those
+predictions.
 """
 
 from __future__ import annotations
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from .harness import Told
 
 _ENTRIES: Final = frozenset({"BUY", "SHORT", "NEUTRAL"})
+
+
+_UNKNOWN_NS: Final = 1_500_000_000
+"""How long the broker has to end by itself what belongs to an entry that has ended."""
 
 
 class Different(Exception):  # noqa: N818 - says what it is
@@ -89,7 +95,7 @@ class Study:
         return self._references[untold]
 
     def _compare(self, told: Told) -> None:
-        costs = [step for step in sorted(set(told.killed_in)) if self._is_entry(step)]
+        costs = self._costs(told)
         nearest: tuple[int, Told] | None = None
         for count in range(len(costs) + 1):
             for untold in itertools.combinations(costs, count):
@@ -102,6 +108,17 @@ class Study:
                     nearest = (alike, reference)
         assert nearest is not None
         raise Different(self._difference(told, nearest[1]))
+
+    def _costs(self, told: Told) -> list[int]:
+        """The entries that the kills may have cost."""
+        lost = {step for step in told.killed_in if self._is_entry(step)}
+        ends = [told.times[step] + _UNKNOWN_NS for step in lost]
+        late = [
+            step
+            for step, at in enumerate(told.times)
+            if lost and min(lost) <= step and self._is_entry(step) and at <= max(ends)
+        ]
+        return sorted(lost.union(late))
 
     def _is_entry(self, number: int) -> bool:
         step = self._steps[number]
