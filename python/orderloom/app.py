@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import traceback
 from collections import ChainMap
 from contextlib import suppress
 from contextvars import ContextVar
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from orderloom._core import Event
 from orderloom.bus import EventBus
-from orderloom.errors import LanguageError, did_you_mean, inside
+from orderloom.errors import LanguageError, OrderloomError, did_you_mean, inside
 from orderloom.hand import BY_HAND, RULE, Hand
 from orderloom.loop import run as run_loop
 from orderloom.orders import LinkedOrderManager, OrderManager
@@ -28,6 +29,7 @@ from orderloom.view import View
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from importlib.abc import Loader
     from types import FrameType
 
     from orderloom.actions import Action
@@ -437,6 +439,20 @@ def _own(settings: Settings) -> list[Rule]:
     return [rule for rule in settings.rules if rule.name != BY_HAND]
 
 
+class ScriptError(OrderloomError):
+    """A script that raises before its app can run."""
+
+    exit_code = 2
+
+
+def _of_the_script(error: Exception, loader: Loader) -> str:
+    """The traceback of a script without the frames that loaded it."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_globals.get("__loader__") is not loader:
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames)).rstrip()
+
+
 def load_script(file: str | os.PathLike[str]) -> App:
     """The app that a script makes; its `app.run()` does nothing meanwhile.
 
@@ -456,6 +472,10 @@ def load_script(file: str | os.PathLike[str]) -> App:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
+    except OrderloomError:
+        raise
+    except Exception as error:
+        raise ScriptError(_of_the_script(error, spec.loader)) from None
     finally:
         sys.path.remove(str(path.parent))
         _LOADING.reset(token)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -87,6 +87,25 @@ class Hours:
         return datetime.fromtimestamp(moment // 1_000_000_000, tz=UTC).astimezone(self._zone)
 
 
+def _unknown(name: str) -> UnknownCalendarError:
+    return UnknownCalendarError(
+        f"market.calendar: expected an exchange calendar such as `XNYS` or `always`, found `{name}`"
+    )
+
+
+def zone_of(calendar: str) -> tzinfo:
+    """The exchange's time zone; UTC where the market is always open."""
+    if calendar == "always":
+        return UTC
+    from exchange_calendars import get_calendar  # noqa: PLC0415 - takes a second to load
+    from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
+
+    try:
+        return ZoneInfo(str(get_calendar(calendar).tz))
+    except InvalidCalendarName:
+        raise _unknown(calendar) from None
+
+
 def _always(start: int, end: int) -> tuple[str, list[TradingDay]]:
     return "UTC", [_whole_day(day) for day in range(start // _DAY_NS, end // _DAY_NS + 1)]
 
@@ -108,10 +127,7 @@ def _from_calendar(name: str, start: int, end: int) -> tuple[str, list[TradingDa
             name, start=first.strftime("%Y-%m-%d"), end=last.strftime("%Y-%m-%d")
         )
     except InvalidCalendarName:
-        raise UnknownCalendarError(
-            f"market.calendar: expected an exchange calendar such as `XNYS` or `always`, "
-            f"found `{name}`"
-        ) from None
+        raise _unknown(name) from None
     zone = ZoneInfo(str(calendar.tz))
     days = []
     for label in calendar.sessions:

@@ -7,6 +7,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from orderloom.errors import OrderloomError
 from orderloom.instant import ns_to_iso
 
 if TYPE_CHECKING:
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 # Everything that is told beside prices; the journal has those.
 _TOLD: Final = frozenset({"alert", "log", "notify"})
+
+
+class UnwritableError(OrderloomError):
+    """The directory of a run cannot be written."""
+
+    exit_code = 2
 
 
 class RunLog(logging.Handler):
@@ -34,10 +41,13 @@ class RunLog(logging.Handler):
         redact: Callable[[str], str] = str,
         on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = path.open("x", encoding="utf-8")
+            path.chmod(0o600)
+        except OSError as error:
+            raise UnwritableError(f"{path}: expected to write here: {error.strerror}") from None
         super().__init__(logging.WARNING)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = path.open("x", encoding="utf-8")
-        path.chmod(0o600)
         self._now = now
         self._redact = redact
         self._on_lost = on_lost

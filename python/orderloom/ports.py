@@ -82,6 +82,10 @@ class Broker(Protocol):
     """A broker connection that reports through an `EventSink`."""
 
     @property
+    def is_connected(self) -> bool:
+        """Whether the line to the broker is open and logged in."""
+
+    @property
     def contracts(self) -> Sequence[ContractFacts]:
         """Facts by symbol, known once `connect` has returned."""
 

@@ -154,22 +154,36 @@ async def test_fault_41_outside_its_session_a_stop_stays_and_nothing_is_added(
         assert desk.is_flat()
 
 
-async def test_fault_42_a_split_is_told_and_nothing_is_added_to_what_it_made(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("new", "old", "shares", "exits"),
+    [(10, 1, 1000, ("10.8", "9.7")), (1, 10, 10, ("1080.11", "970.1"))],
+)
+async def test_fault_42_after_a_split_new_exits_are_for_its_shares_and_prices(
+    tmp_path: Path, new: int, old: int, shares: int, exits: tuple[str, str]
 ) -> None:
-    # The venue's books know of corporate actions and ours do not yet: they are told to differ.
-    async with trading(tmp_path, is_audited=False) as desk:
+    early = "20250922:0930-20250922:0932;20250923:0930-20250923:1600"
+    short_day = (replace(AAPL, liquid_hours=early), TSLA)
+    # A split is no fill: the sum of fills says nothing of the position after it.
+    async with trading(tmp_path, is_audited=False, instruments=short_day) as desk:
         await desk.signal("BUY")
-        desk.tws.split("AAPL", 10)
-        desk.quote_unheard(10.0)
-        await desk.wait(30)
-        assert desk.alarms == ["POSITION_MISMATCH"]
-        assert desk.position() == 900
-        await desk.quote(10.1)
-        await desk.signal("BUY")
-        await desk.signal("SHORT")
-        assert desk.position() == 900
-        assert len(desk.placed("entry")) == 1
+        await desk.wait(130)
+        desk.tws.set_session(desk.clock.now(), AAPL.con_id, False)
+        desk.tws.split("AAPL", new, old)
+        await desk.wait(1)
+        assert desk.alarms == ["EXITS_ASLEEP", "SPLIT"]
+        price = 100.0 * old / new
+        desk.tws.set_session(desk.clock.now(), AAPL.con_id, True)
+        await desk.quote(price)
+        await desk.wait(5)
+        assert desk.fills() == [100]
+        assert desk.is_protected(shares)
+        assert desk.live() == [f"SELL {shares} LMT {exits[0]}", f"SELL {shares} STP {exits[1]}"]
+        await desk.quote(price * 0.95)
+        await desk.wait(5)
+        assert desk.fills() == [100, -shares]
+        assert desk.is_flat()
+        assert desk.endings == ["STOP"]
+        assert float(desk.runner.engine.position(0)[0]) == 0
 
 
 async def test_fault_43_a_second_signal_waits_while_shares_are_located(tmp_path: Path) -> None:

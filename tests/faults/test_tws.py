@@ -382,23 +382,27 @@ async def test_fault_32_a_corrected_fill_replaces_the_one_it_corrects(tmp_path: 
         assert desk.live() == ["SELL 100 LMT 107.46", "SELL 100 STP 96.52"]
 
 
-async def test_fault_32_a_bust_that_only_the_position_tells_is_noticed(tmp_path: Path) -> None:
+async def test_fault_32_a_bust_that_only_the_position_tells_takes_its_exits_along(
+    tmp_path: Path,
+) -> None:
     silent = {"bust_news": "position_only"}
     async with trading(tmp_path, is_audited=False, venue=silent) as desk:
         await desk.signal("BUY")
         await desk.inject(faults.Bust())
-        await desk.wait(90)
-        assert desk.position() == 0
+        await desk.wait(30)
         assert desk.alarms == ["POSITION_MISMATCH"]
+        assert desk.is_flat()
+        assert desk.runner.engine.position(0)[0] == "0"
 
 
-async def test_fault_32_a_bust_told_as_a_correction_empties_the_books(tmp_path: Path) -> None:
+async def test_fault_32_a_bust_told_as_a_correction_takes_its_exits_along(tmp_path: Path) -> None:
     async with trading(tmp_path) as desk:
         await desk.signal("BUY")
         await desk.inject(faults.Bust())
-        await desk.wait(90)
-        assert desk.position() == 0
+        await desk.wait(5)
+        assert desk.is_flat()
         assert desk.runner.engine.position(0)[0] == "0"
+        assert desk.runner.engine.context(0) is None
 
 
 @pytest.mark.parametrize("fault", ["absent", "early", "late"])

@@ -19,8 +19,9 @@ CRATES = {
 }
 ADAPTERS = {"feeds", "journal", "signals", "sim", "tws"}
 TOPS = {
-    "__main__", "app", "backtest", "cli", "config", "control", "explain", "history", "log",
-    "monitor", "recovery", "replay", "report", "runner", "sessions", "sweep", "whatif", "world",
+    "__main__", "app", "backtest", "cli", "config", "control", "doctor", "drill", "explain",
+    "history", "log", "monitor", "recovery", "replay", "report", "runner", "sessions", "sweep",
+    "whatif", "world",
 }  # fmt: skip
 """What stands on top: it may use everything, and only its own kind may use it."""
 

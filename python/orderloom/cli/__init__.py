@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, str]] = {
     "init": "orderloom.cli.init",
     "check": "orderloom.cli.check",
     "schema": "orderloom.cli.schema",
+    "doctor": "orderloom.cli.doctor",
     "run": "orderloom.cli.run",
     "sim": "orderloom.cli.sim",
     "predictions": "orderloom.cli.predictions",
@@ -35,6 +36,7 @@ COMMANDS: Final[dict[str, str]] = {
     "reload": "orderloom.cli.reload",
     "explain": "orderloom.cli.explain",
     "whatif": "orderloom.cli.whatif",
+    "drill": "orderloom.cli.drill",
 }
 """Commands in the order of the help, each with its module."""
 

@@ -31,10 +31,16 @@ def backtest(
         Path | None, typer.Option("--signals", help="Predictions: JSON lines, Parquet or CSV.")
     ] = None,
     start: Annotated[
-        str | None, typer.Option("--from", help="Cut the market data: ISO 8601 with offset.")
+        str | None,
+        typer.Option(
+            "--from", help="Cut the market data: a date of the exchange, or ISO 8601 with offset."
+        ),
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--to", help="Cut the market data: ISO 8601 with offset.")
+        str | None,
+        typer.Option(
+            "--to", help="Cut the market data: a date of the exchange, or ISO 8601 with offset."
+        ),
     ] = None,
     detail: Annotated[
         str | None,
@@ -62,8 +68,8 @@ def backtest(
     tables = read_history(
         paths,
         symbols=settings.symbols,
-        start=moment("--from", start),
-        end=moment("--to", end),
+        start=moment("--from", start, settings.market.calendar),
+        end=moment("--to", end, settings.market.calendar, is_end=True),
     )
     reading = time.perf_counter() - began
     result = run_on_history(

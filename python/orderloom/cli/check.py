@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orderloom.app import load_script
 from orderloom.config import NO_RULE, Checked, ConfigProblem, check_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sized
 
 
 def check(
@@ -72,15 +75,20 @@ def _table(checked: Checked, file: Path, *, resolved: bool) -> None:
         for value in checked.resolved:
             typer.echo(f"{value.key:{width}}  {value.value}  ({value.origin})")
     found = [
-        f"{len(some)} {name}{'' if len(some) == 1 else 's'}"
+        _counted(some, name)
         for name, some in (("error", checked.errors), ("warning", checked.warnings))
         if some
     ]
     summary = ", ".join(found) or "no problems"
     if checked.settings is not None:
         settings = checked.settings
-        summary = f"{len(settings.rules)} rules, {len(settings.symbols)} symbols, {summary}"
+        counts = (_counted(settings.rules, "rule"), _counted(settings.symbols, "symbol"))
+        summary = f"{', '.join(counts)}, {summary}"
     typer.echo(f"{file}: {summary}")
+
+
+def _counted(some: Sized, name: str) -> str:
+    return f"{len(some)} {name}{'' if len(some) == 1 else 's'}"
 
 
 def _document(checked: Checked, *, failed: bool, resolved: bool) -> dict[str, Any]:

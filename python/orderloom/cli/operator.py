@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from orderloom.control import find
+from orderloom.errors import OrderloomError
 
 Run = Annotated[
     Path | None,
@@ -53,13 +54,28 @@ def resume(*, run: Run = None, as_json: AsJson = False) -> None:
 
 
 def flatten(
-    symbol: Annotated[str | None, typer.Argument(help="All symbols if left out.")] = None,
+    symbol: Annotated[str | None, typer.Argument(help="Whose trade to close.")] = None,
     *,
+    all_of_them: Annotated[bool, typer.Option("--all", help="Close every trade.")] = False,
     run: Run = None,
     as_json: AsJson = False,
 ) -> None:
     """Close one trade, or all of them."""
-    _show(find(run).ask("flatten", symbol=symbol), as_json=as_json)
+    instance = find(run)
+    if (symbol is None) != all_of_them:
+        held = [each for each in instance.ask("positions")["positions"] if each["trade"]]
+        named = ", ".join(f"{each['symbol']} ({each['quantity']})" for each in held) or "nothing"
+        found = "both" if all_of_them else "neither"
+        raise NothingNamedError(
+            f"flatten: expected a symbol or --all, found {found}\nhint: --all would close {named}"
+        )
+    _show(instance.ask("flatten", symbol=symbol), as_json=as_json)
+
+
+class NothingNamedError(OrderloomError):
+    """A word that closes trades without saying which."""
+
+    exit_code = 2
 
 
 def _show(answer: dict[str, Any], *, as_json: bool) -> None:
@@ -79,4 +95,6 @@ def _line(value: Any) -> str:
     if isinstance(value, dict):
         shown = ((name, each) for name, each in value.items() if each not in (None, "", {}, 0))
         return "  ".join(f"{name} {_line(each)}" for name, each in shown) or "-"
+    if isinstance(value, list):
+        return ", ".join(map(_line, value)) or "-"
     return str(value)

@@ -6,7 +6,10 @@ import asyncio
 import json
 import signal
 import sys
+import time
 from contextlib import suppress
+from datetime import date, datetime, timedelta
+from datetime import time as clock
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +18,8 @@ import typer
 from orderloom.app import load_script
 from orderloom.config import Settings, load_settings
 from orderloom.errors import OrderloomError
-from orderloom.instant import iso_to_ns
+from orderloom.hours import zone_of
+from orderloom.instant import iso_to_ns, ns_to_iso
 from orderloom.loop import run as run_loop
 from orderloom.sessions import RunOptions, Session
 
@@ -40,12 +44,20 @@ def run(
     speed: Annotated[
         str, typer.Option("--speed", help="Simulated seconds per second, or `max`.")
     ] = "60",
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the simulated venue.")] = 1,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**64 - 1, help="Seed of the simulated venue.")
+    ] = 1,
     start: Annotated[
-        str | None, typer.Option("--from", help="Cut the market data: ISO 8601 with offset.")
+        str | None,
+        typer.Option(
+            "--from", help="Cut the market data: a date of the exchange, or ISO 8601 with offset."
+        ),
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--to", help="Cut the market data: ISO 8601 with offset.")
+        str | None,
+        typer.Option(
+            "--to", help="Cut the market data: a date of the exchange, or ISO 8601 with offset."
+        ),
     ] = None,
     duration: Annotated[
         float | None, typer.Option("--duration", help="End after so many seconds.")
@@ -68,17 +80,18 @@ def run(
         return load_settings(file) if app is None else app.settings(file)
 
     settings = load()
+    mode = _mode(settings, sim=sim, paper=paper, live=live)
     options = RunOptions(
-        mode=_mode(settings, sim=sim, paper=paper, live=live),
+        mode=mode,
         market=tuple(market or ()),
         signals=signals,
         speed=_speed(speed),
         seed=seed,
         out=_fresh(out),
-        start=moment("--from", start),
-        end=moment("--to", end),
-        duration=duration,
-        until=moment("--until", until),
+        start=moment("--from", start, settings.market.calendar),
+        end=moment("--to", end, settings.market.calendar, is_end=True),
+        duration=_duration(duration),
+        until=_still_to_come(moment("--until", until), mode),
         script=app,
         fresh=fresh,
         load=load,
@@ -135,6 +148,18 @@ def _mode(settings: Settings, *, sim: bool, paper: bool, live: bool) -> Any:
     return mode
 
 
+def _duration(seconds: float | None) -> float | None:
+    if seconds is not None and not 0 < seconds < float("inf"):
+        raise UsageError(f"--duration: expected seconds above 0, found `{seconds:g}`")
+    return seconds
+
+
+def _still_to_come(until: int | None, mode: str) -> int | None:
+    if until is not None and mode != "sim" and until <= time.time_ns():
+        raise UsageError(f"--until: expected a time to come, found `{ns_to_iso(until)}`")
+    return until
+
+
 def _speed(text: str) -> float:
     if text == "max":
         return float("inf")
@@ -147,20 +172,29 @@ def _speed(text: str) -> float:
     return speed
 
 
-def moment(option: str, text: str | None) -> int | None:
+def moment(
+    option: str, text: str | None, calendar: str = "", *, is_end: bool = False
+) -> int | None:
     """The moment that an option gives, UTC ns.
 
+    A date is the exchange's: with `calendar` its first moment, or its last with `is_end`.
+
     Raises:
-        UsageError: No time, or one without an offset.
+        UsageError: Neither, or a time without an offset.
     """
     if text is None:
         return None
     try:
+        if calendar and len(text) == len("2026-03-10"):
+            day = date.fromisoformat(text) + timedelta(days=is_end)
+            midnight = datetime.combine(day, clock.min, zone_of(calendar))
+            return iso_to_ns(midnight.isoformat()) - is_end
         return iso_to_ns(text)
     except ValueError:
+        a_date = "a date, or " if calendar else ""
         raise UsageError(
-            f"{option}: expected ISO 8601 with an offset such as `2026-03-10T09:30:00-04:00`, "
-            f"found `{text}`"
+            f"{option}: expected {a_date}ISO 8601 with an offset such as "
+            f"`2026-03-10T09:30:00-04:00`, found `{text}`"
         ) from None
 
 

@@ -42,10 +42,16 @@ def sweep(
         Path | None, typer.Option("--signals", help="Predictions: JSON lines, Parquet or CSV.")
     ] = None,
     start: Annotated[
-        str | None, typer.Option("--from", help="Cut the market data: ISO 8601 with offset.")
+        str | None,
+        typer.Option(
+            "--from", help="Cut the market data: a date of the exchange, or ISO 8601 with offset."
+        ),
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--to", help="Cut the market data: ISO 8601 with offset.")
+        str | None,
+        typer.Option(
+            "--to", help="Cut the market data: a date of the exchange, or ISO 8601 with offset."
+        ),
     ] = None,
     detail: Annotated[
         str | None,
@@ -78,8 +84,8 @@ def sweep(
     tables = read_history(
         paths,
         symbols=settings.symbols,
-        start=moment("--from", start),
-        end=moment("--to", end),
+        start=moment("--from", start, settings.market.calendar),
+        end=moment("--to", end, settings.market.calendar, is_end=True),
     )
     began = time.perf_counter()
     result = sweeps.sweep(

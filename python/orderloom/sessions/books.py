@@ -24,7 +24,9 @@ def differences(engine: Engine, stage: Stage, symbols: Sequence[str]) -> list[st
 
 
 def _fills(engine: Engine, stage: Stage) -> list[str]:
-    ours = {fill["exec_id"]: fill for fill in json.loads(engine.fills())}
+    told = json.loads(engine.fills())
+    # A fill that was taken back is known here as one of no shares, and no more at the exchange.
+    ours = {fill["exec_id"]: fill for fill in told if fill["quantity"] != "0"}
     theirs = {fill["exec_id"]: fill for fill in stage.executions()}
     texts = [f"fill {key}: known here alone" for key in sorted(ours.keys() - theirs.keys())]
     texts += [f"fill {key}: known there alone" for key in sorted(theirs.keys() - ours.keys())]

@@ -25,6 +25,8 @@ _SETTLE_ROUNDS: Final = 10_000
 # How long time goes on after the last price, for what is on its way.
 _TAIL_NS: Final = 30_000_000_000
 _SLICE_SECONDS: Final = 0.25
+# How long a line that was lost may take to be back.
+_REPAIR_SECONDS: Final = 60.0
 
 
 class LockStep:
@@ -79,7 +81,11 @@ class LockStep:
         """
         for _ in range(_SETTLE_ROUNDS):
             sent = self._runner.sent
-            await self._broker.barrier()
+            try:
+                await self._broker.barrier()
+            except OrderloomError:
+                await self._line_is_back()
+                continue
             if (
                 self._runner.sent == sent
                 and self._runner.is_idle
@@ -87,6 +93,12 @@ class LockStep:
             ):
                 return
         raise OrderloomError(f"the simulated TWS did not come to rest in {_SETTLE_ROUNDS} rounds")
+
+    async def _line_is_back(self) -> None:
+        """Wait until the broker is connected again; the market stands still meanwhile."""
+        async with asyncio.timeout(_REPAIR_SECONDS):
+            while not self._broker.is_connected:  # noqa: ASYNC110 - the line has no event to set
+                await asyncio.sleep(0.01)
 
     def _is_over(self, at: int, wall: float) -> bool:
         options = self._options

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from orderloom.config import Settings
     from orderloom.runner import Listener, Runner
     from orderloom.sessions.reload import Reloader
+    from orderloom.sim.faults import Fault
 
 
 class Script(Protocol):
@@ -35,7 +36,7 @@ class RunOptions:
     cut the market data (UTC ns). `duration` (seconds of wall time) and `until` (UTC ns) end a run
     early. `out` is the directory of the run, `runs/<start time>` if left out. `script` takes part,
     with its rules among the settings' already. `load` reads the settings again for a reload; a run
-    without it cannot be reloaded.
+    without it cannot be reloaded. `faults` strike the simulated TWS.
 
     At a TWS, a run goes on where the last one of its account and client number ended; `fresh`
     begins anew instead, from the broker's word alone. `state` is where that is remembered,
@@ -53,6 +54,7 @@ class RunOptions:
     duration: float | None = None
     until: int | None = None
     listeners: Sequence[Listener] = ()
+    faults: Sequence[Fault] = ()
     script: Script | None = None
     load: Callable[[], Settings] | None = None
     fresh: bool = False

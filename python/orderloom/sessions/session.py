@@ -82,6 +82,7 @@ class Session:
         self._log: RunLog
         self._has_begun = False
         self._made: list[Path] = []
+        self._redactor: Redactor
 
     def stop(self) -> None:
         """End the run in order: no new entries, everything written, exits stay at the broker."""
@@ -109,9 +110,9 @@ class Session:
 
     async def _run(self) -> dict[str, Any]:
         async with AsyncExitStack() as stack:
-            redactor = Redactor(self._secrets)
+            self._redactor = Redactor(self._secrets)
             self._log = RunLog(
-                self.directory / "log.jsonl", self._time, redactor.json, self._on_problem
+                self.directory / "log.jsonl", self._time, self._redactor.json, self._on_problem
             )
             self._made.append(self.directory / "log.jsonl")
             stack.callback(self._log.close)
@@ -141,7 +142,7 @@ class Session:
 
     def _problem(self, text: str) -> None:
         self._log.write("problem", text=text)
-        self._on_problem(text)
+        self._on_problem(self._redactor.text(text))
 
     @property
     def _instruments(self) -> list[dict[str, Any]]:
@@ -345,6 +346,8 @@ class Session:
         )
         await stage.tws.start()
         stack.push_async_callback(stage.tws.stop)
+        for fault in options.faults:
+            stage.tws.faults.inject(fault)
         self._open_runner(stack, ACCOUNT)
         server = self._serve_predictions(stack, stage)
         self._open_signals(stack, server.url, is_embedded=True)

@@ -17,6 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from orderloom.instant import NS_PER_SECOND
+from orderloom.redaction import MASK
 from orderloom.signals.pace import Pace
 from orderloom.signals.parse import decode, parse_answer
 from orderloom.signals.prediction import Prediction
@@ -258,7 +259,9 @@ class PredictionClient:
             body += chunk
             if len(body) > most:
                 raise Refused(Reason.TOO_LARGE, f"an answer over {most} bytes")
-        return bytes(body)
+        key = self.source.api_key.get_secret_value().encode()
+        # A server may repeat what it was asked with; no message about its answer may.
+        return bytes(body).replace(key, MASK.encode()) if key else bytes(body)
 
     def _heed_rate(self, response: httpx2.Response, *, is_limited: bool) -> None:
         """Pause the source when it says that nothing is left until its reset."""

@@ -116,13 +116,19 @@ def _decoded(line: bytes | str, place: str) -> Any:
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, Any]]:
     with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
+        yield from _rows_of(path, csv.DictReader(file))
+
+
+def _rows_of(path: Path, reader: csv.DictReader[str]) -> Iterator[tuple[str, Any]]:
+    try:
         for row in reader:
             document: dict[str, Any] = {name: text for name, text in row.items() if text}
             for name in _NESTED:
                 if name in document:
                     document[name] = _decoded(document[name], f"{path}:{reader.line_num}")
             yield f"{path}:{reader.line_num}", document
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise RecordError(f"{path}: expected CSV in UTF-8: {error}") from None
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[str, Any]]:

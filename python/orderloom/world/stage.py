@@ -113,6 +113,10 @@ class Stage:
         """Let time pass up to the clock, without a price."""
         self.tws.advance(self.clock.now())
 
+    def symbol_of(self, con_id: int) -> str:
+        """The symbol of a contract."""
+        return self.symbols[con_id - _CON_ID_MIN]
+
     def positions(self) -> dict[str, str]:
         """What the exchange's own ledger holds, by symbol; flat ones left out."""
         names = {con_id: symbol for symbol, con_id in self._con_ids.items()}

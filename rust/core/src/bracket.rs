@@ -17,6 +17,8 @@ pub struct Bracket {
     pub orders: Vec<(Role, OrderId)>,
     /// Shares that others traded in or out of it, signed in the trade's direction.
     pub foreign: Quantity,
+    /// What a split made of its fills: so many shares now for so many then.
+    pub split: Option<(Quantity, Quantity)>,
     /// When the rest of the entry is no longer wanted.
     pub expires_at: Option<Timestamp>,
     /// When its closing exit was last priced.
@@ -33,6 +35,7 @@ impl Bracket {
             entry: None,
             orders: Vec::new(),
             foreign: Quantity::ZERO,
+            split: None,
             expires_at,
             repriced_at: None,
             stops_placed: 0,
@@ -70,15 +73,22 @@ impl Bracket {
         })
     }
 
+    /// Shares bought or sold by its entry as they count now.
+    fn in_todays_shares(&self, quantity: Quantity) -> Quantity {
+        self.split.map_or(quantity, |(now, then)| quantity.scaled(now, then))
+    }
+
     /// Quantity and value (without multiplier) of its fills on one side of the market.
     #[must_use]
     pub fn filled(&self, entries: bool, side: PositionSide, orders: &Orders) -> (Quantity, Money) {
         let wanted = if entries { side.entry() } else { side.exit() };
-        self.members(orders)
-            .filter(|order| order.ticket.side == wanted)
-            .fold((Quantity::ZERO, Money::ZERO), |(quantity, value), order| {
-                (quantity + order.cum_qty, value + order.cum_value)
-            })
+        self.members(orders).filter(|order| order.ticket.side == wanted).fold(
+            (Quantity::ZERO, Money::ZERO),
+            |(quantity, value), order| {
+                let filled = if entries { self.in_todays_shares(order.cum_qty) } else { order.cum_qty };
+                (quantity + filled, value + order.cum_value)
+            },
+        )
     }
 
     /// Whether none of its orders can do anything any more.
@@ -103,6 +113,7 @@ impl Bracket {
     /// Average price of its entry's fills.
     #[must_use]
     pub fn entry_price(&self, orders: &Orders) -> Option<Price> {
-        self.entry.and_then(|id| orders.find(id)).and_then(Order::avg_price)
+        let entry = self.entry.and_then(|id| orders.find(id))?;
+        entry.cum_value.per_share(self.in_todays_shares(entry.cum_qty), 1)
     }
 }

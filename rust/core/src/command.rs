@@ -316,6 +316,8 @@ pub enum IncidentCode {
     ClockOffset,
     /// Shares are held over a time in which their exits cannot fire.
     ExitsAsleep,
+    /// A split changed what is held: its exits follow, prices of the past do not.
+    Split,
     /// A loss limit was reached.
     LossLimit,
     /// An adapter or a script failed.

@@ -24,6 +24,21 @@ pub enum Exit {
 }
 
 impl Level {
+    /// The level when every price is `factor` times what it was.
+    #[must_use]
+    pub fn scaled(self, factor: f64, instrument: &Instrument) -> Self {
+        let price = |price: Price| {
+            let scaled = Price::from_f64(price.to_f64() * factor).unwrap_or(price);
+            instrument.round(scaled, Rounding::Nearest)
+        };
+        match self {
+            Self::Percent(_) | Self::TrailPercent(_) => self,
+            Self::Distance(distance) => Self::Distance(distance * factor),
+            Self::TrailAmount(amount) => Self::TrailAmount(price(amount)),
+            Self::Price(level) => Self::Price(price(level)),
+        }
+    }
+
     /// The price on the tick grid, or `None` when it is not positive or on the wrong side of `base`.
     ///
     /// Rounded to the nearest tick; a level closer than half a tick goes one tick away from the base,

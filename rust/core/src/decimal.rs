@@ -282,6 +282,16 @@ impl Quantity {
     pub const fn whole(self) -> Self {
         Self(self.0 / ONE * ONE)
     }
+
+    /// `now` for every `then`, rounded to the nearest count; unchanged where that cannot be held.
+    #[must_use]
+    pub fn scaled(self, now: Self, then: Self) -> Self {
+        if then.0 == 0 {
+            return self;
+        }
+        let counts = divide_rounded(i128::from(self.0) * i128::from(now.0), i128::from(then.0));
+        i64::try_from(counts).map_or(self, Self)
+    }
 }
 
 #[cfg(test)]

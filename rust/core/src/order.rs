@@ -157,6 +157,8 @@ pub struct Order {
     pub cum_qty: Quantity,
     /// Price × quantity over its executions, without multiplier.
     pub cum_value: Money,
+    /// Filled and taken back by corrections: the order worked for them and does no more.
+    pub taken_back: Quantity,
     /// Filled, by the word of statuses; of forks all together.
     pub reported_filled: Quantity,
     /// A state that only more evidence can end: unknown, or ended with fills still to come.
@@ -200,6 +202,7 @@ impl Order {
             permits: Vec::new(),
             cum_qty: Quantity::ZERO,
             cum_value: Money::ZERO,
+            taken_back: Quantity::ZERO,
             reported_filled: Quantity::ZERO,
             doubt: None,
             refused: None,
@@ -220,8 +223,9 @@ impl Order {
         if self.has_live_fork() && !self.is_absent {
             return if self.cancelling.is_some() { Phase::Cancelling } else { Phase::Working };
         }
-        let proven = self.cum_qty >= self.reported_filled;
-        if proven && self.cum_qty >= self.total().max(self.largest) {
+        let worked = self.cum_qty + self.taken_back;
+        let proven = worked >= self.reported_filled;
+        if proven && worked >= self.total().max(self.largest) {
             return Phase::Filled;
         }
         match self.status {
@@ -278,7 +282,7 @@ impl Order {
     /// Whether a status told of more fills than executions did.
     #[must_use]
     pub fn has_unproven_fills(&self) -> bool {
-        self.cum_qty < self.reported_filled
+        self.cum_qty + self.taken_back < self.reported_filled
     }
 
     /// Whether it is in a state that only more evidence can end.
@@ -423,8 +427,11 @@ impl Order {
         }
     }
 
-    /// Takes in the quantity and price of a new execution; a correction passes the difference.
-    pub fn on_fill(&mut self, quantity: Quantity, value: Money, at: Timestamp) {
+    /// Takes in the quantity and price of a new execution, or the difference that a correction makes.
+    pub fn on_fill(&mut self, quantity: Quantity, value: Money, is_correction: bool, at: Timestamp) {
+        if is_correction {
+            self.taken_back = (self.taken_back - quantity).max(Quantity::ZERO);
+        }
         self.placing = None;
         self.is_absent = false;
         self.not_found = false;

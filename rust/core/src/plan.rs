@@ -117,6 +117,8 @@ pub struct Situation<'a> {
     pub instrument: &'a Instrument,
     /// Patience and tolerances.
     pub execution: &'a Execution,
+    /// When the last complete snapshot of the broker began.
+    pub confirmed_at: Option<Timestamp>,
 }
 
 /// What should be done for `context` now.
@@ -352,6 +354,9 @@ impl Planner<'_> {
         if self.may_revive(bracket) {
             return;
         }
+        if self.awaits_the_night(bracket) {
+            return;
+        }
         if bracket.stops_placed > self.at.execution.asks_max {
             self.alarm(
                 IncidentCode::ExitRefused,
@@ -382,6 +387,19 @@ impl Planner<'_> {
             }),
             None => self.plan.steps.push(Step::Close { reason: ExitReason::Recovery }),
         }
+    }
+
+    /// Whether exits that ended while none could fire wait for the broker's whole word: what ended them
+    /// may have changed the position, as a split does.
+    fn awaits_the_night(&mut self, bracket: &Bracket) -> bool {
+        let is_closed = self.at.market.session.is_some_and(|session| !session.is_open(self.at.now));
+        let Some(stop) = bracket.leg(Role::Stop, self.at.orders).filter(|_| is_closed) else { return false };
+        let ended_at = stop.done_at.unwrap_or(self.at.now);
+        if self.context.policy.outside_rth || self.at.confirmed_at.is_some_and(|at| at >= ended_at) {
+            return false;
+        }
+        self.plan.steps.push(Step::Reconcile { order: stop.ticket.order_id });
+        true
     }
 
     /// Whether an entry that just filled may bring its own exits to life again: where they grow with

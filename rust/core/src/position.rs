@@ -58,6 +58,19 @@ impl Position {
         }
     }
 
+    /// Takes `now` shares for every `then`. A split leaves what was paid for them as it is; shares that
+    /// went otherwise take their part of it along.
+    fn restate(&mut self, (now, then): (Quantity, Quantity), is_split: bool) {
+        self.quantity = self.quantity.scaled(now, then);
+        if !is_split {
+            let cost = self.cost.counts() * i128::from(now.counts());
+            self.cost = Money::from_counts(divide_rounded(cost, i128::from(then.counts())));
+        }
+        if self.quantity.is_zero() {
+            self.opened_at = None;
+        }
+    }
+
     /// Average price of what is held; `None` when flat.
     #[must_use]
     pub fn average_price(&self, multiplier: i64) -> Option<Price> {
@@ -115,12 +128,23 @@ pub enum Applied {
     Repeated,
 }
 
-/// The positions of every symbol, and the fills that they are the sum of.
+/// What the broker made of a position without an execution.
+#[derive(Debug, Clone, Copy)]
+struct Restatement {
+    symbol: SymbolId,
+    /// How many fills came before it.
+    after: usize,
+    ratio: (Quantity, Quantity),
+    is_split: bool,
+}
+
+/// The positions of every symbol, and the fills and restatements that they are the sum of.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     positions: Vec<Position>,
     multipliers: Vec<i64>,
     fills: IndexMap<Box<str>, Fill, FxBuildHasher>,
+    restatements: Vec<Restatement>,
     // Commission reports may come before their execution, and that may come as its correction.
     early_commissions: IndexMap<Box<str>, Money, FxBuildHasher>,
 }
@@ -193,6 +217,12 @@ impl Ledger {
         Applied::New { commission: early }
     }
 
+    /// Takes the broker's word for a position that no execution explains: `now` shares for every `then`.
+    pub fn restate(&mut self, symbol: SymbolId, ratio: (Quantity, Quantity), is_split: bool) {
+        self.restatements.push(Restatement { symbol, after: self.fills.len(), ratio, is_split });
+        self.positions[symbol.index()].restate(ratio, is_split);
+    }
+
     /// Notes what a fill cost; returns the fill and what it cost before, when the fill is known and
     /// the cost is news.
     pub fn on_commission(&mut self, exec_id: &ExecId, amount: Money) -> Option<(&Fill, Option<Money>)> {
@@ -220,9 +250,17 @@ impl Ledger {
 
     fn refold(&mut self, symbol: SymbolId) {
         self.positions[symbol.index()] = Position::default();
-        let fills: Vec<Fill> = self.fills.values().filter(|fill| fill.symbol == symbol).cloned().collect();
-        for fill in &fills {
-            self.fold(fill);
+        let restatements = std::mem::take(&mut self.restatements);
+        let mut due = restatements.iter().filter(|each| each.symbol == symbol).peekable();
+        for index in 0..=self.fills.len() {
+            while let Some(each) = due.next_if(|each| each.after == index) {
+                self.positions[symbol.index()].restate(each.ratio, each.is_split);
+            }
+            let fill = self.fills.get_index(index).map(|(_, fill)| fill);
+            if let Some(fill) = fill.filter(|fill| fill.symbol == symbol).cloned() {
+                self.fold(&fill);
+            }
         }
+        self.restatements = restatements;
     }
 }

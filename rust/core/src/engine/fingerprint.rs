@@ -99,7 +99,11 @@ impl<H: Hasher> Print<'_, H> {
         self.until(market.session.map(|session| session.close));
         (slot.reported, slot.unattached, slot.is_quarantined, slot.wants_price, slot.is_in_snapshot)
             .hash(self.hasher);
-        slot.is_asleep_told.hash(self.hasher);
+        (slot.is_asleep_told, slot.reported_cost).hash(self.hasher);
+        if market.session.is_some_and(|session| !session.is_open(state.now)) {
+            // Exits that ended in the night wait for a snapshot that began after it.
+            state.confirmed_at.map(|at| (state.now - at).0).hash(self.hasher);
+        }
         // Counted from when it was found, not from the first question about it.
         self.asked(slot.mismatch.map(|mismatch| mismatch.again(mismatch.at)));
         self.until(slot.due);
@@ -134,7 +138,7 @@ impl<H: Hasher> Print<'_, H> {
                 role.hash(self.hasher);
                 self.id(*id);
             }
-            bracket.foreign.hash(self.hasher);
+            (bracket.foreign, bracket.split).hash(self.hasher);
             self.until(bracket.expires_at);
             self.since(bracket.repriced_at, patience.reprice_after);
             self.asked(Some(bracket.closes_refused(&state.orders)));
@@ -161,7 +165,7 @@ impl<H: Hasher> Print<'_, H> {
         (order.ticket.parent.is_some(), order.ticket.transmit).hash(self.hasher);
         (order.largest, order.working, order.status, &order.why_held, order.has_waited, order.permits.len())
             .hash(self.hasher);
-        (order.cum_qty, order.cum_value, order.reported_filled).hash(self.hasher);
+        (order.cum_qty, order.taken_back, order.cum_value, order.reported_filled).hash(self.hasher);
         (order.refused, order.not_found, order.is_absent, order.is_resent).hash(self.hasher);
         if order.permits.len() > 1 {
             for permit in &order.permits {

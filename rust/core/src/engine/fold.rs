@@ -172,7 +172,7 @@ impl State {
             .and_then(|id| self.orders.find(id))
             .map_or((None, None), |order| (order.context, Some(order.role)));
         let before = self.ledger.position(symbol).quantity;
-        let (quantity, value) = match self.ledger.apply(execution, id, context, self.now) {
+        let (quantity, value, is_correction) = match self.ledger.apply(execution, id, context, self.now) {
             Applied::Repeated => return,
             Applied::New { commission } => {
                 if let Some(open) =
@@ -181,13 +181,13 @@ impl State {
                     open.commissions_awaited += u32::from(commission.is_none());
                     open.commission += commission.unwrap_or_default();
                 }
-                (execution.quantity, execution.price.value(execution.quantity, 1))
+                (execution.quantity, execution.price.value(execution.quantity, 1), false)
             }
-            Applied::Corrected { quantity, value } => (quantity, value),
+            Applied::Corrected { quantity, value } => (quantity, value, true),
         };
         let now = self.now;
         if let Some(order) = id.and_then(|id| self.orders.find_mut(id)) {
-            order.on_fill(quantity, value, now);
+            order.on_fill(quantity, value, is_correction, now);
         }
         self.credit_context(execution, id, role, quantity);
         self.notices.push(Notice::Filled {
@@ -301,6 +301,7 @@ impl State {
     fn on_position_report(&mut self, report: &PositionReport) {
         let slot = self.slot_mut(report.symbol);
         slot.reported = Some(report.quantity);
+        slot.reported_cost = report.average_cost;
         slot.is_in_snapshot = true;
         self.reported = Some(report.symbol);
         self.mark_dirty(report.symbol);
@@ -323,11 +324,13 @@ impl State {
             slot.is_in_snapshot = false;
         }
         let alive = self.orders.iter().filter(|order| !order.is_done());
-        self.snapshot = Some(Snapshot { unheard: alive.map(|order| order.ticket.order_id).collect() });
+        self.snapshot =
+            Some(Snapshot { began: self.now, unheard: alive.map(|order| order.ticket.order_id).collect() });
     }
 
     fn on_snapshot_ended(&mut self) {
         let Some(snapshot) = self.snapshot.take() else { return };
+        self.confirmed_at = Some(snapshot.began);
         for id in snapshot.unheard {
             self.touch(id);
             if let Some(order) = self.orders.find_mut(id).filter(|order| !order.is_done()) {

@@ -9,7 +9,7 @@ use rustc_hash::FxBuildHasher;
 use crate::command::{Command, Incident, IncidentCode, Mode, Notice};
 use crate::config::EngineConfig;
 use crate::context::Context;
-use crate::decimal::{Money, Quantity};
+use crate::decimal::{Money, Price, Quantity};
 use crate::engine::ask::PendingAsk;
 use crate::event::{HoldReason, Quote};
 use crate::id::{AskId, ContextId, OrderId, OrderRef, RuleId, SymbolId};
@@ -26,6 +26,8 @@ pub(crate) struct Slot {
     pub(crate) context: Option<Context>,
     /// The broker's last word on the position; `None` before the first.
     pub(crate) reported: Option<Quantity>,
+    /// What a share of it cost, by the same word.
+    pub(crate) reported_cost: Option<Price>,
     /// Shares that belong to no trade of ours: what others and single orders traded.
     pub(crate) unattached: Quantity,
     /// Since when that word and the sum of executions differ.
@@ -50,6 +52,7 @@ pub(crate) struct Slot {
 /// A snapshot of the broker that is being received.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
+    pub(crate) began: Timestamp,
     /// Orders that lived when it began and that the broker has not named since.
     pub(crate) unheard: IndexSet<OrderId, FxBuildHasher>,
 }
@@ -111,6 +114,8 @@ pub(crate) struct State {
     pub(crate) is_connected: bool,
     pub(crate) is_synced: bool,
     pub(crate) snapshot: Option<Snapshot>,
+    /// When the last snapshot that ended began.
+    pub(crate) confirmed_at: Option<Timestamp>,
     /// Why no entry may be sent now, whatever the mode.
     pub(crate) holds: BTreeSet<HoldReason>,
     /// `Active` or what a person said; start-up and reconnect come on top (`mode`).
@@ -157,6 +162,7 @@ impl State {
             is_connected: false,
             is_synced: false,
             snapshot: None,
+            confirmed_at: None,
             holds: BTreeSet::new(),
             ordered_mode: Mode::Active,
             told_mode: Mode::ReduceOnly,

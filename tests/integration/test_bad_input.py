@@ -1,0 +1,48 @@
+"""What cannot be meant is told in a sentence, with exit code 2 and without our own frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orderloom.cli import main
+
+STRATEGY = Path(__file__).parents[2] / "examples" / "quickstart" / "strategy.yaml"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--signals", "latin.csv"], "expected CSV in UTF-8"),
+        (["--market", "latin.csv"], "expected CSV in UTF-8"),
+        (["--market", "empty.csv"], "no kind of market data"),
+        (["--out", "empty.csv/run"], "empty.csv/run"),
+        (["--seed", "-1"], "--seed"),
+        (["--seed", "99999999999999999999999"], "--seed"),
+        (["--duration", "-1"], "--duration: expected seconds above 0"),
+        (["--duration", "nan"], "--duration: expected seconds above 0"),
+        (["--paper", "--until", "2020-01-01T00:00:00Z"], "--until: expected a time to come"),
+        (["--from", "yesterday"], "--from: expected a date, or ISO 8601"),
+        (["--script", "broken.py"], 'broken.py", line 1'),
+        (["--script", "raising.py"], 'raising.py", line 2'),
+    ],
+)
+def test_a_mistake_is_told_in_a_sentence(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "latin.csv").write_bytes(b"ts_utc,symbol,price,size\n\xe9\xff,A,1,1\n")
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "broken.py").write_text("def (:\n")
+    (tmp_path / "raising.py").write_text("import orderloom\nraise ValueError('boom')\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(STRATEGY), *options])
+    told = capsys.readouterr().err
+    assert ended.value.code == 2, told
+    assert words in told
+    assert "orderloom/" not in told, "no frames of ours"
