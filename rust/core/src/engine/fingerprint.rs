@@ -15,6 +15,7 @@ use std::hash::{Hash, Hasher};
 
 use rustc_hash::FxHasher;
 
+use crate::command::Role;
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::engine::state::{Slot, State};
@@ -102,7 +103,10 @@ impl<H: Hasher> Print<'_, H> {
         (slot.is_asleep_told, slot.reported_cost).hash(self.hasher);
         if market.session.is_some_and(|session| !session.is_open(state.now)) {
             // Exits that ended in the night wait for a snapshot that began after it.
-            state.confirmed_at.map(|at| (state.now - at).0).hash(self.hasher);
+            for bracket in slot.context.iter().flat_map(|context| &context.brackets) {
+                let stop = bracket.leg(Role::Stop, &state.orders);
+                stop.and_then(|stop| stop.done_at).map(|at| state.confirmed_at >= Some(at)).hash(self.hasher);
+            }
         }
         // Counted from when it was found, not from the first question about it.
         self.asked(slot.mismatch.map(|mismatch| mismatch.again(mismatch.at)));
