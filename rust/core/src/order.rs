@@ -317,12 +317,12 @@ impl Order {
     }
 
     /// Whether the broker has shown that it waits for its parent no longer. PreSubmitted shows
-    /// nothing: a stop says so all its life.
+    /// nothing: a stop says so all its life; nor does its end.
     #[must_use]
     pub fn has_started(&self) -> bool {
         self.cum_qty.is_positive()
             || self.status == Some(OrderStatus::Submitted)
-            || (self.has_waited && !self.waits_for_parent())
+            || (self.has_waited && !self.waits_for_parent() && !self.is_done())
     }
 
     /// Total quantity that may fill: with a change under way, the larger of old and new.
