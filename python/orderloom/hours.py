@@ -15,6 +15,7 @@ from orderloom.errors import OrderloomError
 
 _DAY_NS: Final = 86_400_000_000_000
 _SHOWN_DAYS: Final = 7
+_PAST_DAYS: Final = 367
 
 
 class UnknownCalendarError(OrderloomError):
@@ -35,7 +36,7 @@ class TradingDay:
 
 
 class Hours:
-    """The sessions of one exchange between two moments.
+    """The sessions of one exchange between two moments; `text` reaches back a year before them.
 
     `name` is a calendar of `exchange_calendars` such as `XNYS`, or `always`: every day from
     midnight to midnight UTC.
@@ -53,7 +54,8 @@ class Hours:
             _always(start, end) if name == "always" else _from_calendar(name, start, end)
         )
         self.time_zone: Final = time_zone
-        self.days: Final = days
+        self.days: Final = [day for day in days if day.close > start]
+        self._by_date = {day.date: day for day in days}
         self._opens = [day.open for day in self.days]
         self._zone = ZoneInfo(self.time_zone)
 
@@ -69,13 +71,12 @@ class Hours:
         return self.at(moment) is not None
 
     def text(self, moment: int) -> str:
-        """Return the hours of the coming days as TWS contract details write them."""
+        """Return the hours of the day and the coming ones as TWS contract details write them."""
         today = self._local(moment).date()
-        known = {day.date: day for day in self.days}
         entries = []
         for ahead in range(_SHOWN_DAYS):
             date = int((today + timedelta(days=ahead)).strftime("%Y%m%d"))
-            day = known.get(date)
+            day = self._by_date.get(date)
             if day is None:
                 entries.append(f"{date}:CLOSED")
             else:
@@ -107,7 +108,9 @@ def zone_of(calendar: str) -> tzinfo:
 
 
 def _always(start: int, end: int) -> tuple[str, list[TradingDay]]:
-    return "UTC", [_whole_day(day) for day in range(start // _DAY_NS, end // _DAY_NS + 1)]
+    return "UTC", [
+        _whole_day(day) for day in range(start // _DAY_NS - _PAST_DAYS, end // _DAY_NS + 1)
+    ]
 
 
 def _whole_day(day: int) -> TradingDay:
@@ -119,8 +122,8 @@ def _from_calendar(name: str, start: int, end: int) -> tuple[str, list[TradingDa
     import exchange_calendars  # noqa: PLC0415 - slow to load, and needed by simulations alone
     from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
 
-    # A day before, and the days that contract details show ahead.
-    first = datetime.fromtimestamp(start // 1_000_000_000, tz=UTC) - timedelta(days=2)
+    # The past that schedules tell, and the days that contract details show ahead.
+    first = datetime.fromtimestamp(start // 1_000_000_000, tz=UTC) - timedelta(days=_PAST_DAYS)
     last = datetime.fromtimestamp(end // 1_000_000_000, tz=UTC) + timedelta(days=_SHOWN_DAYS + 1)
     try:
         calendar = exchange_calendars.get_calendar(
@@ -130,8 +133,9 @@ def _from_calendar(name: str, start: int, end: int) -> tuple[str, list[TradingDa
         raise _unknown(name) from None
     zone = ZoneInfo(str(calendar.tz))
     days = []
-    for label in calendar.sessions:
-        opens, closes = calendar.session_open(label), calendar.session_close(label)
+    for label, opens, closes in zip(
+        calendar.sessions, calendar.opens, calendar.closes, strict=True
+    ):
         offset = opens.to_pydatetime().astimezone(zone).utcoffset() or timedelta()
         days.append(
             TradingDay(
@@ -141,4 +145,4 @@ def _from_calendar(name: str, start: int, end: int) -> tuple[str, list[TradingDa
                 int(offset.total_seconds()) * 1_000_000_000,
             )
         )
-    return str(calendar.tz), [day for day in days if day.close > start]
+    return str(calendar.tz), days

@@ -1,7 +1,8 @@
 """An unmodified ib_async program against the simulated TWS, over a real socket."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from dataclasses import astuple, replace
 from typing import Any, TypeVar
 
 import pytest
@@ -14,16 +15,18 @@ from ib_async import (
     Order,
     OrderState,
     RequestError,
+    ScannerSubscription,
     Stock,
     StopOrder,
     Trade,
 )
 
+from orderloom.hours import Hours
 from orderloom.sim import Bar
 from orderloom.sim.times import SECOND
 from orderloom.sim.wire import message
 
-from .rig import AAPL, MSFT, OPEN, PATIENCE, ZONE, Exchange, Raw, hello, opened, until
+from .rig import AAPL, MSFT, OPEN, PATIENCE, ZONE, Exchange, Raw, encoded, hello, opened, until
 
 STOCK = Stock("AAPL", "SMART", "USD")
 T = TypeVar("T")
@@ -427,6 +430,137 @@ async def test_bars_kept_up_to_date_may_begin_with_none() -> None:
         assert list(await answered(closed)) == []
         assert [code for _, code in errors] == [162]
         ib.disconnect()
+
+
+WEEK = replace(
+    AAPL,
+    trading_hours="20250919:0400-20250919:1700;20250921:2000-20250922:1700;20250923:CLOSED",
+    liquid_hours="20250918:0930-20250918:1600;20250919:0930-20250919:1300;20250920:CLOSED;"
+    "20250922:0930-20250922:1600;20250923:0930-20250923:1600",
+    is_regular=lambda at: at >= OPEN,
+)
+
+
+async def test_a_schedule_tells_the_sessions_that_have_begun() -> None:
+    async with opened(instruments=(WEEK, MSFT)) as exchange:
+        ib = await connected(exchange)
+        errors = errors_of(ib)
+
+        async def told(stock: Stock, days: int, **options: Any) -> list[tuple[str, ...]]:
+            schedule = await answered(ib.reqHistoricalScheduleAsync(stock, days, **options))
+            sessions = [astuple(each) for each in schedule.sessions] if schedule else []
+            if sessions:
+                bounds = schedule.startDateTime, schedule.endDateTime, schedule.timeZone
+                assert bounds == (sessions[0][0], sessions[-1][1], "US/Eastern")
+            return sessions
+
+        short_friday = ("20250919-09:30:00", "20250919-13:00:00", "20250919")
+        monday = ("20250922-09:30:00", "20250922-16:00:00", "20250922")
+        assert await told(STOCK, 2) == [short_friday, monday]
+        on_friday = await told(STOCK, 1, endDateTime="20250919 20:00:00 US/Eastern")
+        assert on_friday == [short_friday]
+        # A session that begins the evening before belongs to the day on which it ends.
+        overnight = ("20250921-20:00:00", "20250922-17:00:00", "20250922")
+        assert await told(STOCK, 1, useRTH=False) == [overnight]
+        assert errors == []
+        assert await told(Stock("MSFT", "SMART", "USD"), 1) == []
+        assert [code for _, code in errors] == [162]
+        ib.disconnect()
+
+
+async def test_a_schedule_follows_the_calendar_before_the_market_began() -> None:
+    monday = ZONE.parse("20251201 10:00:00")
+    hours = Hours("XNYS", monday, monday)
+    listed = replace(AAPL, liquid_hours=hours.text)
+    async with opened(instruments=(listed,)) as exchange:
+        exchange.now = monday
+        ib = await connected(exchange)
+        schedule = await answered(ib.reqHistoricalScheduleAsync(STOCK, 3))
+        # Thanksgiving is left out, and the day after it is short.
+        assert [(each.startDateTime, each.endDateTime) for each in schedule.sessions] == [
+            ("20251126-09:30:00", "20251126-16:00:00"),
+            ("20251128-09:30:00", "20251128-13:00:00"),
+            ("20251201-09:30:00", "20251201-16:00:00"),
+        ]
+        year = await answered(ib.reqHistoricalScheduleAsync(STOCK, 240))
+        assert len(year.sessions) == 240
+        assert hours.days[0].open <= monday < hours.days[0].close
+        ib.disconnect()
+
+
+async def test_schedules_are_for_servers_that_know_them() -> None:
+    async with opened(instruments=(WEEK,), max_server_version=164) as exchange:
+        ib = await connected(exchange)
+        errors = errors_of(ib)
+        # ib_async takes 321 for a warning and would wait on.
+        client: Any = ib.client  # untyped there
+        client.reqHistoricalData(77, STOCK, "", "1 D", "1 day", "SCHEDULE", True, 1, False, [])
+        await until(lambda: errors)
+        assert errors == [(77, 321)]
+        ib.disconnect()
+
+
+async def test_the_head_of_the_past_is_the_first_bar_or_price_known_by_now() -> None:
+    async with opened(instruments=(WEEK,)) as exchange:
+        ib = await connected(exchange)
+        errors = errors_of(ib)
+
+        async def head(what: str, *, regular: bool, form: int) -> Any:
+            return await answered(ib.reqHeadTimeStampAsync(STOCK, what, regular, form))
+
+        minute = 60 * SECOND
+        bars = [Bar(OPEN + n * minute, 100.0, 101.0, 99.0, 100.5, 500.0) for n in (-10, -9, 1)]
+        exchange.tws.load_history(AAPL.con_id, bars)
+        # A time without a zone is UTC, and seconds are the same moment.
+        first = await head("ADJUSTED_LAST", regular=False, form=2)
+        assert first.timestamp() * SECOND == OPEN - 10 * minute
+        assert await head("TRADES", regular=False, form=1) == first.replace(tzinfo=None)
+        assert (await head("BID", regular=True, form=2)).timestamp() * SECOND == exchange.now
+        assert errors == []
+        # The only bar of regular hours lies ahead.
+        await head("TRADES", regular=True, form=1)
+        assert [code for _, code in errors] == [162]
+        client: Any = ib.client  # untyped there
+        client.reqHeadTimeStamp(77, STOCK, "BID_ASK", True, 1)
+        await until(lambda: errors[1:])
+        assert errors[1:] == [(77, 321)]
+        ib.disconnect()
+
+
+NOT_SERVED: list[Callable[[Any], object]] = [
+    lambda c: c.reqMktDepth(5, STOCK, 10, False, []),
+    lambda c: c.cancelMktDepth(5, False),
+    lambda c: c.exerciseOptions(5, STOCK, 1, 1, "", 0),
+    lambda c: c.reqScannerSubscription(5, ScannerSubscription(), [], []),
+    lambda c: c.cancelScannerSubscription(5),
+    lambda c: c.reqFundamentalData(5, STOCK, "ReportSnapshot", []),
+    lambda c: c.calculateImpliedVolatility(5, STOCK, 1.0, 100.0, []),
+    lambda c: c.calculateOptionPrice(5, STOCK, 0.2, 100.0, []),
+    lambda c: c.queryDisplayGroups(5),
+    lambda c: c.reqPositionsMulti(5, "", ""),
+    lambda c: c.reqSecDefOptParams(5, "AAPL", "", "STK", 265598),
+    lambda c: c.reqSoftDollarTiers(5),
+    lambda c: c.reqMatchingSymbols(5, "AA"),
+    lambda c: c.reqSmartComponents(5, "a6"),
+    lambda c: c.reqNewsArticle(5, "BRFG", "1", []),
+    lambda c: c.reqHistoricalNews(5, 265598, "BRFG", "", "", 10, []),
+    lambda c: c.reqHistogramData(5, STOCK, False, "1 day"),
+    lambda c: c.reqHistoricalTicks(5, STOCK, "", "", 10, "TRADES", False, False, []),
+    lambda c: c.reqWshMetaData(5),
+    lambda c: c.reqUserInfo(5),
+]
+
+
+async def test_a_request_that_is_not_served_is_refused_by_its_own_id() -> None:
+    async with opened() as exchange:
+        raw = await Raw.started(exchange)
+        for act in NOT_SERVED:
+            await raw.write(encoded(act))
+            answer = await raw.read()
+            assert answer is not None
+            assert (answer[0], answer[2], answer[3]) == ("4", "5", "505"), answer
+        assert await raw.synchronised() == []
+        raw.close()
 
 
 async def test_unknown_contracts_and_rules_end_their_requests_with_an_error() -> None:

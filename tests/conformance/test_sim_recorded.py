@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from ib_async import Contract, ExecutionFilter, Order
 
+from orderloom.hours import Hours
 from orderloom.sim import Bar, SimInstrument, faults
 from orderloom.sim.messages import name_of
 from orderloom.sim.times import SECOND
@@ -44,6 +46,7 @@ NAMES = {
     "position_end": "positionEnd",
     "current_time": "currentTime",
     "historical_bar": "bar",
+    "historical_schedule": "historicalSchedule",
 }
 """Their names for messages, and ours; a bar is a part of a message."""
 DECODED_ONLY = ("historical_bars_end",)
@@ -69,6 +72,8 @@ class Staging:
     """What the market does after a step of the client."""
     statuses: dict[int, str] = field(default_factory=dict)
     """Steps whose status we tell in another word."""
+    untold: tuple[int, ...] = ()
+    """Steps that we do not tell."""
 
 
 def times(count: int, what: dict[str, int]) -> dict[str, int]:
@@ -90,8 +95,16 @@ def bars_of_a_day(exchange: Exchange) -> None:
     exchange.tws.load_history(AAPL.con_id, [Bar(at, 1, 1, 1, 1, 1) for at in hours])
 
 
+SATURDAY = ZONE.parse("20260411 13:52:12")
+
+
+@cache
+def new_york() -> Hours:
+    return Hours("XNYS", SATURDAY, SATURDAY)
+
+
 LISTED = (
-    AAPL,
+    replace(AAPL, liquid_hours=lambda at: new_york().text(at)),
     MSFT,
     SimInstrument(715358256, "YW", "FUT", last_trade_date="20261214", multiplier="1000"),
     SimInstrument(
@@ -105,6 +118,10 @@ def four_positions(exchange: Exchange) -> None:
     for listed in LISTED:
         exchange.quote(9.99, 10.0, listed.con_id)
         exchange.tws.manual_trade(listed.symbol, "BUY", 1)
+
+
+def on_a_saturday(exchange: Exchange) -> None:
+    exchange.now = SATURDAY
 
 
 def a_price(exchange: Exchange) -> None:
@@ -152,12 +169,15 @@ SESSIONS: dict[str, Staging] = {
     "grounded_contract_details_aapl": Staging(),
     "grounded_historical_bars": Staging(prepare=bars_of_a_day),
     "grounded_positions": Staging(prepare=four_positions),
+    "historical_schedule_aapl": Staging(
+        prepare=on_a_saturday,
+        untold=(5,),  # of two farms of historical data, we have one
+    ),
     "place_order_fill_native_execution_time": Staging(
         surplus={"error 2106": 1, "error 2158": 1, "openOrder": 1}
     ),
     "req_ids": Staging(surplus={"error 2106": 1, "error 2158": 1}),
 }
-NOT_SERVED = {"historical_schedule_aapl": "trading schedules as history (whatToShow SCHEDULE)"}
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +262,8 @@ def words(fields: list[str]) -> list[str]:
             return [f"accountSummary {fields[4]}"]
         case "historicalData":
             return ["bar"] * int(fields[4])
+        case "historicalSchedule":
+            return [" ".join([name, *fields[2:]])]
     return [name]
 
 
@@ -254,6 +276,11 @@ def recorded_word(step: dict[str, Any], staging: Staging) -> str:
             return f"orderStatus {staging.statuses.get(step['step'], said['status'])}"
         case "accountSummary":
             return f"accountSummary {said['tag']}"
+        case "historicalSchedule":
+            bounds = [said["start_date_time"], said["end_date_time"], said["time_zone"]]
+            keys = ("start_date_time", "end_date_time", "ref_date")
+            sessions = [each[key] for each in said["sessions"] for key in keys]
+            return " ".join([name, *bounds, str(len(said["sessions"])), *sessions])
     return name
 
 
@@ -300,7 +327,9 @@ async def test_a_recorded_session_is_told_in_the_same_order(
     wanted = [
         recorded_word(step, staging)
         for step in steps
-        if step["direction"] == "server_to_client" and step["message"] not in DECODED_ONLY
+        if step["direction"] == "server_to_client"
+        and step["message"] not in DECODED_ONLY
+        and step["step"] not in staging.untold
     ]
     told = await played(steps, staging)
     surplus: Counter[str] = Counter()
@@ -316,10 +345,5 @@ async def test_a_recorded_session_is_told_in_the_same_order(
     assert surplus == staging.surplus, told
 
 
-async def test_every_recorded_session_is_played_or_told_why_not(
-    recorded: dict[str, list[dict[str, Any]]],
-) -> None:
-    assert recorded.keys() == SESSIONS.keys() | NOT_SERVED.keys()
-    for scenario in NOT_SERVED:
-        told = await played(recorded[scenario], Staging())
-        assert told[-1].startswith("error"), told
+def test_every_recorded_session_is_played(recorded: dict[str, list[dict[str, Any]]]) -> None:
+    assert recorded.keys() == SESSIONS.keys()

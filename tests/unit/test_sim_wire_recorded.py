@@ -17,6 +17,7 @@ from orderloom.sim.messages import REPLIES
 from orderloom.sim.order_reply import OrderRecord, open_overlay
 from orderloom.sim.place_order import PlaceOrder
 from orderloom.sim.requests import decode
+from orderloom.sim.schedule import Session
 from orderloom.sim.ticks import TickStream, price_tick, size_tick
 
 RECORDINGS = Path(__file__).parents[3] / "shared/data/tws_messages/tws_raw_messages.jsonl"
@@ -121,6 +122,17 @@ def test_historical_bars_have_the_recorded_layout(recorded: list[dict[str, Any]]
     assert [float(field) for field in ours[5:]] == [float(field) for field in told[5:13]]
 
 
+def test_schedule_and_head_of_the_past_are_the_recorded_ones(
+    recorded: list[dict[str, Any]],
+) -> None:
+    (told,) = named(recorded, "historicalSchedule", None)
+    zone = AAPL.zone
+    session = Session(zone.parse("20230414 09:30:00"), zone.parse("20230414 16:00:00"))
+    assert fields(replies.historical_schedule(9000, zone, [session])) == told
+    (told,) = named(recorded, "headTimestamp", None)
+    assert fields(replies.head_timestamp(9000, "1560346200")) == told
+
+
 def contract_fields(told: list[str], *, ids: int) -> list[str]:
     """Return what can be compared of contract details.
 
@@ -195,8 +207,8 @@ def test_a_changing_bar_has_the_recorded_layout(recorded: list[dict[str, Any]]) 
 
 
 NOT_SERVED = {
-    "familyCodes", "headTimestamp", "historicalSchedule", "historicalTicks",
-    "historicalTicksBidAsk", "historicalTicksLast", "scannerData", "updateMktDepthL2",
+    "familyCodes", "historicalTicks", "historicalTicksBidAsk", "historicalTicksLast",
+    "scannerData", "updateMktDepthL2",
 }  # fmt: skip
 """Recorded answers to requests that the protocol page does not name."""
 

@@ -10,6 +10,7 @@ from ib_async.client import Client
 from orderloom.sim.contracts import ContractQuery
 from orderloom.sim.requests import (
     Cancel,
+    CancelHeadTimestamp,
     CancelOrder,
     CancelPositions,
     Feed,
@@ -23,6 +24,7 @@ from orderloom.sim.requests import (
     ReqCurrentTime,
     ReqExecutions,
     ReqGlobalCancel,
+    ReqHeadTimestamp,
     ReqHistoricalData,
     ReqIds,
     ReqManagedAccts,
@@ -69,6 +71,11 @@ REQUESTS: list[tuple[Callable[[Any], object], Request]] = [
         lambda c: c.reqHistoricalData(8, AAPL, "", "2 D", "1 min", "TRADES", True, 2, True, []),
         ReqHistoricalData(8, QUERY, "", "1 min", "2 D", True, "TRADES", True, True),
     ),
+    (
+        lambda c: c.reqHeadTimeStamp(8, AAPL, "BID", True, 2),
+        ReqHeadTimestamp(8, QUERY, True, "BID", True),
+    ),
+    (lambda c: c.cancelHeadTimeStamp(8), CancelHeadTimestamp(8)),
     (lambda c: c.cancelHistoricalData(8), Cancel(Feed.HISTORICAL_BARS, 8)),
     (lambda c: c.reqCurrentTime(), ReqCurrentTime()),
     (

@@ -40,7 +40,7 @@ _SIZES = frozenset(
     ]
 )
 _MINUTE = 60 * SECOND
-_CALENDAR_DAYS = {"W": 7, "M": 30, "Y": 365}
+_CALENDAR_DAYS = {"D": 1, "W": 7, "M": 30, "Y": 365}
 
 
 @dataclass(slots=True)
@@ -144,6 +144,12 @@ class Duration:
             raise ValueError(f"duration: expected a number and S, D, W, M or Y, found `{text}`")
         return cls(int(number), unit)
 
+    @property
+    def span(self) -> int:
+        """The duration in nanoseconds, with calendar days, months of 30 and years of 365 days."""
+        unit = SECOND if self.unit == "S" else _CALENDAR_DAYS[self.unit] * DAY
+        return self.count * unit
+
     def window(self, newest_first: Iterable[Bar], zone: Zone) -> list[Bar]:
         """Return the bars within this duration of the newest one, oldest first."""
         chosen: list[Bar] = []
@@ -163,9 +169,7 @@ class Duration:
         return chosen
 
     def _begin(self, newest: int) -> int:
-        if self.unit == "S":
-            return newest + SECOND - self.count * SECOND
-        return newest - self.count * _CALENDAR_DAYS.get(self.unit, 0) * DAY
+        return newest - self.span + (SECOND if self.unit == "S" else 0)
 
 
 class History:
@@ -197,6 +201,15 @@ class History:
         else:
             live.append(Bar.flat(start, price))
             live[-1].take(price, size)
+
+    def head(self, at: int, is_wanted: Callable[[int], bool]) -> int | None:
+        """Return the start of the first bar that a moment knows; `is_wanted` as in `bars`."""
+        heads = []
+        for span, bars in ((0, self._live), *self._loaded.items()):
+            start = next((bar.start for bar in bars if is_wanted(bar.start)), None)
+            if start is not None and start + span <= at:
+                heads.append(start)
+        return min(heads, default=None)
 
     def bars(
         self,

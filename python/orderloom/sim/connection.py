@@ -252,7 +252,7 @@ class Connection(asyncio.Protocol):
             session.serve(decode(payload, self.version))
         except UnknownRequestError as error:
             log.warning("client %d: %s is not served", session.client_id, error)
-            session.error(-1, 505, f"Fatal Error: Unknown message id: {error}")
+            session.error(addressee(payload), 505, f"Fatal Error: Unknown message id: {error}")
         except MalformedMessageError as error:
             log.warning("client %d: %s", session.client_id, error)
             text = f"Server error when reading an API client request: {error}"

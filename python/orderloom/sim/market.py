@@ -10,29 +10,36 @@ from .live_bars import BarLabel, LiveBars, RealTimeBars
 from .readings import Readings
 from .requests import (
     Feed,
+    ReqHeadTimestamp,
     ReqHistoricalData,
     ReqMktData,
     ReqRealTimeBars,
     ReqTickByTickData,
 )
+from .schedule import SCHEDULE_VERSION, past_sessions
 from .tape import KINDS, Tape
 from .ticks import TICK_BY_TICK_KINDS, Receiver, TickByTick, TickStream
-from .times import SECOND
+from .times import SECOND, Zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .contracts import Catalogue, ContractQuery
+    from .contracts import Catalogue, ContractQuery, SimInstrument
 
 Permission = Literal["live", "delayed"]
 _Subscription = TickStream | TickByTick | LiveBars | RealTimeBars
 
 # Adjusted and unadjusted trades are the same here: the venue knows no splits.
 _SAME_AS_TRADES = {"ADJUSTED_LAST": "TRADES"}
+_UTC = Zone("UTC")
 
 
 class Subscriber(Receiver, Protocol):
     """One client's session."""
+
+    @property
+    def version(self) -> int:
+        """The server version that was agreed on."""
 
     @property
     def data_type(self) -> int:
@@ -145,7 +152,10 @@ class MarketDesk:
             self._held[session, Feed.REAL_TIME_BARS, request_id] = tape, bars
 
     def answer_history(self, session: Subscriber, request: ReqHistoricalData, at: int) -> None:
-        """Answer reqHistoricalData in one message, and keep the last bar up to date if asked."""
+        """Answer reqHistoricalData in one message, and keep the last bar up to date if asked.
+
+        What there is to show may be the schedule too: sessions instead of bars.
+        """
         request_id = request.request_id
         tape = self._find(session, Feed.HISTORICAL_BARS, request_id, request.contract)
         if tape is None:
@@ -155,23 +165,24 @@ class MarketDesk:
         try:
             size = BarSize.parse(request.bar_size)
             duration = Duration.parse(request.duration)
-            if what not in KINDS:
+            is_schedule = what == "SCHEDULE" and session.version >= SCHEDULE_VERSION
+            if what not in KINDS and not is_schedule:
                 raise ValueError(f"what to show: `{request.what}` is not served")
+            if is_schedule and request.is_kept_up_to_date:
+                raise ValueError("a schedule is not kept up to date")
             if request.end and request.is_kept_up_to_date:
                 raise ValueError("an end time and updates exclude each other")
             end = min(at, instrument.zone.parse(request.end)) if request.end else at
         except ValueError as error:
             session.error(request_id, 321, _invalid(str(error)))
             return
+        if is_schedule:
+            _tell_schedule(session, request, instrument, duration, end)
+            return
         is_wanted = instrument.is_regular if request.is_regular_only else always
         bars = tape.history[what].bars(size, duration, end, instrument.zone, is_wanted)
         if not bars and not request.is_kept_up_to_date:
-            session.error(
-                request_id,
-                162,
-                "Historical Market Data Service error message:HMDS query returned no data: "
-                f"{instrument.symbol}@{instrument.exchange} {request.what}",
-            )
+            _tell_no_data(session, request, instrument)
             return
         label = BarLabel(instrument, request)
         session.send(
@@ -188,6 +199,28 @@ class MarketDesk:
             updates = LiveBars(session, request, what, instrument, last, at)
             tape.bars[what].append(updates)
             self._held[session, Feed.HISTORICAL_BARS, request_id] = tape, updates
+
+    def answer_head_timestamp(
+        self, session: Subscriber, request: ReqHeadTimestamp, at: int
+    ) -> None:
+        """Answer reqHeadTimeStamp: the first bar or price known, in UTC."""
+        request_id = request.request_id
+        instrument = self._catalogue.one(request.contract)
+        if instrument is None:
+            session.error(request_id, 200, NO_CONTRACT)
+            return
+        what = _SAME_AS_TRADES.get(request.what, request.what)
+        if what not in KINDS:
+            text = f"what to show: `{request.what}` is not served"
+            session.error(request_id, 321, _invalid(text))
+            return
+        is_wanted = instrument.is_regular if request.is_regular_only else always
+        head = self._tapes[instrument.con_id].history[what].head(at, is_wanted)
+        if head is None:
+            session.error(request_id, 162, f"{_NO_HISTORY}No head time stamp")
+            return
+        time = str(head // SECOND) if request.is_epoch else _UTC.dashed(head)
+        session.send(replies.head_timestamp(request_id, time))
 
     def cancel(self, session: Subscriber, feed: Feed, request_id: int) -> bool:
         """End a subscription; return whether there was one."""
@@ -227,6 +260,37 @@ class MarketDesk:
 
 
 NO_CONTRACT = "No security definition has been found for the request"
+_NO_HISTORY = "Historical Market Data Service error message:"
+
+
+def _tell_schedule(
+    session: Subscriber,
+    request: ReqHistoricalData,
+    instrument: SimInstrument,
+    duration: Duration,
+    end: int,
+) -> None:
+    def hours(at: int) -> str:
+        trading, liquid = instrument.hours(at)
+        return liquid if request.is_regular_only else trading
+
+    sessions = past_sessions(hours, instrument.zone, duration, end)
+    if sessions:
+        answer = replies.historical_schedule(request.request_id, instrument.zone, sessions)
+        session.send(answer)
+    else:
+        _tell_no_data(session, request, instrument)
+
+
+def _tell_no_data(
+    session: Subscriber, request: ReqHistoricalData, instrument: SimInstrument
+) -> None:
+    session.error(
+        request.request_id,
+        162,
+        f"{_NO_HISTORY}HMDS query returned no data: "
+        f"{instrument.symbol}@{instrument.exchange} {request.what}",
+    )
 
 
 def _invalid(cause: str) -> str:

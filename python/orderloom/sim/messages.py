@@ -33,6 +33,8 @@ REQUESTS = {
     "startApi": 71,
     "reqAccountUpdatesMulti": 76,
     "cancelAccountUpdatesMulti": 77,
+    "reqHeadTimestamp": 87,
+    "cancelHeadTimestamp": 90,
     "reqMarketRule": 91,
     "reqPnL": 92,
     "cancelPnL": 93,
@@ -74,6 +76,7 @@ REPLIES = {
     "accountUpdateMulti": 73,
     "accountUpdateMultiEnd": 74,
     "tickReqParams": 81,
+    "headTimestamp": 88,
     "historicalDataUpdate": 90,
     "marketRule": 93,
     "pnl": 94,
@@ -82,6 +85,7 @@ REPLIES = {
     "orderBound": 100,
     "completedOrder": 101,
     "completedOrdersEnd": 102,
+    "historicalSchedule": 106,
 }
 NAMES: dict[Stream, dict[int, str]] = {
     "requests": {number: name for name, number in REQUESTS.items()},

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from .bars import Bar
     from .contracts import SimInstrument
+    from .schedule import Session
+    from .times import Zone
 
 _SIDES = {"BUY": "BOT", "SELL": "SLD"}
 
@@ -273,6 +275,24 @@ def historical_data(
         else:
             fields += ("-1", "-1", "-1")
     return message(*fields)
+
+
+def historical_schedule(request_id: int, zone: Zone, sessions: Sequence[Session]) -> bytes:
+    """Past sessions in local time, each with the date on which it ends."""
+    fields = ["106", str(request_id), zone.dashed(sessions[0].open)]
+    fields += (zone.dashed(sessions[-1].close), zone.name, str(len(sessions)))
+    for session in sessions:
+        fields += (
+            zone.dashed(session.open),
+            zone.dashed(session.close),
+            zone.date(session.close - 1),  # midnight ends a day
+        )
+    return message(*fields)
+
+
+def head_timestamp(request_id: int, time: str) -> bytes:
+    """The start of what is known of a contract's past."""
+    return message("88", str(request_id), time)
 
 
 def historical_update(request_id: int, date: str, bar: Bar, *, has_volume: bool) -> bytes:

@@ -191,6 +191,24 @@ class ReqAccountUpdatesMulti:
 
 
 @dataclass(frozen=True, slots=True)
+class ReqHeadTimestamp:
+    """Ask for the start of what is known of a contract's past."""
+
+    request_id: int
+    contract: ContractQuery
+    is_regular_only: bool
+    what: str
+    is_epoch: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CancelHeadTimestamp:
+    """Ask for no start of the past after all; it has been told already."""
+
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReqMarketRule:
     """Ask for the price increments of a rule."""
 
@@ -253,6 +271,8 @@ Request = (
     | CancelPositions
     | StartApi
     | ReqAccountUpdatesMulti
+    | ReqHeadTimestamp
+    | CancelHeadTimestamp
     | ReqMarketRule
     | ReqPnL
     | ReqPnLSingle
@@ -282,7 +302,7 @@ def decode(payload: bytes, version: int) -> Request:
 
 
 def addressee(payload: bytes) -> int:
-    """Return the request or order id of a message that could not be decoded, or -1.
+    """Return the request or order id of a message that is not understood, or -1.
 
     An error has to name the request it answers, otherwise its sender waits for ever.
     """
@@ -437,6 +457,20 @@ def _account_updates_multi(reader: Reader, _version: int) -> Request:
     return ReqAccountUpdatesMulti(request_id, account, model_code)
 
 
+def _head_timestamp(reader: Reader, _version: int) -> Request:
+    request_id = reader.integer()
+    contract = ContractQuery.read(reader)
+    reader.flag()  # include expired
+    is_regular_only = reader.flag()
+    return ReqHeadTimestamp(
+        request_id, contract, is_regular_only, reader.text(), reader.integer() == 2
+    )
+
+
+def _cancel_head_timestamp(reader: Reader, _version: int) -> Request:
+    return CancelHeadTimestamp(reader.integer())
+
+
 def _market_rule(reader: Reader, _version: int) -> Request:
     return ReqMarketRule(reader.integer())
 
@@ -493,6 +527,8 @@ _LAYOUTS: dict[int, Callable[[Reader, int], Request]] = {
     71: _start_api,
     76: _account_updates_multi,
     77: _cancel(Feed.ACCOUNT_UPDATES_MULTI),
+    87: _head_timestamp,
+    90: _cancel_head_timestamp,
     91: _market_rule,
     92: _pnl,
     93: _cancel(Feed.PNL, has_version=False),
@@ -503,8 +539,14 @@ _LAYOUTS: dict[int, Callable[[Reader, int], Request]] = {
     99: _completed_orders,
 }
 
-# Where the id stands that an error should name.
+# Where the id stands that an error should name, in requests that are not served too.
 _ID_FIELD = {
-    **dict.fromkeys((1, 2, 4, 7, 9, 25, 50, 51, 62, 63, 76, 77), 2),
-    **dict.fromkeys((3, 20, 92, 93, 94, 95, 97, 98), 1),
-}
+    **dict.fromkeys(
+        (1, 2, 4, 7, 9, 10, 11, 21, 23, 25, 50, 51, 52, 53, 54, 55, 56, 57, 62, 63, 67, 68, 69, 70,
+         74, 75, 76, 77), 2
+    ),
+    **dict.fromkeys(
+        (3, 20, 22, 78, 79, 81, 83, 84, 86, 87, 88, 89, 90, 92, 93, 94, 95, 96, 97, 98, 100, 101,
+         102, 103, 104), 1
+    ),
+}  # fmt: skip

@@ -10,6 +10,7 @@ from .market import NO_CONTRACT, MarketDesk
 from .place_order import PlaceOrder
 from .requests import (
     Cancel,
+    CancelHeadTimestamp,
     CancelOrder,
     CancelPositions,
     Feed,
@@ -23,6 +24,7 @@ from .requests import (
     ReqCurrentTime,
     ReqExecutions,
     ReqGlobalCancel,
+    ReqHeadTimestamp,
     ReqHistoricalData,
     ReqIds,
     ReqManagedAccts,
@@ -145,6 +147,10 @@ class Session:
                 desks.market.subscribe_real_time_bars(self, request)
             case ReqHistoricalData():
                 desks.market.answer_history(self, request, at)
+            case ReqHeadTimestamp():
+                desks.market.answer_head_timestamp(self, request, at)
+            case CancelHeadTimestamp():
+                pass  # Answered at once, so there is nothing to end.
             case ReqMarketDataType():
                 self.data_type = request.data_type
             case ReqAccountUpdates():

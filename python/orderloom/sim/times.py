@@ -67,6 +67,10 @@ class Zone:
         """Write ``20250922  09:30:00``: two spaces and no zone, as TWS was recorded."""
         return self._local(at).strftime("%Y%m%d  %H:%M:%S")
 
+    def dashed(self, at: int) -> str:
+        """Write ``20250922-09:30:00``."""
+        return self._local(at).strftime("%Y%m%d-%H:%M:%S")
+
     def parse(self, text: str) -> int:
         """Read a moment: zoned, bare (local), or dashed (UTC, as TWS defines that form).
 
