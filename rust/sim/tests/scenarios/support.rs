@@ -128,6 +128,15 @@ impl Desk {
         self.check()
     }
 
+    /// A bid without an ask.
+    pub(crate) fn bid_alone(&mut self, symbol: SymbolId, bid: &str) -> &mut Self {
+        let at = self.world.now() + Span::from_millis(10);
+        let size = shares(1_000);
+        self.world
+            .quote(at, Quote { symbol, bid: Some(price(bid)), ask: None, bid_size: size, ask_size: size });
+        self.check()
+    }
+
     pub(crate) fn market_of(&mut self, symbol: SymbolId, middle: &str, size: i64) -> &mut Self {
         let (middle, cent) = (price(middle), price("0.01"));
         let at = self.world.now() + Span::from_millis(10);
