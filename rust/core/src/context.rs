@@ -154,6 +154,8 @@ pub struct Context {
     pub last_exit: Option<(Role, OrderId)>,
     /// Whether the last reducing trade was somebody else's.
     pub closed_by_others: bool,
+    /// What others traded out of the symbol beyond what the trade held by then, and when they did.
+    pub beyond: Vec<(Timestamp, Quantity)>,
     /// Commissions known so far.
     pub commission: Money,
     /// Fills whose commission is not known yet.
@@ -194,6 +196,7 @@ impl Context {
             opened_at: None,
             last_exit: None,
             closed_by_others: false,
+            beyond: Vec::new(),
             commission: Money::ZERO,
             commissions_awaited: 0,
             uncovered: Quantity::ZERO,
@@ -222,6 +225,34 @@ impl Context {
     #[must_use]
     pub fn open_quantity(&self, orders: &Orders) -> Quantity {
         self.brackets.iter().map(|bracket| bracket.open_quantity(self.side, orders)).sum()
+    }
+
+    /// Takes shares that somebody else traded away off the newest tranches; returns what goes beyond
+    /// the trade.
+    pub(crate) fn give(&mut self, quantity: Quantity, orders: &Orders) -> Quantity {
+        let mut rest = quantity;
+        for bracket in self.brackets.iter_mut().rev() {
+            let open = bracket.open_quantity(self.side, orders).max(Quantity::ZERO);
+            let taken = rest.min(open);
+            bracket.foreign -= taken;
+            rest -= taken;
+        }
+        rest
+    }
+
+    /// Takes shares of an entry that were there at `at`, and are known only now, for what others traded
+    /// away since; returns how many.
+    pub(crate) fn give_late(&mut self, at: Timestamp, orders: &Orders) -> Quantity {
+        let mut beyond = std::mem::take(&mut self.beyond);
+        let mut given = Quantity::ZERO;
+        for (_, rest) in beyond.iter_mut().filter(|(traded_at, _)| *traded_at >= at) {
+            let left = self.give(*rest, orders);
+            given += *rest - left;
+            *rest = left;
+        }
+        beyond.retain(|(_, rest)| !rest.is_zero());
+        self.beyond = beyond;
+        given
     }
 
     /// Whether nothing of it is live, unknown or held.

@@ -295,9 +295,10 @@ impl Planner<'_> {
     /// the bracket lives any more.
     fn repair_overfill(&mut self, index: usize, open: Quantity) {
         let bracket = &self.context.brackets[index];
-        let is_repairing = bracket
-            .leg(Role::Close, self.at.orders)
-            .is_some_and(|close| !close.is_done() && close.ticket.side == self.context.side.entry());
+        // A repair that is held lives and cannot fire.
+        let is_repairing = bracket.leg(Role::Close, self.at.orders).is_some_and(|close| {
+            !close.is_done() && close.phase() != Phase::Held && close.ticket.side == self.context.side.entry()
+        });
         if is_repairing {
             return;
         }

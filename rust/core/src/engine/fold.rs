@@ -213,7 +213,9 @@ impl State {
     ) {
         let now = self.now;
         let symbol = execution.symbol;
-        let mut theirs = execution.side.signed(quantity);
+        let is_of_a_trade =
+            id.and_then(|id| self.orders.find(id)).is_some_and(|order| order.context.is_some());
+        let mut theirs = if is_of_a_trade { Quantity::ZERO } else { execution.side.signed(quantity) };
         if let Some(context) = &mut self.slots[symbol.index()].context {
             let order = id.and_then(|id| self.orders.find(id));
             let is_own = order.is_some_and(|order| order.context == Some(context.id));
@@ -226,25 +228,23 @@ impl State {
             }
             if is_own {
                 context.opened_at.get_or_insert(now);
-            } else if reduces {
-                // Shares that somebody else traded away come off the newest tranches; what goes
-                // beyond the trade is not ours.
-                let mut rest = quantity;
-                for bracket in context.brackets.iter_mut().rev() {
-                    let open = bracket.open_quantity(context.side, &self.orders).max(Quantity::ZERO);
-                    let taken = rest.min(open);
-                    bracket.foreign -= taken;
-                    rest -= taken;
+                if !reduces {
+                    let given = context.give_late(execution.executed_at, &self.orders);
+                    theirs = -context.side.exit().signed(given);
                 }
-                theirs = execution.side.signed(rest);
+            } else if reduces {
+                // What goes beyond the trade is not ours, unless an older fill of ours turns up.
+                let rest = context.give(quantity, &self.orders);
+                if !is_of_a_trade {
+                    theirs = execution.side.signed(rest);
+                    if rest.is_positive() {
+                        context.beyond.push((execution.executed_at, rest));
+                    }
+                }
             }
         }
-        let is_of_a_trade =
-            id.and_then(|id| self.orders.find(id)).is_some_and(|order| order.context.is_some());
-        if !is_of_a_trade {
-            // A single order's shares are the user's, like those that somebody else traded.
-            self.slot_mut(symbol).unattached += theirs;
-        }
+        // A single order's shares are the user's, like those that somebody else traded.
+        self.slot_mut(symbol).unattached += theirs;
         if id.is_none() {
             self.alert(
                 IncidentCode::ForeignTrade,

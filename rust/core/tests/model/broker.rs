@@ -9,6 +9,7 @@ use std::hash::{Hash, Hasher};
 use orderloom_core::command::{OrderType, Role, Ticket};
 use orderloom_core::decimal::Price;
 use orderloom_core::event::{OrderStatus, Side};
+use orderloom_core::time::Timestamp;
 
 /// What TWS may do where its documentation is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,8 +208,8 @@ pub(crate) struct Leg {
     pub(crate) stage: Stage,
     /// A reduction that is on its way to it.
     pub(crate) late: i64,
-    /// Quantities of its executions.
-    pub(crate) fills: Vec<i64>,
+    /// Quantities of its executions, and when they were.
+    pub(crate) fills: Vec<(i64, Timestamp)>,
     /// Which of them were handed to the client.
     pub(crate) delivered: u32,
 }
@@ -294,14 +295,15 @@ pub(crate) struct Broker {
     pub(crate) reading: Reading,
     pub(crate) legs: Vec<Leg>,
     pub(crate) position: i64,
-    /// Signs of the trades of others, one share each.
-    pub(crate) others: Vec<i64>,
+    /// Signs of the trades of others, one share each, and when they were.
+    pub(crate) others: Vec<(i64, Timestamp)>,
     /// Which of them the client was told.
     pub(crate) others_told: u32,
     /// Told and not yet heard.
     pub(crate) queue: VecDeque<(Burst, Message)>,
     /// Number of what happened last: what it made be told came in one burst.
     pub(crate) burst: Burst,
+    pub(crate) now: Timestamp,
     pub(crate) is_down: bool,
 }
 
@@ -315,6 +317,7 @@ impl Broker {
             others_told: 0,
             queue: VecDeque::new(),
             burst: 0,
+            now: Timestamp::MIN,
             is_down: false,
         }
     }
@@ -627,7 +630,7 @@ impl Broker {
         let leg = &mut self.legs[index];
         assert!(0 < quantity && quantity <= leg.started(), "only what works fills");
         leg.filled += quantity;
-        leg.fills.push(quantity);
+        leg.fills.push((quantity, self.now));
         self.position += if leg.side == Side::Buy { quantity } else { -quantity };
         let is_growing = self.is_growing(index);
         let leg = &mut self.legs[index];
@@ -655,7 +658,7 @@ impl Broker {
     pub(crate) fn trade_by_others(&mut self) {
         let sign = -self.position.signum();
         self.position += sign;
-        self.others.push(sign);
+        self.others.push((sign, self.now));
         self.tell(Message::Other { index: self.others.len() - 1, position: self.position });
     }
 
@@ -739,6 +742,15 @@ impl Broker {
         self.tell(Message::Books { ended, executions, others: self.others.len(), position: self.position });
     }
 
+    /// How large trades were, and how long ago those that the client was not told of.
+    fn hash_trades(&self, trades: &[(i64, Timestamp)], told: u32, hasher: &mut impl Hasher) {
+        trades.len().hash(hasher);
+        for (index, (quantity, at)) in trades.iter().enumerate() {
+            let is_told = told & (1 << index) != 0;
+            (quantity, (!is_told).then_some(self.now - *at)).hash(hasher);
+        }
+    }
+
     /// What its future depends on; `age` numbers orders from the newest, `is_over` says of which
     /// nothing more can come.
     pub(crate) fn fingerprint(
@@ -747,12 +759,14 @@ impl Broker {
         is_over: impl Fn(&Leg) -> bool,
         hasher: &mut impl Hasher,
     ) {
-        (self.position, self.is_down, self.queue.len(), &self.others, self.others_told).hash(hasher);
+        (self.position, self.is_down, self.queue.len(), self.others_told).hash(hasher);
+        self.hash_trades(&self.others, self.others_told, hasher);
         for leg in self.legs.iter().filter(|leg| !is_over(leg)) {
             let group = self.legs.iter().find(|other| leg.group.is_some() && other.group == leg.group);
             (age(leg.id), group.map(|first| age(first.id)), leg.parent.map(&age)).hash(hasher);
             (leg.total, leg.asked, leg.filled, leg.order_type, leg.stage, leg.late).hash(hasher);
-            (&leg.fills, leg.delivered).hash(hasher);
+            leg.delivered.hash(hasher);
+            self.hash_trades(&leg.fills, leg.delivered, hasher);
         }
         let mut last = None;
         for (burst, message) in &self.queue {

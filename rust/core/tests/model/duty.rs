@@ -44,7 +44,7 @@ impl World {
         let leg = self.broker.leg(id).expect("it filled");
         let role = leg.role;
         let reduces = before != 0 && after.signum() != -before.signum() && after.abs() < before.abs();
-        let last = leg.fills[leg.fills.len() - 1] * if leg.side == Side::Buy { 1 } else { -1 };
+        let last = leg.fills[leg.fills.len() - 1].0 * if leg.side == Side::Buy { 1 } else { -1 };
         let tranche = self.tranche_of(id);
         // A close can meet a trade of others on its way.
         let (is_repair, is_raced) = (last * self.sign() > 0, !self.broker.others.is_empty());
@@ -92,7 +92,7 @@ impl World {
 
     /// Shares that others left behind by trading out of a position that was closed meanwhile.
     fn left_by_others(&self) -> i64 {
-        let others: i64 = self.broker.others.iter().sum();
+        let others: i64 = self.broker.others.iter().map(|(sign, _)| sign).sum();
         let position = self.broker.position;
         let is_theirs = position * others > 0 && position.abs() <= others.abs();
         if is_theirs && self.engine.context(SYMBOL).is_none() { position } else { 0 }

@@ -207,6 +207,12 @@ fn one_fault_whatever_is_wanted() {
 
 #[test]
 #[ignore = "minutes of states: `make explore`"]
+fn somebody_else_trades_beside_a_fault() {
+    close_all(&[("entry of one, others, one fault", Scenario { others: 1, faults: 1, entry: 1, ..BURSTS })]);
+}
+
+#[test]
+#[ignore = "minutes of states: `make explore`"]
 fn one_fault_around_a_close() {
     close_all(&[("close, one fault", Scenario { faults: 1, ..with(&[Intent::Close]) })]);
 }

@@ -306,3 +306,51 @@ fn a_refused_close_is_inactive_and_no_longer_listed() {
         ],
     );
 }
+
+#[test]
+fn others_sell_what_we_are_not_known_to_hold_yet() {
+    replay(
+        Scenario { entry: 1, others: 1, faults: 1, ..BURSTS },
+        &[
+            ENTER,
+            Step::Carry,
+            Step::Fill(1, 1),
+            Step::Cut,
+            Step::Reconnect,
+            Step::Carry,
+            Step::Hear,
+            Step::Other,
+            Step::Hear,
+            Step::Carry,
+            Step::Hear,
+        ],
+    );
+}
+
+#[test]
+fn the_repair_of_an_overfill_is_refused_and_inactive() {
+    let reading = Reading { refusal: Refusal::Inactive, ..Reading::PLAIN };
+    replay(
+        Scenario { reading, entry: 1, others: 1, faults: 1, ..BURSTS },
+        &[
+            ENTER,
+            Step::Carry,
+            Step::Hear,
+            Step::Fill(1, 1),
+            Step::Hear,
+            Step::Other,
+            Step::Hear,
+            Step::Clock,
+            Step::Fill(2, 1),
+            Step::Hear,
+            Step::Carry,
+            Step::Hear,
+            Step::Refuse,
+            Step::Hear,
+            Step::Carry,
+            Step::Hear,
+            Step::Carry,
+            Step::Hear,
+        ],
+    );
+}

@@ -331,6 +331,7 @@ impl World {
     pub(crate) fn step(&mut self, step: Step) -> Check {
         self.faults += u8::from(step.is_fault());
         self.broker.burst = self.broker.burst.wrapping_add(1);
+        self.broker.now = self.at;
         match step {
             Step::Hear => {
                 let (burst, message) = self.broker.queue.pop_front().expect("a message waits");
@@ -376,6 +377,7 @@ impl World {
                 self.slow += u8::from(!self.is_quiet());
                 let deadline = self.engine.next_deadline().expect("the engine waits for a deadline");
                 self.at = self.at.max(deadline);
+                self.broker.now = self.at;
                 self.quote()?;
                 self.tell(EventKind::Clock)?;
             }
@@ -542,7 +544,8 @@ impl World {
     fn hear_execution(&mut self, id: i64, index: usize) -> Check {
         let (order_ref, is_long) = (self.order_ref(id), self.scenario.is_long);
         let leg = self.broker.leg(id).expect("its order is known");
-        let (side, quantity) = (leg.side, Quantity::from_units(leg.fills[index]));
+        let (shares, executed_at) = leg.fills[index];
+        let (side, quantity) = (leg.side, Quantity::from_units(shares));
         // Entries trade at the price of their moment, exits anywhere: only the first matters.
         let price = match leg.role {
             Role::Entry if id > 3 && is_long => 102,
@@ -559,17 +562,18 @@ impl World {
             side,
             quantity,
             price: Price::from_units(price),
-            executed_at: self.at,
+            executed_at,
         })))?;
         let (amount, currency) = (Money::ZERO, "USD".into());
         self.tell(EventKind::Commission(Box::new(Commission { exec_id, amount, currency })))
     }
 
     fn hear_other(&mut self, index: usize) -> Check {
-        let side = if self.broker.others[index] > 0 { Side::Buy } else { Side::Sell };
+        let (sign, executed_at) = self.broker.others[index];
+        let side = if sign > 0 { Side::Buy } else { Side::Sell };
         if self.broker.others_told & (1 << index) == 0 {
             self.broker.others_told |= 1 << index;
-            self.duty.told += self.broker.others[index];
+            self.duty.told += sign;
         }
         self.tell(EventKind::Execution(Box::new(Execution {
             exec_id: ExecId(format!("o{index}.01").into()),
@@ -580,7 +584,7 @@ impl World {
             side,
             quantity: Quantity::from_units(1),
             price: Price::from_units(100),
-            executed_at: self.at,
+            executed_at,
         })))
     }
 
@@ -591,7 +595,7 @@ impl World {
         let Some((leg, index)) = found else { return };
         if leg.delivered & (1 << index) == 0 {
             leg.delivered |= 1 << index;
-            self.duty.told += units(leg.side.signed(Quantity::from_units(leg.fills[index])));
+            self.duty.told += units(leg.side.signed(Quantity::from_units(leg.fills[index].0)));
         }
     }
 
