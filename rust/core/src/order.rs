@@ -385,11 +385,30 @@ impl Order {
         self.why_held.clone_from(&report.why_held);
         self.has_waited |= self.waits_for_parent();
         self.on_word(report.status, report.perm_id);
+        self.on_remaining(report);
         if let Some(permit) = self.permits.iter_mut().find(|permit| permit.id == report.perm_id) {
             permit.filled = permit.filled.max(report.filled);
         }
         let all = self.permits.iter().map(|permit| permit.filled).sum();
         self.reported_filled = self.reported_filled.max(report.filled).max(all);
+    }
+
+    /// What is filled and what remains tell that an order grew, where the openOrder that said so is lost.
+    fn on_remaining(&mut self, report: &OrderStatusReport) {
+        let total = report.filled + report.remaining;
+        let has_ended = matches!(
+            self.status,
+            Some(OrderStatus::Filled | OrderStatus::Cancelled | OrderStatus::ApiCancelled)
+        );
+        let Some(working) = self.working.as_mut().filter(|working| total > working.quantity) else { return };
+        if has_ended || self.permits.len() > 1 {
+            return;
+        }
+        working.quantity = total;
+        self.largest = self.largest.max(total);
+        if self.changing.is_none() {
+            self.ticket.quantity = total;
+        }
     }
 
     /// The broker knows the order.

@@ -254,7 +254,8 @@ impl State {
         // which cannot wait for more news to follow.
         let is_short_of_shares =
             !own.is_zero() && (reported.abs() < own.abs() || reported.is_positive() != own.is_positive());
-        if is_split && asked.times > 0 && self.confirmed_at.is_some_and(|at| at >= asked.at) {
+        let is_confirmed = asked.times > 0 && self.confirmed_at.is_some_and(|at| at >= asked.at);
+        if is_split && is_confirmed {
             self.take_split(symbol, own, reported);
             self.slot_mut(symbol).mismatch = None;
             return None;
@@ -275,11 +276,11 @@ impl State {
                 None,
                 format!("the broker holds {reported} shares, executions add up to {own}"),
             );
-            if is_short_of_shares && self.slot(symbol).context.is_some() {
-                self.take_shortfall(symbol, own, reported);
-                self.slot_mut(symbol).mismatch = None;
-                return None;
-            }
+        }
+        if is_short_of_shares && is_confirmed && self.slot(symbol).context.is_some() {
+            self.take_shortfall(symbol, own, reported);
+            self.slot_mut(symbol).mismatch = None;
+            return None;
         }
         let asked = asked.again(now);
         self.slot_mut(symbol).mismatch = Some(asked);

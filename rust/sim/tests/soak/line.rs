@@ -182,9 +182,12 @@ impl World {
             self.tally.add("mishap: a change became a second order", 1);
             self.venue.fork(self.now, request, &mut self.out);
         } else {
-            // Of a group whose first member trades before the second arrives both can.
-            if let Some(oca) = order.ticket.oca.as_ref().filter(|_| change.is_none())
+            // Of a group whose first member trades before the second arrives both can: one that was lost
+            // arrives when it is sent again.
+            if let Some(oca) = order.ticket.oca.as_ref()
                 && self.duty.has_traded(&oca.name)
+                && live.is_none()
+                && self.venue.completed_orders().all(|ended| ended.order.order_ref != order.ticket.order_ref)
             {
                 self.duty.excuse(symbol, "latecomer");
                 self.tally.add("latecomers of a group that traded", 1);

@@ -40,6 +40,17 @@ fn all() -> Vec<Case> {
         // A child that waited is ended by the broker, which is no sign that its sibling works.
         part(2_106_413, 73, &[9], &[0]),
         part(2_256_976, 47, &[5], &[0]),
+        // A child grew, and the openOrder that said so is lost: the status beside it tells what remains.
+        part(2_324_194, 88, &[2], &[0]),
+        // Executions that the broker lists come later than its word on the position.
+        part(3_003_049, 24, &[7], &[2, 3]),
+        part(3_008_440, 61, &[0], &[0, 2]),
+        part(3_011_530, 90, &[4], &[0, 1, 2]),
+        part(3_019_416, 82, &[0, 4], &[1, 3]),
+        part(3_029_305, 68, &[6, 8], &[0, 1, 3]),
+        part(3_032_478, 47, &[1], &[0, 1]),
+        // A lost exit that is sent again arrives when its group has traded.
+        part(3_041_842, 45, &[3], &[0, 3]),
         // Whole days, and moments that the checks had to learn.
         whole(1),
         part(30980, 73, &[12], &[1, 3]),
