@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orderloom import atr, bar, context, enter, signal
-from orderloom.backtest import backtest
+from orderloom import atr, backtest, bar, context, enter, signal
 from orderloom.rules import Rule, rule
 
 from .series import START, YEAR, Series, walk

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orderloom import Engine, Event, enter, market, signal
-from orderloom.backtest import backtest
+from orderloom import Engine, Event, backtest, enter, market, signal
 from orderloom.rules import Rule, rule
 
 if TYPE_CHECKING:

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orderloom import atr, bar, context, enter
+from orderloom import atr, bar, context, enter, sweep
 from orderloom.rules import Rule, rule
-from orderloom.sweep import sweep
 
 from .bench_backtest import EVERY, PERIOD, SHARES
 from .series import YEAR, walk

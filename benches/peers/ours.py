@@ -7,9 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benches.bench_backtest import strategy
-from orderloom import ATR, Engine, Event, EventBus, enter, market, position, rule, signal
+from orderloom import ATR, Engine, Event, EventBus, backtest, enter, market, position, rule, signal
 from orderloom.actions import log
-from orderloom.backtest import backtest
 from orderloom.version import __version__
 
 from .work import BRACKET_EVERY, BRACKET_PERCENT, SPREAD_MAX, SYMBOLS, RuleCase, Task, main, no_op

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from orderloom.actions import trail_amount as trail_amount
     from orderloom.actions import trail_percent as trail_percent
     from orderloom.app import App as App
+    from orderloom.backtesting import backtest as backtest
     from orderloom.bus import EventBus as EventBus
     from orderloom.conditions import account as account
     from orderloom.conditions import all_of as all_of
@@ -108,6 +109,7 @@ if TYPE_CHECKING:
     from orderloom.rules import rule as rule
     from orderloom.strategy import RuleStatus as RuleStatus
     from orderloom.strategy import StrategyController as StrategyController
+    from orderloom.sweeping import sweep as sweep
     from orderloom.templates import StrategyBuilder as StrategyBuilder
     from orderloom.templates import create_buy_rule as create_buy_rule
     from orderloom.templates import create_eod_close_rule as create_eod_close_rule
@@ -143,6 +145,7 @@ _HOMES = {
         "trail_percent",
     ),
     "app": ("App",),
+    "backtesting": ("backtest",),
     "bus": ("EventBus",),
     "conditions": (
         "account",
@@ -236,6 +239,7 @@ _HOMES = {
         "RuleStatus",
         "StrategyController",
     ),
+    "sweeping": ("sweep",),
     "templates": (
         "StrategyBuilder",
         "create_buy_rule",

@@ -619,7 +619,7 @@ class BacktestResult:
 
     def positions(self) -> dict[str, float]: ...
     def measures(self) -> dict[str, float | int | None]:
-        """The run in a few numbers; `orderloom.sweep.MEASURES` tells what they are."""
+        """The run in a few numbers; `orderloom.sweeping.MEASURES` tells what they are."""
 
     @property
     def live_orders(self) -> int: ...
@@ -652,7 +652,7 @@ def run_backtest(
     script: Callable[[Command, Glance, int], Event] | None,
     listener: Callable[[int, int, Event, Outcome | None], object] | None,
 ) -> BacktestResult:
-    """Play a whole history while the interpreter is free; see `orderloom.backtest`.
+    """Play a whole history while the interpreter is free; see `orderloom.backtesting`.
 
     Columns are buffers or Arrow streams, read in place where they hold 64-bit values: do not write
     to them from another thread meanwhile. A row that cannot be played raises `ValueError`.

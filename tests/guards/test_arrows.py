@@ -19,8 +19,8 @@ CRATES = {
 }
 ADAPTERS = {"feeds", "journal", "signals", "sim", "tws"}
 TOPS = {
-    "__main__", "app", "backtest", "cli", "config", "control", "doctor", "drill", "explain",
-    "history", "log", "monitor", "recovery", "replay", "report", "runner", "sessions", "sweep",
+    "__main__", "app", "backtesting", "cli", "config", "control", "doctor", "drill", "explain",
+    "history", "log", "monitor", "recovery", "replay", "report", "runner", "sessions", "sweeping",
     "whatif", "world",
 }  # fmt: skip
 """What stands on top: it may use everything, and only its own kind may use it."""

@@ -7,8 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orderloom import samples
-from orderloom.backtest import backtest
+from orderloom import backtest, samples
 from orderloom.config import load_settings
 from orderloom.feeds.history import read_history
 from orderloom.journal import Journal

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from array import array
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from orderloom import bar, close_all, context, enter, position, signal
-from orderloom.backtest import backtest
+from orderloom import backtest, bar, close_all, context, enter, position, signal
 from orderloom.conditions import ask
 from orderloom.config import Settings
 from orderloom.errors import LanguageError
 from orderloom.journal import Journal
 from orderloom.rules import Rule, rule
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MINUTE = 60_000_000_000
 START = 1_773_153_000_000_000_000  # 2026-03-10 14:30 UTC
@@ -228,3 +227,37 @@ def test_quotes_fill_at_the_far_side() -> None:
     result = backtest(on_buy, signals=said, quotes=table, **FREE)
     (order, _) = result.rows("orders")
     assert (order["average_price"], order["phase"]) == (100.05, "filled")
+
+
+# Run in a process of its own, which alone has a peak; prints the size of the data and that peak.
+YEAR_OF_MINUTES = """
+from array import array
+from random import Random
+from orderloom import atr, backtest, bar, context, enter
+from orderloom.rules import rule
+
+count, draw = 97_500, Random(1)
+table = {name: array("d") for name in ("open", "high", "low", "close", "volume")}
+last = 100.0
+for _ in range(count):
+    price = max(round(last + draw.gauss(0.0, 0.05), 2), 5.0)
+    row = (last, max(last, price) + 0.01, min(last, price) - 0.01, price, 1_000.0)
+    for name, value in zip(table, row):
+        table[name].append(value)
+    last = price
+table["ts_utc"] = array("q", (60_000_000_000 * n for n in range(count)))
+trade = rule("in", on="Bar", symbols=["A"], when=~context.is_open & (bar.index % 30 == 29),
+             then=enter("BUY", shares=100, stop=2 * atr(14), target=3 * atr(14)))
+result = backtest(trade, table, commission="none")
+assert len(result.native.trades()["pnl"]) > 2_500
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(sum(len(column) * 8 for column in table.values()), 1024 * int(peak.split()[1]))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="a peak is read from /proc")
+def test_a_year_of_minutes_fits_in_little_more_than_its_data() -> None:
+    command = [sys.executable, "-c", YEAR_OF_MINUTES]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    data, peak = map(int, said.stdout.split())
+    assert peak <= 1.5 * data + 60_000_000

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orderloom import atr, bar, context, enter
-from orderloom.backtest import backtest
+from orderloom import atr, backtest, bar, context, enter, sweep
 from orderloom.config import ConfigError, load_settings
 from orderloom.errors import LanguageError
 from orderloom.rules import Rule, rule
-from orderloom.sweep import MEASURES, sweep
+from orderloom.sweeping import MEASURES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from orderloom.feeds.history import read_history
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orderloom.backtest import Backtest
+    from orderloom.backtesting import Backtest
 
 _TABLES = ("trades", "orders", "fills", "equity", "reasons", "incidents")
 
@@ -55,7 +55,7 @@ def backtest(
 ) -> None:
     """Run a strategy file on history: the same rules and linked orders, no sockets."""
     from orderloom import samples  # noqa: PLC0415 - only without data of one's own
-    from orderloom.backtest import backtest as run_on_history  # noqa: PLC0415
+    from orderloom.backtesting import backtest as run_on_history  # noqa: PLC0415
 
     settings = load_settings(file)
     if signals is None and not market:

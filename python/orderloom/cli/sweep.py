@@ -73,7 +73,7 @@ def sweep(
 ) -> None:
     """Try many sets of parameters of a strategy file on history, and rank them."""
     from orderloom import samples  # noqa: PLC0415 - only without data of one's own
-    from orderloom import sweep as sweeps  # noqa: PLC0415
+    from orderloom.sweeping import sweep as run_sets  # noqa: PLC0415
 
     grid = dict(_parameter(text) for text in param)
     settings = load_settings(file)
@@ -88,7 +88,7 @@ def sweep(
         end=moment("--to", end, settings.market.calendar, is_end=True),
     )
     began = time.perf_counter()
-    result = sweeps.sweep(
+    result = run_sets(
         file,
         grid,
         signals=signals,

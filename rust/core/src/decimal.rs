@@ -92,8 +92,13 @@ macro_rules! fixed_point {
 
             /// The nearest float; for indicators, conditions and display only.
             #[must_use]
+            #[inline]
             pub fn to_f64(self) -> f64 {
-                self.0 as f64 / ONE as f64
+                // The same float, and 128 bits are slow to convert.
+                match i64::try_from(self.0) {
+                    Ok(counts) => counts as f64 / ONE as f64,
+                    Err(_) => self.0 as f64 / ONE as f64,
+                }
             }
 
             /// The nearest count to a float, or `None` when it is not finite or out of range.
@@ -258,7 +263,12 @@ impl Price {
 
     /// Price × quantity × contract multiplier, rounded to the nearest count.
     #[must_use]
+    #[inline]
     pub const fn value(self, quantity: Quantity, multiplier: i64) -> Money {
+        // Whole shares need no division, which is slow on 128 bits.
+        if quantity.0 % ONE == 0 {
+            return Money(self.0 as i128 * (quantity.0 / ONE) as i128 * multiplier as i128);
+        }
         Money(divide_rounded(self.0 as i128 * quantity.0 as i128 * multiplier as i128, ONE as i128))
     }
 }
@@ -268,10 +278,20 @@ impl Money {
     /// `None` for a zero quantity or a price out of range.
     #[must_use]
     pub fn per_share(self, quantity: Quantity, multiplier: i64) -> Option<Price> {
-        let divisor = i128::from(quantity.0) * i128::from(multiplier);
-        if divisor == 0 {
+        if quantity.0 == 0 || multiplier == 0 {
             return None;
         }
+        // Whole shares of an ordinary amount: division on 128 bits is slow.
+        if quantity.0 % ONE == 0
+            && let Ok(counts) = i64::try_from(self.0)
+            && let Some(shares) = (quantity.0 / ONE).checked_mul(multiplier)
+            && let Some(whole) = counts.checked_div(shares)
+        {
+            let rest = (counts - whole * shares).unsigned_abs();
+            let away = if (counts < 0) == (shares < 0) { 1 } else { -1 };
+            return Some(Price(whole + if rest >= shares.unsigned_abs() - rest { away } else { 0 }));
+        }
+        let divisor = i128::from(quantity.0) * i128::from(multiplier);
         i64::try_from(divide_rounded(self.0.checked_mul(i128::from(ONE))?, divisor)).ok().map(Price)
     }
 }
@@ -334,6 +354,20 @@ mod tests {
         fn value_and_per_share_undo_each_other(counts in 1_i64..10_000_000_000_000, shares in 1_i64..1_000_000) {
             let (price, quantity) = (Price::from_counts(counts), Quantity::from_units(shares));
             prop_assert_eq!(price.value(quantity, 1).per_share(quantity, 1), Some(price));
+        }
+
+        #[test]
+        fn whole_shares_are_divided_like_others(
+            counts in -1_000_000_000_000_i128..1_000_000_000_000, shares in -1_000_i64..1_000, multiplier in 1_i64..100,
+        ) {
+            let quantity = Quantity::from_units(shares);
+            let divisor = i128::from(quantity.counts()) * i128::from(multiplier);
+            let expected = (divisor != 0)
+                .then(|| Price::from_counts(divide_rounded(counts * i128::from(ONE), divisor) as i64));
+            prop_assert_eq!(Money::from_counts(counts).per_share(quantity, multiplier), expected);
+            let price = Price::from_counts(counts as i64);
+            let value = i128::from(price.counts()) * divisor;
+            prop_assert_eq!(price.value(quantity, multiplier).counts(), divide_rounded(value, i128::from(ONE)));
         }
 
         #[test]

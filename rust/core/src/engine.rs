@@ -125,8 +125,7 @@ impl Engine {
         mut concluded: Vec<(Conclusion, Option<Successor>)>,
         watch: &mut impl Watch,
     ) {
-        let (has_filled, position_changed) = self.state.what_happened();
-        self.judge(watch).on_event(event, has_filled, position_changed);
+        self.judge(watch).on_event(event);
         // What rules began, and what followed from it, is settled on the same event. Each round
         // concludes trades or ends, so the bound is never reached.
         for _ in 0..16 {

@@ -3,6 +3,9 @@
 //! An event lives for one call of `Engine::on_event`. Facts about orders are kept as the broker said
 //! them; what they mean is computed in `order.rs`.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::EngineConfig;
@@ -39,15 +42,15 @@ pub enum EventKind {
     /// A prediction source gave something that is no prediction.
     SignalRejected(SignalRejected),
     /// The broker showed an order: TWS openOrder.
-    OrderOpened(Box<OrderOpened>),
+    OrderOpened(OrderOpened),
     /// The broker told an order's status: TWS orderStatus.
-    OrderStatus(Box<OrderStatusReport>),
+    OrderStatus(OrderStatusReport),
     /// The broker showed an ended order: TWS completedOrder.
     OrderCompleted(Box<OrderCompleted>),
     /// A fill, a correction of one, or a fill shown again: TWS execDetails.
-    Execution(Box<Execution>),
+    Execution(Execution),
     /// What a fill cost: TWS commissionReport.
-    Commission(Box<Commission>),
+    Commission(Commission),
     /// An error or notice that names one of our orders.
     OrderError(OrderError),
     /// The broker's word on a position: TWS position.
@@ -302,7 +305,7 @@ pub struct OrderStatusReport {
     pub remaining: Quantity,
     /// TWS whyHeld: `locate`, `child`, … or empty.
     #[serde(default)]
-    pub why_held: Box<str>,
+    pub why_held: Cow<'static, str>,
 }
 
 /// TWS completedOrder: it carries no order id.
@@ -349,7 +352,7 @@ pub struct Commission {
     /// What it cost, in `currency`.
     pub amount: Money,
     /// ISO currency.
-    pub currency: Box<str>,
+    pub currency: Arc<str>,
 }
 
 /// A TWS error that names an order. Evidence, never a verdict.
@@ -360,7 +363,7 @@ pub struct OrderError {
     /// TWS error code.
     pub code: i32,
     /// TWS text.
-    pub text: Box<str>,
+    pub text: Cow<'static, str>,
 }
 
 /// TWS position.

@@ -1,6 +1,7 @@
 //! One newtype per identifier, so that none can stand in for another.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -56,14 +57,43 @@ impl SymbolId {
 /// and completedOrder, and unique over restarts because it starts with the run's name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct OrderRef(pub Box<str>);
+pub struct OrderRef(pub Arc<str>);
+
+impl OrderRef {
+    /// `run-intent-what`.
+    #[must_use]
+    pub fn new(run: &str, intent: u64, what: &str) -> Self {
+        let mut digits = [b'0'; 20];
+        let (mut first, mut rest) = (digits.len(), intent);
+        loop {
+            first -= 1;
+            digits[first] += (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        let number = std::str::from_utf8(&digits[first..]).expect("digits");
+        let mut text = String::with_capacity(run.len() + number.len() + what.len() + 2);
+        for part in [run, "-", number, "-", what] {
+            text.push_str(part);
+        }
+        Self(text.into())
+    }
+
+    /// The number between run and purpose, where it has the form that `new` gives.
+    #[must_use]
+    pub fn intent(&self) -> Option<u64> {
+        self.0.rsplit('-').nth(1)?.parse().ok()
+    }
+}
 
 /// TWS execId, one per fill. FIX ExecID 17.
 ///
 /// A correction repeats the id with another number behind the last dot (`….01` becomes `….02`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ExecId(pub Box<str>);
+pub struct ExecId(pub Arc<str>);
 
 impl ExecId {
     /// The part that a correction shares with what it corrects, and the revision behind it.

@@ -3,8 +3,6 @@
 //! TWS repeats, omits and reorders messages, so nothing here is a transition: facts accumulate, and
 //! `phase` reads them. Executions alone prove fills; an error code is evidence, never a verdict.
 
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Role, Ticket};
@@ -63,6 +61,55 @@ impl Terms {
             limit_price: ticket.order_type.limit_price(),
             stop_price: ticket.order_type.stop_price(),
         }
+    }
+}
+
+/// What an order waits for: the words of TWS whyHeld that matter here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct WhyHeld {
+    /// Its parent: `child`.
+    pub parent: bool,
+    /// Shares to borrow: `locate`.
+    pub locate: bool,
+}
+
+impl WhyHeld {
+    fn of(words: &str) -> Self {
+        if words.is_empty() {
+            return Self::default();
+        }
+        Self { parent: words.contains("child"), locate: words.contains("locate") }
+    }
+}
+
+/// What a plan sees of the broker's words about an order: as long as it stays, they are no news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) phase: Phase,
+    /// Of an order that is not done.
+    alive: Option<Alive>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Alive {
+    working: Option<Terms>,
+    /// Placing, changing, cancelling.
+    is_asked: [bool; 3],
+    is_resting: bool,
+    has_unproven_fills: bool,
+    /// Of an exit: whether it waits for its entry no longer.
+    has_started: bool,
+    waits_to_borrow: bool,
+    is_refused: bool,
+    is_doubled: bool,
+    is_absent: bool,
+}
+
+impl Standing {
+    /// Whether nothing has changed but that it waits for its entry no longer.
+    pub(crate) fn has_but_started(self, before: Self) -> bool {
+        let started = before.alive.map(|alive| Alive { has_started: true, ..alive });
+        self == Self { alive: started, ..before }
     }
 }
 
@@ -147,8 +194,8 @@ pub struct Order {
     pub working: Option<Terms>,
     /// The status that the broker told last.
     pub status: Option<OrderStatus>,
-    /// TWS whyHeld of the last status.
-    pub why_held: Box<str>,
+    /// What it waits for, by the last status.
+    pub why_held: WhyHeld,
     /// The broker said once that it waits for its parent.
     pub has_waited: bool,
     /// The broker's orders for it; more than one means that it was forked.
@@ -166,7 +213,7 @@ pub struct Order {
     /// A refusal of the order itself: TWS error code.
     pub refused: Option<i32>,
     /// The last refused change.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<Box<Refusal>>,
     /// TWS said that it has no such order to change or cancel.
     pub not_found: bool,
     /// A full snapshot ended without it.
@@ -197,7 +244,7 @@ impl Order {
             cancelling: None,
             working: None,
             status: None,
-            why_held: "".into(),
+            why_held: WhyHeld::default(),
             has_waited: false,
             permits: Vec::new(),
             cum_qty: Quantity::ZERO,
@@ -269,6 +316,7 @@ impl Order {
     /// Whether a change of it became an order beside it, and one of them has not ended: the end of
     /// the one says nothing of the other.
     #[must_use]
+    #[inline]
     pub fn has_live_fork(&self) -> bool {
         self.permits.len() > 1 && self.permits.iter().any(|permit| !permit.has_ended)
     }
@@ -291,6 +339,22 @@ impl Order {
         self.has_unproven_fills() || self.phase() == Phase::Unknown
     }
 
+    pub(crate) fn standing(&self) -> Standing {
+        let phase = self.phase();
+        let alive = (!phase.is_done()).then(|| Alive {
+            working: self.working,
+            is_asked: [self.placing, self.changing, self.cancelling].map(|asked| asked.is_some()),
+            is_resting: self.rests_in(phase),
+            has_unproven_fills: self.has_unproven_fills(),
+            has_started: self.role != Role::Entry && self.has_started(),
+            waits_to_borrow: self.why_held.locate,
+            is_refused: self.refused.is_some(),
+            is_doubled: self.is_doubled(),
+            is_absent: self.is_absent,
+        });
+        Standing { phase, alive }
+    }
+
     /// Whether nothing more can happen to it.
     #[must_use]
     pub fn is_done(&self) -> bool {
@@ -301,7 +365,11 @@ impl Order {
     /// that is not confirmed leaves an order where it was.
     #[must_use]
     pub fn is_resting(&self) -> bool {
-        match self.phase() {
+        self.rests_in(self.phase())
+    }
+
+    fn rests_in(&self, phase: Phase) -> bool {
+        match phase {
             Phase::Working => true,
             Phase::Cancelling => {
                 matches!(self.status, Some(OrderStatus::PreSubmitted | OrderStatus::Submitted))
@@ -313,7 +381,7 @@ impl Order {
     /// Whether the broker says that it waits for its parent.
     #[must_use]
     pub fn waits_for_parent(&self) -> bool {
-        self.why_held.contains("child")
+        self.why_held.parent
     }
 
     /// Whether the broker has shown that it waits for its parent no longer. PreSubmitted shows
@@ -382,7 +450,7 @@ impl Order {
 
     /// Takes in TWS orderStatus.
     pub fn on_status(&mut self, report: &OrderStatusReport) {
-        self.why_held.clone_from(&report.why_held);
+        self.why_held = WhyHeld::of(&report.why_held);
         self.has_waited |= self.waits_for_parent();
         self.on_word(report.status, report.perm_id);
         self.on_remaining(report);
@@ -486,8 +554,9 @@ impl Order {
             return;
         }
         let terms = Terms::of(&self.ticket);
-        let times = self.refusal.filter(|last| last.terms == terms).map_or(0, |last| last.times);
-        self.refusal = Some(Refusal { code, terms, at, times: times.saturating_add(1) });
+        let last = self.refusal.as_ref().filter(|last| last.terms == terms);
+        let times = last.map_or(0, |last| last.times).saturating_add(1);
+        self.refusal = Some(Box::new(Refusal { code, terms, at, times }));
         if let Some(working) = self.working {
             self.ticket.quantity = working.quantity;
             self.ticket.order_type =
@@ -524,28 +593,26 @@ impl ErrorClass {
     }
 }
 
-/// Every order of ours, by order id, and by intent.
+/// Every order of ours, in the order of sending: order ids and intents both rise for ever.
 #[derive(Debug, Clone, Default)]
 pub struct Orders {
-    by_id: IndexMap<OrderId, Order, FxBuildHasher>,
-    by_ref: IndexMap<OrderRef, OrderId, FxBuildHasher>,
+    orders: Vec<Order>,
 }
 
 impl Orders {
-    /// Adds an order that is being sent.
+    /// Adds an order that is being sent; its id and its intent are larger than any before.
     pub fn insert(&mut self, order: Order) {
-        self.by_ref.insert(order.ticket.order_ref.clone(), order.ticket.order_id);
-        self.by_id.insert(order.ticket.order_id, order);
+        self.orders.push(order);
     }
 
     /// Its place. Ids are given one after the other, so it is nearly always where counting says.
     #[inline]
     fn place(&self, id: OrderId) -> Option<usize> {
-        let (first, _) = self.by_id.first()?;
+        let first = self.orders.first()?.ticket.order_id;
         let place = id.0.wrapping_sub(first.0) as usize;
-        match self.by_id.get_index(place) {
-            Some((found, _)) if *found == id => Some(place),
-            _ => self.by_id.get_index_of(&id),
+        match self.orders.get(place) {
+            Some(found) if found.ticket.order_id == id => Some(place),
+            _ => self.orders.binary_search_by_key(&id, |order| order.ticket.order_id).ok(),
         }
     }
 
@@ -553,14 +620,13 @@ impl Orders {
     #[must_use]
     #[inline]
     pub fn find(&self, id: OrderId) -> Option<&Order> {
-        self.by_id.get_index(self.place(id)?).map(|(_, order)| order)
+        self.place(id).map(|place| &self.orders[place])
     }
 
     /// The order with this id, to take in facts.
     #[inline]
     pub fn find_mut(&mut self, id: OrderId) -> Option<&mut Order> {
-        let place = self.place(id)?;
-        self.by_id.get_index_mut(place).map(|(_, order)| order)
+        self.place(id).map(|place| &mut self.orders[place])
     }
 
     /// The id that an intent was sent under; the order's own id when the broker names no intent.
@@ -572,16 +638,19 @@ impl Orders {
         if self.find(id).is_some_and(|order| order.ticket.order_ref == *order_ref) {
             return Some(id);
         }
-        self.by_ref.get(order_ref).copied()
+        let intent = order_ref.intent()?;
+        let found = self.orders.binary_search_by_key(&Some(intent), |order| order.ticket.order_ref.intent());
+        let found = &self.orders[found.ok()?].ticket;
+        (found.order_ref == *order_ref).then_some(found.order_id)
     }
 
     /// Every order, in the order of sending.
     pub fn iter(&self) -> impl Iterator<Item = &Order> {
-        self.by_id.values()
+        self.orders.iter()
     }
 
     /// Every order, to take in facts.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Order> {
-        self.by_id.values_mut()
+        self.orders.iter_mut()
     }
 }

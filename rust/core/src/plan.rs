@@ -136,6 +136,13 @@ pub fn plan(context: &Context, situation: Situation<'_>) -> Plan {
     planner.plan
 }
 
+/// Prices that an exit should have; `None` leaves one as it is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Planned {
+    stop: Option<Price>,
+    limit: Option<Price>,
+}
+
 struct Planner<'a> {
     context: &'a Context,
     at: Situation<'a>,
@@ -148,7 +155,8 @@ impl Planner<'_> {
     }
 
     fn uncovered(&self, bracket: &Bracket) -> Quantity {
-        if self.context.policy.stop.is_none() {
+        let open = self.open(bracket);
+        if self.context.policy.stop.is_none() || !open.is_positive() {
             return Quantity::ZERO;
         }
         // Whether children start with their parent's first fill or its last is not documented, and TWS
@@ -162,7 +170,7 @@ impl Planner<'_> {
             .filter(|order| has_started || order.ticket.parent.is_none())
             .map(Order::leaves_qty)
             .sum();
-        (self.open(bracket) - covered).max(Quantity::ZERO)
+        (open - covered).max(Quantity::ZERO)
     }
 
     fn is_overdue(&self) -> bool {
@@ -223,9 +231,9 @@ impl Planner<'_> {
             // More has traded than executions tell: what is open is not known until they do.
             return;
         }
-        let stop = bracket.leg(Role::Stop, orders);
         if let Some(entry) = bracket.entry.and_then(|id| orders.find(id)).filter(|entry| !entry.is_done()) {
             // Gone, or not listed by the broker: a family of which only a part arrived.
+            let stop = bracket.leg(Role::Stop, orders);
             let has_lost_its_stop =
                 context.policy.stop.is_some() && stop.is_none_or(|stop| stop.is_done() || stop.is_absent);
             let is_expired = bracket.expires_at.is_some_and(|at| {
@@ -235,7 +243,7 @@ impl Planner<'_> {
             let is_stuck = match entry.phase() {
                 Phase::Unknown => true,
                 // Why comes after that it is held.
-                Phase::Held if !entry.why_held.contains("locate") => {
+                Phase::Held if !entry.why_held.locate => {
                     let until = entry.held_since.map(|since| since + self.at.execution.oca_patience);
                     until.is_none_or(|until| {
                         self.look_again(until);
@@ -331,13 +339,14 @@ impl Planner<'_> {
         let bracket = &self.context.brackets[index];
         let live = |role| bracket.leg(role, self.at.orders).filter(|order| !order.is_done());
         let (stop, target) = (live(Role::Stop), live(Role::Target));
+        let base = self.context.exit_base(bracket, self.at.orders);
         if let Some(stop) = stop {
             if stop.phase() == Phase::Held {
                 // It lives and cannot fire. What replaces it must not stand beside it.
                 self.cancel_all(bracket, None);
                 return;
             }
-            if !self.align(bracket, stop, open, Exit::Stop) {
+            if !self.align(bracket, stop, open, self.planned_stop(stop, base)) {
                 return;
             }
         }
@@ -347,7 +356,7 @@ impl Planner<'_> {
                 self.cancel(target);
                 return;
             }
-            self.align(bracket, target, open, Exit::Target);
+            self.align(bracket, target, open, self.planned_target(base));
         }
         if stop.is_some() || target.is_some() || self.context.policy.stop.is_none() {
             return;
@@ -370,11 +379,7 @@ impl Planner<'_> {
             self.plan.steps.push(Step::Close { reason: ExitReason::Recovery });
             return;
         }
-        let base = self
-            .context
-            .exit_base(bracket, self.at.orders)
-            .or_else(|| bracket.entry_price(self.at.orders))
-            .or_else(|| self.at.market.mark());
+        let base = base.or_else(|| bracket.entry_price(self.at.orders)).or_else(|| self.at.market.mark());
         let exit = |exit, level: Option<Level>| {
             let price = level?.price(exit, self.context.side, base?, self.at.instrument)?;
             Some(exit_type(exit, level?, price, self.at.instrument))
@@ -422,11 +427,10 @@ impl Planner<'_> {
         let (stop, target) = (live(Role::Stop), live(Role::Target));
         let exit_side = self.context.side.exit();
         if let (Some(stop), Some(_)) = (stop, target)
-            && !self.align(bracket, stop, open, Exit::Stop)
+            && !self.align(bracket, stop, open, Planned::default())
         {
             return;
         }
-        let kind = if target.is_some() { Exit::Target } else { Exit::Stop };
         let Some(exit) = target.or(stop) else {
             if !self.may_revive(bracket) {
                 self.flatten(index, exit_side, open);
@@ -443,8 +447,9 @@ impl Planner<'_> {
             }
         }
         let patience = self.at.execution.reprice_after;
-        let is_hopeless = exit.refusal.is_some_and(|refusal| refusal.times >= self.at.execution.asks_max)
-            || exit.ticket.order_type.is_trailing();
+        let is_hopeless =
+            exit.refusal.as_ref().is_some_and(|refusal| refusal.times >= self.at.execution.asks_max)
+                || exit.ticket.order_type.is_trailing();
         let since = self.context.closing.map_or(self.at.now, |closing| closing.since);
         let waited_for_price = self.at.now >= since + patience + patience;
         let price = self.marketable(if target.is_some() { exit_side } else { exit_side.opposite() });
@@ -454,13 +459,13 @@ impl Planner<'_> {
             } else {
                 self.plan.wants_price = true;
                 self.look_again(since + patience + patience);
-                self.align(bracket, exit, open, kind);
+                self.align(bracket, exit, open, Planned::default());
             }
             return;
         };
         if let Some(at) = bracket.repriced_at.filter(|at| self.at.now < *at + patience) {
             self.look_again(at + patience);
-            self.align(bracket, exit, open, kind);
+            self.align(bracket, exit, open, Planned::default());
             return;
         }
         // More is asked only when the broker has had its time to reduce: a fill may be on its way here.
@@ -491,9 +496,9 @@ impl Planner<'_> {
         Some(self.at.instrument.round(price, rounding)).filter(|price| price.is_positive())
     }
 
-    /// Brings a live exit to the planned quantity and price. `false`: its whole group is cancelled, to be
-    /// placed again at the right size.
-    fn align(&mut self, bracket: &Bracket, exit: &Order, open: Quantity, kind: Exit) -> bool {
+    /// Brings a live exit to the open quantity and to the planned prices. `false`: its whole group is
+    /// cancelled, to be placed again at the right size.
+    fn align(&mut self, bracket: &Bracket, exit: &Order, open: Quantity, planned: Planned) -> bool {
         if exit.cancelling.is_some()
             || exit.changing.is_some()
             || exit.placing.is_some()
@@ -502,19 +507,15 @@ impl Planner<'_> {
             return true;
         }
         let now = exit.working.unwrap_or_else(|| Terms::of(&exit.ticket));
-        let mut wanted = Terms { quantity: self.aligned_quantity(bracket, exit, open), ..now };
-        let is_closing = self.context.closing.is_some();
-        if !is_closing && let Some(price) = self.planned_price(bracket, kind) {
-            match kind {
-                Exit::Target => wanted.limit_price = Some(price),
-                Exit::Stop if exit.ticket.order_type.is_trailing() => {}
-                Exit::Stop => wanted.stop_price = Some(price),
-            }
-        }
+        let wanted = Terms {
+            quantity: self.aligned_quantity(bracket, exit, open),
+            limit_price: planned.limit.or(now.limit_price),
+            stop_price: planned.stop.or(now.stop_price),
+        };
         if wanted == now {
             return true;
         }
-        if let Some(refusal) = exit.refusal.filter(|refusal| refusal.terms == wanted) {
+        if let Some(refusal) = exit.refusal.as_ref().filter(|refusal| refusal.terms == wanted) {
             let (max, retry_at) = (self.at.execution.asks_max, refusal.at + self.at.execution.answer_timeout);
             if wanted.quantity != now.quantity {
                 self.alarm(
@@ -572,22 +573,29 @@ impl Planner<'_> {
         exit.cum_qty + open
     }
 
-    /// Where the policy puts an exit now; `None` leaves it where it is.
-    fn planned_price(&self, bracket: &Bracket, kind: Exit) -> Option<Price> {
-        let level = match kind {
-            Exit::Stop => self.context.policy.stop,
-            Exit::Target => self.context.policy.target,
-        }?;
-        if let Level::Price(price) = level {
-            return Some(price);
+    /// Where the policy puts a stop now. A trailing one goes its own way.
+    fn planned_stop(&self, stop: &Order, base: Option<Price>) -> Planned {
+        let is_fixed = !stop.ticket.order_type.is_trailing();
+        let level = self.context.policy.stop.filter(|_| is_fixed);
+        Planned { stop: self.planned_price(Exit::Stop, level, base), limit: None }
+    }
+
+    /// Where the policy puts a target now.
+    fn planned_target(&self, base: Option<Price>) -> Planned {
+        Planned { limit: self.planned_price(Exit::Target, self.context.policy.target, base), stop: None }
+    }
+
+    fn planned_price(&self, exit: Exit, level: Option<Level>, base: Option<Price>) -> Option<Price> {
+        match level? {
+            Level::Price(price) => Some(price),
+            level => level.price(exit, self.context.side, base?, self.at.instrument),
         }
-        let base = self.context.exit_base(bracket, self.at.orders)?;
-        level.price(kind, self.context.side, base, self.at.instrument)
     }
 
     /// Pursues what was asked of the broker and not answered.
     fn chase(&mut self, bracket: &Bracket, order: &Order, open: Quantity) {
-        if order.is_done() {
+        let questions = [order.placing, order.changing, order.cancelling, order.doubt];
+        if !order.is_absent && questions.iter().all(Option::is_none) || order.is_done() {
             return;
         }
         let id = order.ticket.order_id;

@@ -2,6 +2,9 @@
 //!
 //! Knows nothing of orders: an execution counts whatever its order's phase.
 
+use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
+
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
@@ -138,12 +141,39 @@ struct Restatement {
     is_split: bool,
 }
 
+/// The part of an execution's id that its corrections share.
+#[derive(Debug, Clone)]
+struct FillKey {
+    id: ExecId,
+    length: usize,
+}
+
+impl Borrow<str> for FillKey {
+    fn borrow(&self) -> &str {
+        &self.id.0[..self.length]
+    }
+}
+
+impl Hash for FillKey {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        Borrow::<str>::borrow(self).hash(hasher);
+    }
+}
+
+impl PartialEq for FillKey {
+    fn eq(&self, other: &Self) -> bool {
+        Borrow::<str>::borrow(self) == Borrow::<str>::borrow(other)
+    }
+}
+
+impl Eq for FillKey {}
+
 /// The positions of every symbol, and the fills and restatements that they are the sum of.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     positions: Vec<Position>,
     multipliers: Vec<i64>,
-    fills: IndexMap<Box<str>, Fill, FxBuildHasher>,
+    fills: IndexMap<FillKey, Fill, FxBuildHasher>,
     restatements: Vec<Restatement>,
     // Commission reports may come before their execution, and that may come as its correction.
     early_commissions: IndexMap<Box<str>, Money, FxBuildHasher>,
@@ -213,7 +243,7 @@ impl Ledger {
             commission: early,
         };
         self.fold(&fill);
-        self.fills.insert(key.into(), fill);
+        self.fills.insert(FillKey { length: key.len(), id: execution.exec_id.clone() }, fill);
         Applied::New { commission: early }
     }
 

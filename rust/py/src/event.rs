@@ -187,7 +187,7 @@ impl Event {
         status: &str,
     ) -> PyResult<Self> {
         Ok(Self {
-            kind: EventKind::OrderOpened(Box::new(OrderOpened {
+            kind: EventKind::OrderOpened(OrderOpened {
                 order_id: OrderId(order_id),
                 perm_id: PermId(perm_id),
                 order_ref: OrderRef(order_ref.into()),
@@ -197,7 +197,7 @@ impl Event {
                 limit_price: optional_price("limit_price", limit_price)?,
                 stop_price: optional_price("stop_price", stop_price)?,
                 status: word::<OrderStatus>("status", status)?,
-            })),
+            }),
         })
     }
 
@@ -212,14 +212,14 @@ impl Event {
         why_held: &str,
     ) -> PyResult<Self> {
         Ok(Self {
-            kind: EventKind::OrderStatus(Box::new(OrderStatusReport {
+            kind: EventKind::OrderStatus(OrderStatusReport {
                 order_id: OrderId(order_id),
                 perm_id: PermId(perm_id),
                 status: word("status", status)?,
                 filled: quantity("filled", filled)?,
                 remaining: quantity("remaining", remaining)?,
-                why_held: why_held.into(),
-            })),
+                why_held: why_held.to_owned().into(),
+            }),
         })
     }
 
@@ -249,7 +249,7 @@ impl Event {
         executed_at: i64,
     ) -> PyResult<Self> {
         Ok(Self {
-            kind: EventKind::Execution(Box::new(Execution {
+            kind: EventKind::Execution(Execution {
                 exec_id: ExecId(exec_id.into()),
                 order_id: OrderId(order_id),
                 perm_id: PermId(perm_id),
@@ -259,25 +259,29 @@ impl Event {
                 quantity: self::quantity("quantity", quantity)?,
                 price: self::price("price", price)?,
                 executed_at: Timestamp(executed_at),
-            })),
+            }),
         })
     }
 
     #[staticmethod]
     fn commission(exec_id: &str, amount: f64, currency: &str) -> PyResult<Self> {
         Ok(Self {
-            kind: EventKind::Commission(Box::new(Commission {
+            kind: EventKind::Commission(Commission {
                 exec_id: ExecId(exec_id.into()),
                 amount: money("amount", amount)?,
                 currency: currency.into(),
-            })),
+            }),
         })
     }
 
     #[staticmethod]
     fn order_error(order_id: i64, code: i32, text: &str) -> Self {
         Self {
-            kind: EventKind::OrderError(OrderError { order_id: OrderId(order_id), code, text: text.into() }),
+            kind: EventKind::OrderError(OrderError {
+                order_id: OrderId(order_id),
+                code,
+                text: text.to_owned().into(),
+            }),
         }
     }
 

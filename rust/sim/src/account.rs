@@ -92,11 +92,10 @@ impl Venue {
     /// The account's values.
     #[must_use]
     pub fn account(&self) -> AccountValues {
-        let net = self.equity();
+        let (net, buying_power) = self.net_and_buying_power();
         let gross = self.gross_value_without(None);
         let margin = self.margin(gross);
         let available = net - margin;
-        let multiple = i128::from(self.leverage());
         AccountValues {
             net_liquidation: net,
             equity_with_loan_value: net,
@@ -106,10 +105,17 @@ impl Venue {
             maint_margin_req: margin,
             available_funds: available,
             excess_liquidity: available,
-            buying_power: Money::from_counts((available.counts() * multiple).max(0)),
+            buying_power,
             realized_pnl: self.ledger.holdings.iter().map(|holding| holding.realized).sum(),
             unrealized_pnl: self.symbols().map(|symbol| self.unrealized(symbol)).sum(),
         }
+    }
+
+    /// Net liquidation value, and the value of new positions that the available funds carry.
+    pub(crate) fn net_and_buying_power(&self) -> (Money, Money) {
+        let net = self.equity();
+        let available = net - self.margin(self.gross_value_without(None));
+        (net, Money::from_counts((available.counts() * i128::from(self.leverage())).max(0)))
     }
 
     /// Every instrument that is or was held.
@@ -179,6 +185,12 @@ impl Venue {
         (0..self.markets.len() as u32).map(SymbolId)
     }
 
+    /// Those of which something is held.
+    fn held(&self) -> impl Iterator<Item = SymbolId> {
+        let holdings = (0..).map(SymbolId).zip(&self.ledger.holdings);
+        holdings.filter(|(_, holding)| !holding.quantity.is_zero()).map(|(symbol, _)| symbol)
+    }
+
     /// What is held, at the market's price; at cost while none is known.
     fn value(&self, symbol: SymbolId) -> Money {
         let (market, holding) = (&self.markets[symbol.index()], self.ledger.holdings[symbol.index()]);
@@ -193,11 +205,11 @@ impl Venue {
     }
 
     fn equity(&self) -> Money {
-        self.ledger.cash + self.symbols().map(|symbol| self.value(symbol)).sum()
+        self.ledger.cash + self.held().map(|symbol| self.value(symbol)).sum()
     }
 
     fn gross_value_without(&self, left_out: Option<SymbolId>) -> Money {
-        self.symbols().filter(|&symbol| Some(symbol) != left_out).map(|symbol| self.value(symbol).abs()).sum()
+        self.held().filter(|&symbol| Some(symbol) != left_out).map(|symbol| self.value(symbol).abs()).sum()
     }
 
     fn margin(&self, gross: Money) -> Money {

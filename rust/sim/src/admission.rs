@@ -8,10 +8,11 @@ use orderloom_core::id::{OrderId, SymbolId};
 use orderloom_core::time::Timestamp;
 
 use crate::config::{AccountType, OcaMemberCancel, RejectStatus};
-use crate::event::VenueEvent;
 use crate::family::share;
 use crate::latency::Journey;
 use crate::market::TriggerMethod;
+use crate::news::Listener;
+use crate::oca::Name;
 use crate::order::{Ending, Order, OrderIndex, Stage};
 use crate::order_types::{Terms, TermsError};
 use crate::reading::{AutoCancelParent, CancelNews, ChangeNews, OcaRevision, QuantityBelowFilled};
@@ -39,14 +40,14 @@ pub(crate) struct Checked {
 
 impl Venue {
     /// Takes a new order, or a change of a live one with the same client and order id.
-    pub fn place(&mut self, at: Timestamp, request: OrderRequest, out: &mut Vec<VenueEvent>) {
+    pub fn place(&mut self, at: Timestamp, request: OrderRequest, out: &mut dyn Listener) {
         self.begin(at, out);
         self.send(Journey::Place(Box::new(request)), out);
         self.finish(out);
     }
 
     /// Decides about an order that has reached the exchange.
-    pub(crate) fn take(&mut self, request: OrderRequest, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn take(&mut self, request: OrderRequest, out: &mut dyn Listener) {
         let key = request.key();
         let known = self.by_key.get(&key).copied();
         let refused = match known.map(|index| (index, self.orders[index.index()].ending())) {
@@ -65,7 +66,7 @@ impl Venue {
             }
         };
         if let Some(Refusal { code, text }) = refused {
-            self.tell_error(key, code, &text, out);
+            self.tell_error(key, code, text.into_string(), out);
         }
     }
 
@@ -115,13 +116,13 @@ impl Venue {
         Ok(Checked { symbol, terms, trigger_method })
     }
 
-    pub(crate) fn admit(&mut self, request: OrderRequest, out: &mut Vec<VenueEvent>) -> Result<(), Refusal> {
+    pub(crate) fn admit(&mut self, request: OrderRequest, out: &mut dyn Listener) -> Result<(), Refusal> {
         let checked = self.check(&request)?;
         let parent = self.live_parent(&request)?;
         let rejected = self.affordable(&request, &checked, parent).err();
         let index = self.enter(request, checked, parent);
         match rejected {
-            Some(reason) => self.reject(index, &reason, out),
+            Some(reason) => self.reject(index, reason, out),
             None if self.orders[index.index()].request.transmit => self.transmit(index, out),
             None => self.tell(index, out),
         }
@@ -178,8 +179,11 @@ impl Venue {
         let group = match parent {
             _ if !request.oca_group.is_empty() => Some(self.groups.join(&request.oca_group, index)),
             Some(parent) => {
-                let name = self.orders[parent.index()].perm_id.to_string();
-                Some(self.groups.join(&name, index))
+                let parent = &mut self.orders[parent.index()];
+                let name = Name::OfParent(parent.perm_id);
+                let group = *parent.family.get_or_insert_with(|| self.groups.found(name));
+                self.groups.add(group, index);
+                Some(group)
             }
             None => None,
         };
@@ -206,6 +210,7 @@ impl Venue {
             parent,
             children: Vec::new(),
             group,
+            family: None,
             is_past_close: false,
             told: None,
             ended_at: self.now,
@@ -221,8 +226,8 @@ impl Venue {
         }
     }
 
-    fn reject(&mut self, index: OrderIndex, reason: &str, out: &mut Vec<VenueEvent>) {
-        self.tell_error(self.orders[index.index()].request.key(), 201, reason, out);
+    fn reject(&mut self, index: OrderIndex, reason: Box<str>, out: &mut dyn Listener) {
+        self.tell_error(self.orders[index.index()].request.key(), 201, reason.into_string(), out);
         self.close(index, Ending::Rejected);
         match self.config.reject_status {
             RejectStatus::Inactive | RejectStatus::Cancelled => self.tell(index, out),
@@ -234,7 +239,7 @@ impl Venue {
         &mut self,
         index: OrderIndex,
         mut request: OrderRequest,
-        out: &mut Vec<VenueEvent>,
+        out: &mut dyn Listener,
     ) -> Result<(), Refusal> {
         let checked = self.check(&request)?;
         let order = &self.orders[index.index()];
@@ -318,9 +323,9 @@ impl Venue {
                 return Err(cannot_find(request.parent_id));
             }
         }
-        let group = order.group.map_or("", |group| self.groups.name(group));
         // A group of the venue's making need not come back; one that was asked for must.
-        let has_group = *request.oca_group == *group || request.oca_group == was.oca_group;
+        let has_group = request.oca_group == was.oca_group
+            || order.group.is_some_and(|group| self.groups.name(group).text() == *request.oca_group);
         let has_type = request.oca_type == was.oca_type
             || request.oca_type == 0
             || was.oca_type == 0 && request.oca_type == 3;
@@ -339,11 +344,11 @@ impl Venue {
     }
 
     /// Ends an order because its client asked for it.
-    pub(crate) fn cancel_by_client(&mut self, key: OrderKey, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn cancel_by_client(&mut self, key: OrderKey, out: &mut dyn Listener) {
         let id = key.order_id;
         let Some(&index) = self.by_key.get(&key) else {
             let text = format!("OrderId {id} that needs to be cancelled is not found.");
-            return self.tell_error(key, 10147, &text, out);
+            return self.tell_error(key, 10147, text, out);
         };
         let order = &self.orders[index.index()];
         if !order.is_live() {
@@ -351,21 +356,20 @@ impl Venue {
             let state = self.status(order);
             let text =
                 format!("OrderId {id} that needs to be cancelled cannot be cancelled, state: {state:?}.");
-            return self.tell_error(key, 10148, &text, out);
+            return self.tell_error(key, 10148, text, out);
         }
         if self.is_ending_late(index) {
             let text = format!(
                 "Cancel attempted when order is not in a cancellable state. Order permId = {}",
                 order.perm_id
             );
-            return self.tell_error(key, 161, &text, out);
+            return self.tell_error(key, 161, text, out);
         }
         let parent = order.parent.filter(|_| {
             order.request.auto_cancel_parent && self.config.auto_cancel_parent == AutoCancelParent::Honoured
         });
         if self.config.cancel_news == CancelNews::PendingFirst {
-            let why_held = order.why_held(&self.config);
-            out.push(VenueEvent::Status(order.status_report(OrderStatus::PendingCancel, why_held)));
+            self.tell_status(order, OrderStatus::PendingCancel, out);
         }
         self.end(index, Ending::Cancelled, out);
         if let Some(parent) = parent.filter(|parent| self.orders[parent.index()].is_live()) {

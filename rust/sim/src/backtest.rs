@@ -5,14 +5,14 @@
 //! event, as the contract asks. `history` plays whole columns of prices through it.
 
 mod history;
+mod message;
 mod record;
 mod wire;
 
 pub use history::{Bars, Detail, History, HistoryError, Ticks};
+pub use message::{to_core, to_opened, to_status};
 pub use record::{Blocked, Record};
-pub use wire::{to_core, to_opened, to_request, to_status};
-
-use std::collections::VecDeque;
+pub use wire::to_request;
 
 use orderloom_core::command::{Ask, Command, Notice};
 use orderloom_core::config::EngineConfig;
@@ -27,11 +27,11 @@ use orderloom_core::id::{OrderId, SymbolId};
 use orderloom_core::time::{Session, Timestamp};
 
 use crate::config::VenueConfig;
-use crate::event::{OpenOrder, VenueEvent};
 use crate::market::{Listing, SecType};
+use crate::news::{Listener, News};
 use crate::request::OrderKey;
 use crate::venue::Venue;
-use wire::{CLIENT, con_id, symbol};
+use wire::{CLIENT, Inbox, con_id, symbol};
 
 /// TWS triggerMethod: the bid triggers what buys, the ask what sells.
 const BY_QUOTES: u8 = 4;
@@ -71,8 +71,7 @@ pub struct Backtest<O> {
     pub observer: O,
     seq: u64,
     at: Timestamp,
-    inbox: VecDeque<EventKind>,
-    outbox: Vec<VenueEvent>,
+    inbox: Inbox,
     asks: Vec<Ask>,
     /// Symbols that nothing is known of but quotes: they trigger their stops, too.
     has_quotes_alone: Vec<bool>,
@@ -101,7 +100,7 @@ impl<O: Observer> Backtest<O> {
                     con_id: con_id(index),
                     symbol: instrument.symbol.clone(),
                     sec_type: SecType::Stock,
-                    currency: instrument.currency.clone(),
+                    currency: (*instrument.currency).into(),
                     tick: instrument.tick,
                     multiplier: instrument.multiplier,
                 })
@@ -113,8 +112,7 @@ impl<O: Observer> Backtest<O> {
             observer,
             seq: 0,
             at,
-            inbox: VecDeque::new(),
-            outbox: Vec::new(),
+            inbox: Inbox::default(),
             asks: Vec::new(),
             has_quotes_alone: Vec::new(),
         };
@@ -146,7 +144,7 @@ impl<O: Observer> Backtest<O> {
             quote.symbol,
             side(quote.bid, quote.bid_size),
             side(quote.ask, quote.ask_size),
-            &mut self.outbox,
+            &mut self.inbox,
         );
         self.hear(EventKind::Quote(quote));
     }
@@ -154,7 +152,7 @@ impl<O: Observer> Backtest<O> {
     /// A print of the tape.
     pub fn trade(&mut self, at: Timestamp, trade: Trade) {
         self.advance_to(at);
-        self.venue.trade(at, trade.symbol, trade.price, trade.size, &mut self.outbox);
+        self.venue.trade(at, trade.symbol, trade.price, trade.size, &mut self.inbox);
         self.hear(EventKind::Trade(trade));
     }
 
@@ -168,7 +166,7 @@ impl<O: Observer> Backtest<O> {
     pub fn session(&mut self, at: Timestamp, symbol: SymbolId, session: Session, is_open: Option<bool>) {
         self.advance_to(at);
         if let Some(is_open) = is_open {
-            self.venue.session(at, symbol, is_open, &mut self.outbox);
+            self.venue.session(at, symbol, is_open, &mut self.inbox);
         }
         self.hear(EventKind::Session(SessionKnown { symbol, session }));
     }
@@ -184,34 +182,32 @@ impl<O: Observer> Backtest<O> {
     pub fn advance_to(&mut self, at: Timestamp) {
         while let Some(due) = self.engine.next_deadline().filter(|due| *due < at) {
             self.at = self.at.max(due);
-            self.venue.advance(self.at, &mut self.outbox);
+            self.venue.advance(self.at, &mut self.inbox);
             self.hear(EventKind::Clock);
         }
         self.at = self.at.max(at);
         if self.venue.has_due(self.at) {
-            self.venue.advance(self.at, &mut self.outbox);
+            self.venue.advance(self.at, &mut self.inbox);
             self.drain();
         }
     }
 
     fn tell(&mut self, kind: EventKind) {
-        self.inbox.push_back(kind);
+        self.inbox.push(kind);
     }
 
     /// Hands over one event, and everything that follows from it.
     #[inline]
     fn hear(&mut self, kind: EventKind) {
         self.hand_over(kind);
-        if !(self.outbox.is_empty() && self.inbox.is_empty()) {
+        if !self.inbox.is_empty() {
             self.drain();
         }
     }
 
     /// Hands over everything that is waiting, and everything that follows from it.
     fn drain(&mut self) {
-        loop {
-            self.inbox.extend(self.outbox.drain(..).map(to_core));
-            let Some(kind) = self.inbox.pop_front() else { return };
+        while let Some(kind) = self.inbox.pop() {
             self.hand_over(kind);
         }
     }
@@ -233,11 +229,11 @@ impl<O: Observer> Backtest<O> {
                     if self.has_quotes_alone.get(order.ticket.symbol.index()) == Some(&true) {
                         request.trigger_method = BY_QUOTES;
                     }
-                    self.venue.place(self.at, request, &mut self.outbox);
+                    self.venue.place(self.at, request, &mut self.inbox);
                 }
                 Command::Cancel(order) => {
                     let key = OrderKey { client_id: CLIENT, order_id: order.order_id };
-                    self.venue.cancel(self.at, key, &mut self.outbox);
+                    self.venue.cancel(self.at, key, &mut self.inbox);
                 }
                 Command::Reconcile(_) => wants_snapshot = true,
                 Command::Ask(ask) => self.asks.push(ask.clone()),
@@ -256,31 +252,23 @@ impl<O: Observer> Backtest<O> {
 
     fn snapshot(&mut self) {
         self.tell(EventKind::Snapshot(SnapshotMark::Began));
-        let orders: Vec<OpenOrder> = self.venue.live_orders().collect();
-        for order in orders {
-            let status = to_status(&order);
-            self.tell(EventKind::OrderOpened(Box::new(to_opened(order))));
-            self.tell(EventKind::OrderStatus(Box::new(status)));
-        }
-        let completed: Vec<OpenOrder> =
-            self.venue.completed_orders().map(|completed| completed.order).collect();
-        for order in completed {
-            self.tell(EventKind::OrderCompleted(Box::new(OrderCompleted {
+        self.venue.tell_live_orders(&mut self.inbox);
+        for completed in self.venue.completed_orders() {
+            let order = completed.order;
+            self.inbox.push(EventKind::OrderCompleted(Box::new(OrderCompleted {
                 perm_id: order.perm_id,
                 order_ref: order.order_ref,
                 status: order.status,
                 filled: order.filled,
             })));
         }
-        let executions: Vec<_> =
-            self.venue.executions().iter().map(|reported| reported.execution.clone()).collect();
-        for execution in executions {
-            self.tell(to_core(VenueEvent::Execution(Box::new(execution))));
+        for reported in self.venue.executions() {
+            self.inbox.hear(News::Execution(&reported.execution));
         }
-        let positions: Vec<_> = self.venue.positions().map(|value| (value.con_id, value.quantity)).collect();
-        for (con_id, quantity) in positions {
-            let symbol = symbol(con_id);
-            self.tell(EventKind::PositionReport(PositionReport { symbol, quantity, average_cost: None }));
+        for value in self.venue.positions() {
+            let report =
+                PositionReport { symbol: symbol(value.con_id), quantity: value.quantity, average_cost: None };
+            self.inbox.push(EventKind::PositionReport(report));
         }
         self.account_values();
         self.tell(EventKind::Snapshot(SnapshotMark::Ended));
@@ -288,11 +276,8 @@ impl<O: Observer> Backtest<O> {
 
     /// Tells the account's values as they stand now.
     pub fn account_values(&mut self) {
-        let account = self.venue.account();
-        let values = [
-            (AccountTag::NetLiquidation, account.net_liquidation),
-            (AccountTag::BuyingPower, account.buying_power),
-        ];
+        let (net_liquidation, buying_power) = self.venue.net_and_buying_power();
+        let values = [(AccountTag::NetLiquidation, net_liquidation), (AccountTag::BuyingPower, buying_power)];
         for (tag, value) in values {
             self.tell(EventKind::AccountValue(AccountValue { tag, value }));
         }

@@ -5,8 +5,8 @@ use orderloom_core::decimal::{Price, Quantity, divide_rounded};
 use orderloom_core::id::SymbolId;
 use orderloom_core::time::Timestamp;
 
-use crate::event::VenueEvent;
 use crate::market::Quote;
+use crate::news::Listener;
 use crate::order::Ending;
 use crate::request::TimeInForce;
 use crate::venue::{Venue, VenueError};
@@ -23,7 +23,7 @@ impl Venue {
         symbol: SymbolId,
         new: u32,
         old: u32,
-        out: &mut Vec<VenueEvent>,
+        out: &mut dyn Listener,
     ) -> Result<(), VenueError> {
         for (field, shares) in [("number of new shares", new), ("number of old shares", old)] {
             if shares == 0 {
@@ -66,7 +66,7 @@ impl Venue {
         at: Timestamp,
         symbol: SymbolId,
         amount: Price,
-        out: &mut Vec<VenueEvent>,
+        out: &mut dyn Listener,
     ) -> Result<(), VenueError> {
         let listing = &self.markets[symbol.index()].listing;
         if !amount.is_positive() {

@@ -4,26 +4,29 @@ use orderloom_core::decimal::{ONE, Quantity};
 use orderloom_core::event::{OrderStatus, Side};
 
 use crate::config::{ChildrenAfterPartialCancel, ChildrenStart};
-use crate::event::VenueEvent;
 use crate::matching::follow;
+use crate::news::Listener;
 use crate::order::{Ending, OrderIndex, Stage};
 use crate::reading::OrderNews;
 use crate::venue::Venue;
 
 impl Venue {
     /// Transmits a member's whole family: its parent, the parent's children, itself.
-    pub(crate) fn transmit(&mut self, member: OrderIndex, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn transmit(&mut self, member: OrderIndex, out: &mut dyn Listener) {
         let root = self.orders[member.index()].parent.unwrap_or(member);
-        let children = self.orders[root.index()].children.clone();
-        for index in std::iter::once(root).chain(children) {
-            if self.orders[index.index()].stage == Stage::Held {
-                self.set_out(index, out);
+        if self.orders[root.index()].stage == Stage::Held {
+            self.set_out(root, out);
+        }
+        for place in 0..self.orders[root.index()].children.len() {
+            let child = self.orders[root.index()].children[place];
+            if self.orders[child.index()].stage == Stage::Held {
+                self.set_out(child, out);
             }
         }
     }
 
     /// Brings a transmitted order to where it belongs: to work, or to wait for its parent.
-    fn set_out(&mut self, index: OrderIndex, out: &mut Vec<VenueEvent>) {
+    fn set_out(&mut self, index: OrderIndex, out: &mut dyn Listener) {
         let Some(parent) = self.orders[index.index()].parent else {
             self.start(index, out);
             return;
@@ -42,7 +45,7 @@ impl Venue {
     }
 
     /// Lets an order work.
-    pub(crate) fn start(&mut self, index: OrderIndex, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn start(&mut self, index: OrderIndex, out: &mut dyn Listener) {
         if self.needs_locate(index) {
             self.orders[index.index()].stage = Stage::Locating;
             self.tell(index, out);
@@ -65,7 +68,7 @@ impl Venue {
                 market.listing.symbol
             );
             let key = order.request.key();
-            self.tell_error(key, 399, &text, out);
+            self.tell_error(key, 399, text, out);
         }
         // An order that acts at once is shown as accepted, and the rest is told by its fill.
         if !self.acts_now(index) {
@@ -101,9 +104,10 @@ impl Venue {
     }
 
     /// Starts or resizes the children of an order that just filled, in whole or in part.
-    pub(crate) fn after_parent_fill(&mut self, parent: OrderIndex, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn after_parent_fill(&mut self, parent: OrderIndex, out: &mut dyn Listener) {
         let is_filled = self.orders[parent.index()].ending() == Some(Ending::Filled);
-        for child in self.orders[parent.index()].children.clone() {
+        for place in 0..self.orders[parent.index()].children.len() {
+            let child = self.orders[parent.index()].children[place];
             match (self.orders[child.index()].stage, self.config.children_start) {
                 (Stage::Held | Stage::Locating | Stage::Ended(_), _) => {}
                 (Stage::Waiting | Stage::Active, ChildrenStart::OnPartialScaled) => self.scale(child, out),
@@ -116,9 +120,10 @@ impl Venue {
     }
 
     /// Ends or resizes the children of an order that ended.
-    pub(crate) fn after_parent_end(&mut self, parent: OrderIndex, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn after_parent_end(&mut self, parent: OrderIndex, out: &mut dyn Listener) {
         let has_filled = !self.orders[parent.index()].filled.is_zero();
-        for child in self.orders[parent.index()].children.clone() {
+        for place in 0..self.orders[parent.index()].children.len() {
+            let child = self.orders[parent.index()].children[place];
             let order = &mut self.orders[child.index()];
             if !order.is_live() {
                 continue;
@@ -143,7 +148,7 @@ impl Venue {
     }
 
     /// Gives a child the share of its quantity that its parent has filled.
-    fn scale(&mut self, child: OrderIndex, out: &mut Vec<VenueEvent>) {
+    fn scale(&mut self, child: OrderIndex, out: &mut dyn Listener) {
         let order = &self.orders[child.index()];
         let Some(parent) = order.parent else { return };
         let parent = &self.orders[parent.index()];
@@ -166,7 +171,7 @@ impl Venue {
         }
     }
 
-    fn start_if_waiting(&mut self, child: OrderIndex, out: &mut Vec<VenueEvent>) {
+    fn start_if_waiting(&mut self, child: OrderIndex, out: &mut dyn Listener) {
         if self.orders[child.index()].stage == Stage::Waiting {
             self.start(child, out);
         } else {

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use orderloom_core::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::event::VenueEvent;
+use crate::news::{Kept, Listener};
 use crate::random::SplitMix64;
 use crate::request::{OrderKey, OrderRequest};
 use crate::venue::Venue;
@@ -44,7 +44,7 @@ pub(crate) struct Travels {
     latency: Latency,
     random: SplitMix64,
     there: VecDeque<(Timestamp, Journey)>,
-    back: VecDeque<(Timestamp, VenueEvent)>,
+    back: VecDeque<(Timestamp, Kept)>,
     /// Where in the caller's list the news of the command at hand begin.
     news_from: usize,
 }
@@ -67,9 +67,10 @@ impl Travels {
     }
 
     /// Tells what has arrived by now.
-    pub(crate) fn release(&mut self, now: Timestamp, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn release(&mut self, now: Timestamp, out: &mut dyn Listener) {
         while self.back.front().is_some_and(|(due, _)| *due <= now) {
-            out.extend(self.back.pop_front().map(|(_, event)| event));
+            let Some((_, news)) = self.back.pop_front() else { break };
+            out.take_again(news);
         }
     }
 
@@ -81,7 +82,7 @@ impl Travels {
 
 impl Venue {
     /// Sends a client's command on its way, or carries it out where there is no way to go.
-    pub(crate) fn send(&mut self, journey: Journey, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn send(&mut self, journey: Journey, out: &mut dyn Listener) {
         if self.travels.latency.is_none() {
             return self.carry_out(journey, out);
         }
@@ -94,7 +95,7 @@ impl Venue {
     }
 
     /// Carries out what has reached the exchange by now, each at its own moment.
-    pub(crate) fn arrive(&mut self, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn arrive(&mut self, out: &mut dyn Listener) {
         let now = self.now;
         while self.travels.there.front().is_some_and(|(due, _)| *due <= now) {
             let Some((due, journey)) = self.travels.there.pop_front() else { break };
@@ -107,18 +108,19 @@ impl Venue {
     }
 
     /// Takes the news of this moment out of the caller's list until they have travelled.
-    pub(crate) fn keep_back(&mut self, out: &mut Vec<VenueEvent>) {
-        if self.travels.latency.is_none() || out.len() <= self.travels.news_from {
+    pub(crate) fn keep_back(&mut self, out: &mut dyn Listener) {
+        if self.travels.latency.is_none() || out.heard() <= self.travels.news_from {
             return;
         }
         let way = self.travels.latency.report_ns;
         let last = self.travels.back.back().map_or(Timestamp::MIN, |(due, _)| *due);
         let due = (self.now + self.travels.takes(way)).max(last);
-        self.travels.back.extend(out.drain(self.travels.news_from..).map(|event| (due, event)));
+        let news = out.give_back(self.travels.news_from);
+        self.travels.back.extend(news.into_iter().map(|news| (due, news)));
         self.next_due = self.next_due.min(due);
     }
 
-    fn carry_out(&mut self, journey: Journey, out: &mut Vec<VenueEvent>) {
+    fn carry_out(&mut self, journey: Journey, out: &mut dyn Listener) {
         match journey {
             Journey::Place(request) => self.take(*request, out),
             Journey::Cancel(key) => self.cancel_by_client(key, out),

@@ -4,7 +4,8 @@
 //! give the same bytes. It stands behind the simulated TWS and behind back-tests alike. It models IBKR
 //! and is not IBKR: where two readings of TWS exist, `config` has a switch for each.
 //!
-//! Reading order: `config`, `request` and `event` are the border; `venue` takes the commands;
+//! Reading order: `config`, `request` and `event` are the border; `venue` takes the commands; `news` is
+//! what it says, which a `Listener` makes messages of;
 //! `reading` names what TWS leaves open; `manual` and `corporate` are what happens without a client;
 //! `latency` keeps orders and news on their way; `admission` judges orders, `matching` fills them, `watch` finds those that a price may touch, `family` and `oca` carry a fill to other orders.
 
@@ -23,6 +24,7 @@ mod manual;
 mod market;
 mod matching;
 mod measures;
+mod news;
 mod oca;
 mod order;
 mod order_types;
@@ -47,6 +49,7 @@ pub use latency::Latency;
 pub use ledger::Holding;
 pub use market::{Listing, SecType};
 pub use measures::Measures;
+pub use news::{Kept, Listener, News, Told};
 pub use reading::{
     AutoCancelParent, BustNews, CancelNews, ChangeNews, ChildWhyHeld, HeldStatus, LocateStatus,
     OcaReductionSize, OcaRevision, OrderNews, QuantityBelowFilled, TriggerWhyHeld, UnfilledNews,

@@ -3,14 +3,16 @@
 //!
 //! An order by hand has client 0 and order id 0 until client 0 binds it to a negative id.
 
+use std::sync::Arc;
+
 use orderloom_core::decimal::{Price, Quantity};
 use orderloom_core::event::Side;
 use orderloom_core::id::{ExecId, OrderId, PermId, SymbolId};
 use orderloom_core::time::Timestamp;
 
 use crate::admission::Refusal;
-use crate::event::VenueEvent;
 use crate::market::Source;
+use crate::news::{Listener, News};
 use crate::order::OrderIndex;
 use crate::reading::BustNews;
 use crate::request::{ClientId, OrderKey, OrderKind, OrderRequest};
@@ -31,7 +33,7 @@ impl Venue {
         side: Side,
         quantity: Quantity,
         price: Option<Price>,
-        out: &mut Vec<VenueEvent>,
+        out: &mut dyn Listener,
     ) -> Result<(), VenueError> {
         let market = &self.markets[symbol.index()];
         let Some(price) = price.or_else(|| market.touch(side)) else {
@@ -55,7 +57,7 @@ impl Venue {
         &mut self,
         at: Timestamp,
         mut request: OrderRequest,
-        out: &mut Vec<VenueEvent>,
+        out: &mut dyn Listener,
     ) -> Result<(), VenueError> {
         request.client_id = BY_HAND.client_id;
         request.order_id = BY_HAND.order_id;
@@ -82,13 +84,13 @@ impl Venue {
 
     /// Takes a change of a live order as a second order under the same id, as TWS was seen to do when it
     /// was cut off from IB. The first one lives on and answers to no id.
-    pub fn fork(&mut self, at: Timestamp, request: OrderRequest, out: &mut Vec<VenueEvent>) {
+    pub fn fork(&mut self, at: Timestamp, request: OrderRequest, out: &mut dyn Listener) {
         self.begin(at, out);
         let key = request.key();
-        let was = self.by_key.remove(&key);
+        let was = self.by_key.swap_remove(&key);
         if let Err(Refusal { code, text }) = self.admit(request, out) {
             self.by_key.extend(was.map(|index| (key, index)));
-            self.tell_error(key, code, &text, out);
+            self.tell_error(key, code, text.into_string(), out);
         }
         self.finish(out);
     }
@@ -101,7 +103,7 @@ impl Venue {
         &mut self,
         at: Timestamp,
         price: Price,
-        out: &mut Vec<VenueEvent>,
+        out: &mut dyn Listener,
     ) -> Result<(), VenueError> {
         let report = self.executions.last_mut().ok_or_else(nothing_executed)?;
         let execution = &mut report.execution;
@@ -125,7 +127,7 @@ impl Venue {
         execution.price = price;
         let corrected = execution.clone();
         self.begin(at, out);
-        out.push(VenueEvent::Execution(Box::new(corrected)));
+        out.hear(News::Execution(&corrected));
         self.tell_position(symbol, out);
         self.finish(out);
         Ok(())
@@ -139,7 +141,7 @@ impl Venue {
         &mut self,
         at: Timestamp,
         more: Quantity,
-        out: &mut Vec<VenueEvent>,
+        out: &mut dyn Listener,
     ) -> Result<(), VenueError> {
         let latest = self.executions.last().ok_or_else(nothing_executed)?;
         let (perm_id, price) = (latest.execution.perm_id, latest.execution.price);
@@ -157,7 +159,7 @@ impl Venue {
     ///
     /// # Errors
     /// When nothing was executed yet.
-    pub fn bust_latest(&mut self, at: Timestamp, out: &mut Vec<VenueEvent>) -> Result<(), VenueError> {
+    pub fn bust_latest(&mut self, at: Timestamp, out: &mut dyn Listener) -> Result<(), VenueError> {
         let report = self.executions.pop().ok_or_else(nothing_executed)?;
         let mut execution = report.execution;
         let symbol = self.by_con_id[&execution.con_id];
@@ -170,7 +172,7 @@ impl Venue {
             execution.exec_id = ExecId(next_version(&execution.exec_id.0));
             execution.cum_quantity -= execution.quantity;
             execution.quantity = Quantity::ZERO;
-            out.push(VenueEvent::Execution(Box::new(execution)));
+            out.hear(News::Execution(&execution));
         }
         self.tell_position(symbol, out);
         self.finish(out);
@@ -179,7 +181,7 @@ impl Venue {
 }
 
 /// `….01` as `….02`.
-fn next_version(exec_id: &str) -> Box<str> {
+fn next_version(exec_id: &str) -> Arc<str> {
     let (stem, version) = exec_id.rsplit_once('.').unwrap_or((exec_id, "01"));
     let version: u32 = version.parse().unwrap_or(1);
     format!("{stem}.{:02}", version + 1).into()

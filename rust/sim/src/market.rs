@@ -1,5 +1,7 @@
 //! One instrument's market: what is quoted, what was printed, and how much of it is left for us.
 
+use std::sync::Arc;
+
 use orderloom_core::decimal::{ONE, Price, Quantity, Rounding};
 use orderloom_core::event::Side;
 use serde::{Deserialize, Serialize};
@@ -21,7 +23,7 @@ pub struct Listing {
     /// Its kind, which decides commission and the usual trigger method.
     pub sec_type: SecType,
     /// ISO currency.
-    pub currency: Box<str>,
+    pub currency: Arc<str>,
     /// Smallest price step; positive.
     pub tick: Price,
     /// Units of the underlying per contract; positive.

@@ -10,8 +10,9 @@ use orderloom_core::event::{OrderStatus, Side};
 use orderloom_core::id::{ExecId, SymbolId};
 
 use crate::costs::commission;
-use crate::event::{Commission, Execution, PositionReport, VenueEvent};
+use crate::event::Execution;
 use crate::market::{Market, Source};
+use crate::news::{Listener, News};
 use crate::order::{Ending, Order, OrderIndex, Stage};
 use crate::order_types::{Pricing, Trigger};
 use crate::reading::UnfilledNews;
@@ -34,7 +35,7 @@ enum Act {
 
 impl Venue {
     /// Lets every order of a market do what it can.
-    pub(crate) fn match_market(&mut self, symbol: SymbolId, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn match_market(&mut self, symbol: SymbolId, out: &mut dyn Listener) {
         // One list for all markets and all time, so that a quote that touches nobody allocates nothing.
         let mut within_reach = std::mem::take(&mut self.within_reach);
         while self.match_first(symbol, &mut within_reach, out) {}
@@ -46,7 +47,7 @@ impl Venue {
         &mut self,
         symbol: SymbolId,
         within_reach: &mut Vec<OrderIndex>,
-        out: &mut Vec<VenueEvent>,
+        out: &mut dyn Listener,
     ) -> bool {
         let market = &self.markets[symbol.index()];
         market.find_within_reach(within_reach);
@@ -130,7 +131,7 @@ impl Venue {
         }
     }
 
-    fn turn_on(&mut self, index: OrderIndex, out: &mut Vec<VenueEvent>) {
+    fn turn_on(&mut self, index: OrderIndex, out: &mut dyn Listener) {
         let order = &mut self.orders[index.index()];
         order.terms.turn_on(order.request.action);
         self.watch(index);
@@ -138,7 +139,7 @@ impl Venue {
     }
 
     /// After the last act: trailing stops follow, and what should have filled at once is dropped.
-    fn follow_and_drop(&mut self, symbol: SymbolId, out: &mut Vec<VenueEvent>) {
+    fn follow_and_drop(&mut self, symbol: SymbolId, out: &mut dyn Listener) {
         let market = &mut self.markets[symbol.index()];
         if let Some(print) = market.print {
             market.last = Some(print.to);
@@ -162,10 +163,10 @@ impl Venue {
         }
     }
 
-    fn drop_unfilled(&mut self, index: OrderIndex, out: &mut Vec<VenueEvent>) {
+    fn drop_unfilled(&mut self, index: OrderIndex, out: &mut dyn Listener) {
         let order = &self.orders[index.index()];
         if self.config.unfilled_news == UnfilledNews::AsRecorded && order.request.tif == TimeInForce::Ioc {
-            out.push(VenueEvent::Status(order.status_report(OrderStatus::PendingCancel, "")));
+            self.tell_status(order, OrderStatus::PendingCancel, out);
         }
         self.end(index, Ending::Unfilled, out);
     }
@@ -177,7 +178,7 @@ impl Venue {
         price: Price,
         quantity: Quantity,
         source: Source,
-        out: &mut Vec<VenueEvent>,
+        out: &mut dyn Listener,
     ) {
         let exec_id = ExecId(self.next_exec_id());
         let is_growing = self.is_growing(index);
@@ -209,7 +210,7 @@ impl Venue {
             client_id: order.request.client_id,
             order_id: order.request.order_id,
             perm_id: order.perm_id,
-            exec_id: exec_id.clone(),
+            exec_id,
             con_id: market.listing.con_id,
             account: self.config.account.clone(),
             side,
@@ -221,8 +222,7 @@ impl Venue {
             order_ref: order.request.order_ref.clone(),
             liquidity: if has_limit && is_resting { 1 } else { 2 },
         };
-        out.push(VenueEvent::Execution(Box::new(execution.clone())));
-        self.executions.push(ReportedExecution { execution, commission: amount, realized_pnl });
+        out.hear(News::Execution(&execution));
 
         let is_filled = order.remaining().is_zero() && !is_growing;
         self.watch(index);
@@ -230,50 +230,27 @@ impl Venue {
             self.close(index, Ending::Filled);
             self.tell(index, out);
             let order = &self.orders[index.index()];
-            let mut open_order = self.open_order(order);
-            open_order.commission = Some(order.commission);
-            out.push(VenueEvent::OpenOrder(Box::new(open_order)));
+            self.show(order, self.status(order), Some(order.commission), out);
         } else {
             let order = &self.orders[index.index()];
             let status = self.status(order);
-            let why_held = order.why_held(&self.config);
-            let report = order.status_report(status, why_held);
-            out.push(VenueEvent::Status(report));
-            self.orders[index.index()].told = Some((status, why_held));
+            self.tell_status(order, status, out);
+            self.orders[index.index()].told = Some((status, order.why_held(&self.config)));
         }
-        self.tell_money(index, exec_id, amount, realized_pnl, out);
+        let currency = &self.markets[symbol.index()].listing.currency;
+        out.hear(News::Commission { execution: &execution, amount, currency, realized_pnl });
+        self.tell_position(symbol, out);
+        self.executions.push(ReportedExecution { execution, commission: amount, realized_pnl });
         self.reduce_group(index, quantity, remaining_before, out);
         self.after_parent_fill(index, out);
     }
 
-    fn tell_money(
-        &self,
-        index: OrderIndex,
-        exec_id: ExecId,
-        amount: Money,
-        realized_pnl: Option<Money>,
-        out: &mut Vec<VenueEvent>,
-    ) {
-        let order = &self.orders[index.index()];
-        let listing = &self.markets[order.symbol.index()].listing;
-        out.push(VenueEvent::Commission(Commission {
-            client_id: order.request.client_id,
-            exec_id,
-            amount,
-            currency: listing.currency.clone(),
-            realized_pnl,
-        }));
-        self.tell_position(order.symbol, out);
-    }
-
-    pub(crate) fn tell_position(&self, symbol: SymbolId, out: &mut Vec<VenueEvent>) {
-        let holding = self.ledger.holdings[symbol.index()];
-        out.push(VenueEvent::Position(PositionReport {
-            account: self.config.account.clone(),
+    pub(crate) fn tell_position(&self, symbol: SymbolId, out: &mut dyn Listener) {
+        out.hear(News::Position {
+            account: &self.config.account,
             con_id: self.markets[symbol.index()].listing.con_id,
-            quantity: holding.quantity,
-            avg_cost: holding.average_cost(),
-        }));
+            holding: &self.ledger.holdings[symbol.index()],
+        });
     }
 }
 

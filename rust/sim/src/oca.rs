@@ -4,13 +4,15 @@
 //! was filled. Types 1 and 2 act in the same instant, because "with block" keeps only one member at
 //! the exchange; type 3 follows `VenueConfig::oca_reduction`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use orderloom_core::decimal::{ONE, Quantity, divide_rounded};
+use orderloom_core::id::PermId;
 use orderloom_core::time::Timestamp;
 
 use crate::config::OcaReduction;
-use crate::event::VenueEvent;
+use crate::news::Listener;
 use crate::order::{Ending, OrderIndex};
 use crate::reading::OcaReductionSize;
 use crate::venue::Venue;
@@ -19,38 +21,73 @@ use crate::venue::Venue;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct GroupIndex(u32);
 
-/// All groups by name. Their order is that of first mention.
+/// All groups. Their order is that of first mention.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Groups {
+    /// Those that a client named.
     by_name: BTreeMap<Box<str>, GroupIndex>,
     groups: Vec<Group>,
 }
 
 #[derive(Debug, Clone)]
 struct Group {
-    name: Box<str>,
+    name: Name,
     /// In order of arrival, ended ones included.
     members: Vec<OrderIndex>,
 }
 
+/// A group's name, and who gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// A client.
+    Given(Box<str>),
+    /// The venue: children of one parent are named by its permanent id.
+    OfParent(PermId),
+}
+
+impl Name {
+    /// As messages tell it.
+    pub(crate) fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Given(name) => Cow::Borrowed(name),
+            Self::OfParent(parent) => Cow::Owned(parent.to_string()),
+        }
+    }
+}
+
 impl Groups {
-    pub(crate) fn name(&self, group: GroupIndex) -> &str {
+    pub(crate) fn name(&self, group: GroupIndex) -> &Name {
         &self.groups[group.0 as usize].name
     }
 
+    /// Adds a member to the group that a client names; it may name one of the venue's.
     pub(crate) fn join(&mut self, name: &str, member: OrderIndex) -> GroupIndex {
-        let group = self.by_name.get(name).copied().unwrap_or_else(|| {
-            let group = GroupIndex(self.groups.len() as u32);
+        let known = self.by_name.get(name).copied().or_else(|| {
+            let parent = Name::OfParent(PermId(name.parse().ok()?));
+            (0..).map(GroupIndex).zip(&self.groups).find(|(_, group)| group.name == parent).map(|(at, _)| at)
+        });
+        let group = known.unwrap_or_else(|| {
+            let group = self.found(Name::Given(name.into()));
             self.by_name.insert(name.into(), group);
-            self.groups.push(Group { name: name.into(), members: Vec::new() });
             group
         });
-        self.groups[group.0 as usize].members.push(member);
+        self.add(group, member);
         group
     }
 
-    fn others(&self, group: GroupIndex, member: OrderIndex) -> Vec<OrderIndex> {
-        self.groups[group.0 as usize].members.iter().copied().filter(|&other| other != member).collect()
+    /// A new group without members.
+    pub(crate) fn found(&mut self, name: Name) -> GroupIndex {
+        self.groups.push(Group { name, members: Vec::new() });
+        GroupIndex(self.groups.len() as u32 - 1)
+    }
+
+    pub(crate) fn add(&mut self, group: GroupIndex, member: OrderIndex) {
+        self.groups[group.0 as usize].members.push(member);
+    }
+
+    /// The member at a place in the order of arrival.
+    fn member(&self, group: GroupIndex, place: usize) -> Option<OrderIndex> {
+        self.groups[group.0 as usize].members.get(place).copied()
     }
 }
 
@@ -72,14 +109,15 @@ impl Venue {
         filled: OrderIndex,
         quantity: Quantity,
         remaining_before: Quantity,
-        out: &mut Vec<VenueEvent>,
+        out: &mut dyn Listener,
     ) {
         let order = &self.orders[filled.index()];
         let Some(group) = order.group else { return };
         let kind = order.request.oca_type;
-        for other in self.groups.others(group, filled) {
+        let mut places = 0..;
+        while let Some(other) = places.next().and_then(|place| self.groups.member(group, place)) {
             let member = &self.orders[other.index()];
-            if !member.is_live() {
+            if other == filled || !member.is_live() {
                 continue;
             }
             if kind == 1 {
@@ -102,7 +140,7 @@ impl Venue {
         }
     }
 
-    fn reduce(&mut self, member: OrderIndex, by: Quantity, out: &mut Vec<VenueEvent>) {
+    fn reduce(&mut self, member: OrderIndex, by: Quantity, out: &mut dyn Listener) {
         let is_growing = self.is_growing(member);
         let order = &mut self.orders[member.index()];
         if !order.is_live() || by.is_zero() {
@@ -122,17 +160,20 @@ impl Venue {
         by.sum::<Quantity>() >= self.orders[member.index()].remaining()
     }
 
-    pub(crate) fn reduce_when_due(&mut self, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn reduce_when_due(&mut self, out: &mut dyn Listener) {
         let now = self.now;
         self.reduce_late(|late| late.due.is_some_and(|due| due <= now), out);
     }
 
-    pub(crate) fn reduce_after_turn(&mut self, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn reduce_after_turn(&mut self, out: &mut dyn Listener) {
         let turn = self.turn;
         self.reduce_late(|late| late.due.is_none() && late.turn < turn, out);
     }
 
-    fn reduce_late(&mut self, is_due: impl Fn(&LateReduction) -> bool, out: &mut Vec<VenueEvent>) {
+    fn reduce_late(&mut self, is_due: impl Fn(&LateReduction) -> bool, out: &mut dyn Listener) {
+        if self.late_reductions.is_empty() {
+            return;
+        }
         let (due, rest) = self.late_reductions.iter().copied().partition(is_due);
         self.late_reductions = rest;
         for late in Vec::<LateReduction>::into_iter(due) {
@@ -141,10 +182,11 @@ impl Venue {
     }
 
     /// Cancels the other members after one was cancelled by hand.
-    pub(crate) fn cancel_group(&mut self, cancelled: OrderIndex, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn cancel_group(&mut self, cancelled: OrderIndex, out: &mut dyn Listener) {
         let Some(group) = self.orders[cancelled.index()].group else { return };
-        for other in self.groups.others(group, cancelled) {
-            if self.orders[other.index()].is_live() {
+        let mut places = 0..;
+        while let Some(other) = places.next().and_then(|place| self.groups.member(group, place)) {
+            if other != cancelled && self.orders[other.index()].is_live() {
                 self.end(other, Ending::Cancelled, out);
             }
         }

@@ -6,7 +6,6 @@ use orderloom_core::id::{PermId, SymbolId};
 use orderloom_core::time::Timestamp;
 
 use crate::config::{RejectStatus, VenueConfig};
-use crate::event::{OpenOrder, Status};
 use crate::market::TriggerMethod;
 use crate::oca::GroupIndex;
 use crate::order_types::{Pricing, Terms, Trigger};
@@ -73,7 +72,10 @@ pub(crate) struct Order {
     pub(crate) last_fill_price: Price,
     pub(crate) parent: Option<OrderIndex>,
     pub(crate) children: Vec<OrderIndex>,
+    /// The group that it is a member of.
     pub(crate) group: Option<GroupIndex>,
+    /// The group of its children, where the venue made one.
+    pub(crate) family: Option<GroupIndex>,
     /// Whether it has lived through a session's close.
     pub(crate) is_past_close: bool,
     /// What was last told, so that only changes are.
@@ -205,61 +207,6 @@ impl Order {
                 TriggerWhyHeld::Empty => "",
             },
             Stage::Held | Stage::Active | Stage::Ended(_) => "",
-        }
-    }
-
-    pub(crate) fn status_report(&self, status: OrderStatus, why_held: &str) -> Status {
-        Status {
-            client_id: self.request.client_id,
-            order_id: self.request.order_id,
-            perm_id: self.perm_id,
-            status,
-            filled: self.filled,
-            remaining: self.remaining(),
-            avg_fill_price: self.average_price(),
-            last_fill_price: self.last_fill_price,
-            parent_id: self.request.parent_id,
-            why_held: why_held.into(),
-        }
-    }
-
-    pub(crate) fn open_order(
-        &self,
-        status: OrderStatus,
-        why_held: &str,
-        oca_group: &str,
-        account: &str,
-    ) -> OpenOrder {
-        let request = &self.request;
-        OpenOrder {
-            client_id: request.client_id,
-            order_id: request.order_id,
-            perm_id: self.perm_id,
-            con_id: request.con_id,
-            account: account.into(),
-            action: request.action,
-            quantity: self.total(),
-            order_type: request.order_type.clone(),
-            limit_price: request.limit_price,
-            stop_price: request.stop_price,
-            trail_percent: request.trail_percent,
-            trail_stop_price: self.terms.trail_stop().or(request.trail_stop_price),
-            limit_offset: request.limit_offset,
-            tif: request.tif.clone(),
-            good_till: request.good_till,
-            parent_id: self.request.parent_id,
-            oca_group: oca_group.into(),
-            oca_type: if request.oca_type == 0 { 3 } else { request.oca_type },
-            outside_rth: request.outside_rth,
-            trigger_method: request.trigger_method,
-            order_ref: request.order_ref.clone(),
-            status,
-            filled: self.filled,
-            remaining: self.remaining(),
-            avg_fill_price: self.average_price(),
-            last_fill_price: self.last_fill_price,
-            why_held: why_held.into(),
-            commission: None,
         }
     }
 }

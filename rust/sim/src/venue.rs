@@ -2,20 +2,25 @@
 //!
 //! Market data that touches no order costs a few comparisons and allocates nothing.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use indexmap::IndexMap;
 use orderloom_core::decimal::{Money, Price, Quantity};
 use orderloom_core::event::OrderStatus;
 use orderloom_core::id::{PermId, SymbolId};
 use orderloom_core::time::Timestamp;
+use rustc_hash::FxBuildHasher;
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::config::VenueConfig;
-use crate::event::{Execution, OpenOrder, OrderError, VenueEvent};
+use crate::event::{Execution, OpenOrder};
 use crate::latency::{Journey, Travels};
 use crate::ledger::{Holding, Ledger};
 use crate::market::{Level, Listing, Market, Print, Quote, Source, takeable};
+use crate::news::{Listener, News, Told};
 use crate::oca::{Groups, LateReduction};
 use crate::order::{Ending, Order, OrderIndex, Stage};
 use crate::order_types::{Auction, Trigger};
@@ -87,7 +92,7 @@ pub struct Venue {
     pub(crate) by_con_id: BTreeMap<ConId, SymbolId>,
     /// Every order ever accepted, in order of arrival.
     pub(crate) orders: Vec<Order>,
-    pub(crate) by_key: BTreeMap<OrderKey, OrderIndex>,
+    pub(crate) by_key: IndexMap<OrderKey, OrderIndex, FxBuildHasher>,
     /// Ids of orders that were refused before they became orders.
     pub(crate) burnt: BTreeSet<OrderKey>,
     pub(crate) groups: Groups,
@@ -125,7 +130,7 @@ impl Venue {
             markets: Vec::new(),
             by_con_id: BTreeMap::new(),
             orders: Vec::new(),
-            by_key: BTreeMap::new(),
+            by_key: IndexMap::default(),
             burnt: BTreeSet::new(),
             groups: Groups::default(),
             late_reductions: Vec::new(),
@@ -181,7 +186,7 @@ impl Venue {
         symbol: SymbolId,
         bid: Option<(Price, Quantity)>,
         ask: Option<(Price, Quantity)>,
-        out: &mut Vec<VenueEvent>,
+        out: &mut dyn Listener,
     ) {
         self.begin(at, out);
         let level = |side: Option<(Price, Quantity)>| {
@@ -201,7 +206,7 @@ impl Venue {
         symbol: SymbolId,
         price: Price,
         size: Quantity,
-        out: &mut Vec<VenueEvent>,
+        out: &mut dyn Listener,
     ) {
         self.begin(at, out);
         let market = &mut self.markets[symbol.index()];
@@ -219,7 +224,7 @@ impl Venue {
         symbol: SymbolId,
         price: Price,
         size: Quantity,
-        out: &mut Vec<VenueEvent>,
+        out: &mut dyn Listener,
     ) {
         self.begin(at, out);
         let market = &mut self.markets[symbol.index()];
@@ -229,7 +234,7 @@ impl Venue {
         self.finish(out);
     }
 
-    fn print(&mut self, symbol: SymbolId, to: Price, size: Quantity, out: &mut Vec<VenueEvent>) {
+    fn print(&mut self, symbol: SymbolId, to: Price, size: Quantity, out: &mut dyn Listener) {
         let left = takeable(size, self.config.fill.max_fraction_of_volume);
         let market = &mut self.markets[symbol.index()];
         if market.live.is_empty() {
@@ -245,7 +250,7 @@ impl Venue {
     }
 
     /// Lets time pass: what ends by itself ends.
-    pub fn advance(&mut self, at: Timestamp, out: &mut Vec<VenueEvent>) {
+    pub fn advance(&mut self, at: Timestamp, out: &mut dyn Listener) {
         self.begin(at, out);
         self.finish(out);
     }
@@ -254,7 +259,7 @@ impl Venue {
     ///
     /// Closing ends orders for the day. One that may work outside the session lives on until shortly
     /// before the next open.
-    pub fn session(&mut self, at: Timestamp, symbol: SymbolId, is_open: bool, out: &mut Vec<VenueEvent>) {
+    pub fn session(&mut self, at: Timestamp, symbol: SymbolId, is_open: bool, out: &mut dyn Listener) {
         self.begin(at, out);
         let market = &mut self.markets[symbol.index()];
         if market.is_open != is_open {
@@ -272,7 +277,7 @@ impl Venue {
         self.finish(out);
     }
 
-    fn change_session(&mut self, index: OrderIndex, is_open: bool, out: &mut Vec<VenueEvent>) {
+    fn change_session(&mut self, index: OrderIndex, is_open: bool, out: &mut dyn Listener) {
         let order = &mut self.orders[index.index()];
         if !order.is_live() {
             return; // Its parent ended a moment ago.
@@ -294,7 +299,7 @@ impl Venue {
     /// Fills what waits for the close at the session's last price; a limit that is not met expires.
     ///
     /// An approximation: the auction's own price and volume are in no feed.
-    fn close_auction(&mut self, symbol: SymbolId, out: &mut Vec<VenueEvent>) {
+    fn close_auction(&mut self, symbol: SymbolId, out: &mut dyn Listener) {
         let market = &self.markets[symbol.index()];
         let Some(close) = market.mark().filter(|_| !market.is_halted) else { return };
         for index in market.live.clone() {
@@ -313,7 +318,7 @@ impl Venue {
     }
 
     /// Halts trading in an instrument, or lets it go on. Orders stay; none triggers or fills meanwhile.
-    pub fn halt(&mut self, at: Timestamp, symbol: SymbolId, is_halted: bool, out: &mut Vec<VenueEvent>) {
+    pub fn halt(&mut self, at: Timestamp, symbol: SymbolId, is_halted: bool, out: &mut dyn Listener) {
         self.begin(at, out);
         self.markets[symbol.index()].is_halted = is_halted;
         self.touch(symbol);
@@ -327,7 +332,7 @@ impl Venue {
         at: Timestamp,
         symbol: SymbolId,
         band: Option<(Price, Price)>,
-        out: &mut Vec<VenueEvent>,
+        out: &mut dyn Listener,
     ) {
         self.begin(at, out);
         self.markets[symbol.index()].band = band;
@@ -336,7 +341,7 @@ impl Venue {
     }
 
     /// Makes an instrument's shares hard to borrow, or finds them. New short sales wait meanwhile.
-    pub fn locate(&mut self, at: Timestamp, symbol: SymbolId, is_hard: bool, out: &mut Vec<VenueEvent>) {
+    pub fn locate(&mut self, at: Timestamp, symbol: SymbolId, is_hard: bool, out: &mut dyn Listener) {
         self.begin(at, out);
         self.markets[symbol.index()].is_hard_to_borrow = is_hard;
         for index in self.markets[symbol.index()].live.clone() {
@@ -348,20 +353,20 @@ impl Venue {
     }
 
     /// Cancels one order.
-    pub fn cancel(&mut self, at: Timestamp, key: OrderKey, out: &mut Vec<VenueEvent>) {
+    pub fn cancel(&mut self, at: Timestamp, key: OrderKey, out: &mut dyn Listener) {
         self.begin(at, out);
         self.send(Journey::Cancel(key), out);
         self.finish(out);
     }
 
     /// Cancels every order of the account, whoever placed it.
-    pub fn global_cancel(&mut self, at: Timestamp, out: &mut Vec<VenueEvent>) {
+    pub fn global_cancel(&mut self, at: Timestamp, out: &mut dyn Listener) {
         self.begin(at, out);
         self.send(Journey::CancelAll, out);
         self.finish(out);
     }
 
-    pub(crate) fn cancel_all(&mut self, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn cancel_all(&mut self, out: &mut dyn Listener) {
         for index in 0..self.orders.len() {
             if self.orders[index].is_live() {
                 self.end(OrderIndex(index as u32), Ending::Cancelled, out);
@@ -372,6 +377,14 @@ impl Venue {
     pub(crate) fn live_indices(&self) -> Vec<OrderIndex> {
         let live = |index: &OrderIndex| self.orders[index.index()].is_live();
         (0..self.orders.len() as u32).map(OrderIndex).filter(live).collect()
+    }
+
+    /// Tells every live order, in order of arrival.
+    pub fn tell_live_orders(&self, out: &mut dyn Listener) {
+        for order in self.orders.iter().filter(|order| order.is_live()) {
+            self.show(order, self.status(order), None, out);
+            self.tell_status(order, self.status(order), out);
+        }
     }
 
     /// All live orders, in order of arrival.
@@ -430,28 +443,23 @@ impl Venue {
         market.live.iter().any(|index| self.orders[index.index()].could_act(low, high))
     }
 
-    /// Whether an order of the symbol is alive.
-    pub(crate) fn has_live_orders(&self, symbol: SymbolId) -> bool {
-        !self.markets[symbol.index()].live.is_empty()
-    }
-
     /// Puts the price where it went while no order of the symbol was alive.
     pub(crate) fn pass(&mut self, symbol: SymbolId, to: Price) {
         self.markets[symbol.index()].last = Some(to);
     }
 
     /// Starts a command: time never moves back, and what is due happens first.
-    pub(crate) fn begin(&mut self, at: Timestamp, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn begin(&mut self, at: Timestamp, out: &mut dyn Listener) {
         self.now = self.now.max(at);
         self.turn += 1;
-        self.travels.listen_from(out.len());
+        self.travels.listen_from(out.heard());
         if self.now >= self.next_due {
             self.carry_out_due(out);
         }
     }
 
     /// Ends a command: every market that it touched is matched.
-    pub(crate) fn finish(&mut self, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn finish(&mut self, out: &mut dyn Listener) {
         self.match_dirty(out);
         if !self.late_reductions.is_empty() {
             self.reduce_after_turn(out);
@@ -461,7 +469,7 @@ impl Venue {
         self.travels.release(self.now, out);
     }
 
-    pub(crate) fn match_dirty(&mut self, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn match_dirty(&mut self, out: &mut dyn Listener) {
         while let Some(symbol) = self.dirty.pop() {
             self.match_market(symbol, out);
         }
@@ -474,7 +482,7 @@ impl Venue {
         }
     }
 
-    fn carry_out_due(&mut self, out: &mut Vec<VenueEvent>) {
+    fn carry_out_due(&mut self, out: &mut dyn Listener) {
         self.arrive(out);
         let live: Vec<_> = self.markets.iter().flat_map(|market| market.live.iter().copied()).collect();
         for &index in &live {
@@ -494,42 +502,72 @@ impl Venue {
         PermId(self.last_perm_id)
     }
 
-    pub(crate) fn next_exec_id(&mut self) -> Box<str> {
+    pub(crate) fn next_exec_id(&mut self) -> Arc<str> {
         self.last_exec_number = self.last_exec_number.wrapping_add(1);
-        format!("0000e1a7.{:08x}.01.01", self.last_exec_number).into()
+        let mut text = *b"0000e1a7.00000000.01.01";
+        for (place, digit) in text[9..17].iter_mut().enumerate() {
+            let value = (self.last_exec_number >> (28 - 4 * place)) & 0xf;
+            *digit = b"0123456789abcdef"[value as usize];
+        }
+        std::str::from_utf8(&text).expect("letters and digits").into()
     }
 
     /// Tells an order as it stands.
-    pub(crate) fn tell(&mut self, index: OrderIndex, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn tell(&mut self, index: OrderIndex, out: &mut dyn Listener) {
         self.tell_as(index, self.status(&self.orders[index.index()]), out);
     }
 
     /// Tells an order with a status that it has only for this moment.
-    pub(crate) fn tell_as(&mut self, index: OrderIndex, status: OrderStatus, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn tell_as(&mut self, index: OrderIndex, status: OrderStatus, out: &mut dyn Listener) {
         let order = &self.orders[index.index()];
-        let open_order = OpenOrder { status, ..self.open_order(order) };
-        let why_held = order.why_held(&self.config);
-        let report = order.status_report(status, why_held);
-        out.push(VenueEvent::OpenOrder(Box::new(open_order)));
-        out.push(VenueEvent::Status(report));
-        self.orders[index.index()].told = Some((status, why_held));
+        self.show(order, status, None, out);
+        self.tell_status(order, status, out);
+        self.orders[index.index()].told = Some((status, order.why_held(&self.config)));
+    }
+
+    /// TWS openOrder.
+    pub(crate) fn show(
+        &self,
+        order: &Order,
+        status: OrderStatus,
+        commission: Option<Money>,
+        out: &mut dyn Listener,
+    ) {
+        out.hear(News::OpenOrder(Told { commission, ..self.told(order, status) }));
+    }
+
+    /// TWS orderStatus.
+    pub(crate) fn tell_status(&self, order: &Order, status: OrderStatus, out: &mut dyn Listener) {
+        out.hear(News::Status(self.told(order, status)));
+    }
+
+    fn told<'a>(&'a self, order: &'a Order, status: OrderStatus) -> Told<'a> {
+        Told {
+            order,
+            status,
+            why_held: order.why_held(&self.config),
+            oca_group: order.group.map(|group| self.groups.name(group)),
+            account: &self.config.account,
+            commission: None,
+        }
     }
 
     /// Tells an order whose status changed since it was last told.
-    pub(crate) fn tell_change(&mut self, index: OrderIndex, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn tell_change(&mut self, index: OrderIndex, out: &mut dyn Listener) {
         let order = &self.orders[index.index()];
         if order.told != Some((self.status(order), order.why_held(&self.config))) {
             self.tell(index, out);
         }
     }
 
-    pub(crate) fn tell_error(&self, key: OrderKey, code: i32, text: &str, out: &mut Vec<VenueEvent>) {
-        out.push(VenueEvent::Error(OrderError {
-            client_id: key.client_id,
-            order_id: key.order_id,
-            code,
-            text: text.into(),
-        }));
+    pub(crate) fn tell_error(
+        &self,
+        key: OrderKey,
+        code: i32,
+        text: impl Into<Cow<'static, str>>,
+        out: &mut dyn Listener,
+    ) {
+        out.hear(News::Error { key, code, text: text.into() });
     }
 
     pub(crate) fn status(&self, order: &Order) -> OrderStatus {
@@ -537,17 +575,14 @@ impl Venue {
     }
 
     pub(crate) fn open_order(&self, order: &Order) -> OpenOrder {
-        let group = order.group.map_or("", |group| self.groups.name(group));
-        let why_held = order.why_held(&self.config);
-        order.open_order(self.status(order), why_held, group, &self.config.account)
+        self.told(order, self.status(order)).into()
     }
 
     /// Ends a live order, tells it, and carries the end to its children.
-    pub(crate) fn end(&mut self, index: OrderIndex, ending: Ending, out: &mut Vec<VenueEvent>) {
+    pub(crate) fn end(&mut self, index: OrderIndex, ending: Ending, out: &mut dyn Listener) {
         self.close(index, ending);
         let order = &self.orders[index.index()];
-        let report = order.status_report(self.status(order), order.why_held(&self.config));
-        out.push(VenueEvent::Status(report));
+        self.tell_status(order, self.status(order), out);
         let is_told = match ending {
             Ending::Cancelled => true,
             Ending::Unfilled => self.config.unfilled_news == UnfilledNews::Cancelled,

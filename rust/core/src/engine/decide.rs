@@ -32,8 +32,8 @@ pub(crate) struct Judge<'a, W> {
 }
 
 impl<W: Watch> Judge<'_, W> {
-    /// Judges the rules that `event` triggers. `has_filled`: it brought a new fill of ours.
-    pub(crate) fn on_event(&mut self, event: &EventKind, has_filled: bool, position_changed: bool) {
+    /// Judges the rules that `event` triggers.
+    pub(crate) fn on_event(&mut self, event: &EventKind) {
         let occasion = Occasion::Event(event);
         match event {
             EventKind::Signal(signal) => {
@@ -54,6 +54,7 @@ impl<W: Watch> Judge<'_, W> {
             EventKind::Quote(quote) => self.trigger(Trigger::Quote, Some(quote.symbol), occasion),
             EventKind::Trade(trade) => self.trigger(Trigger::Trade, Some(trade.symbol), occasion),
             EventKind::Execution(execution) => {
+                let (has_filled, position_changed) = self.state.what_happened();
                 if has_filled {
                     self.trigger(Trigger::Fill, Some(execution.symbol), occasion);
                 }

@@ -424,8 +424,13 @@ impl State {
         rule: RuleId,
         intent: impl FnOnce(&Instrument) -> Intent<'_>,
     ) -> Result<(), Refusal> {
-        let (gross_elsewhere, net_elsewhere) = self.exposure_elsewhere(symbol);
-        let account = &self.account;
+        let (limits, account) = (&self.config.limits, &self.account);
+        // What no limit asks about is not added up over all symbols.
+        let asks_elsewhere = limits.max_gross_exposure.is_some() || limits.max_net_exposure.is_some();
+        let (gross_elsewhere, net_elsewhere) =
+            if asks_elsewhere { self.exposure_elsewhere(symbol) } else { Default::default() };
+        let asks_pnl = limits.max_daily_loss.is_some();
+        let daily_pnl = if asks_pnl { self.profit() - account.day_base } else { Default::default() };
         let drawdown =
             account.equity_peak.zip(account.equity).map_or_else(Default::default, |(peak, now)| peak - now);
         let exposure = Exposure {
@@ -433,7 +438,7 @@ impl State {
             gross_elsewhere,
             net_elsewhere,
             open_contexts: self.open_contexts(),
-            daily_pnl: self.profit() - self.account.day_base,
+            daily_pnl,
             drawdown,
             buying_power: self.account.buying_power,
             recent_orders: self.recent.count(self.now, rule, symbol),

@@ -170,7 +170,7 @@ impl<H: Hasher> Print<'_, H> {
         (order.role, order.ticket.symbol, order.ticket.side, order.ticket.quantity, order.ticket.order_type)
             .hash(self.hasher);
         (order.ticket.parent.is_some(), order.ticket.transmit).hash(self.hasher);
-        (order.largest, order.working, order.status, &order.why_held, order.has_waited, order.permits.len())
+        (order.largest, order.working, order.status, order.why_held, order.has_waited, order.permits.len())
             .hash(self.hasher);
         (order.cum_qty, order.taken_back, order.cum_value, order.reported_filled).hash(self.hasher);
         (order.refused, order.not_found, order.is_absent, order.is_resent).hash(self.hasher);
@@ -183,8 +183,8 @@ impl<H: Hasher> Print<'_, H> {
         self.asked(order.changing);
         self.asked(order.cancelling);
         self.asked(order.doubt);
-        order.refusal.map(|refusal| (refusal.code, refusal.terms, refusal.times)).hash(self.hasher);
-        self.since(order.refusal.map(|refusal| refusal.at), patience.answer_timeout);
+        order.refusal.as_ref().map(|refusal| (refusal.code, refusal.terms, refusal.times)).hash(self.hasher);
+        self.since(order.refusal.as_ref().map(|refusal| refusal.at), patience.answer_timeout);
         self.since(order.filled_at.max(order.done_at), patience.oca_patience);
         self.since(order.filled_at, patience.oca_patience);
         self.since(order.held_since, patience.oca_patience);

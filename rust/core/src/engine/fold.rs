@@ -11,7 +11,7 @@ use crate::event::{
     OrderCompleted, OrderError, OrderOpened, OrderStatusReport, PositionReport, Signal, SnapshotMark, Trade,
 };
 use crate::id::{OrderId, OrderRef, PermId, SymbolId};
-use crate::order::{Asked, Phase};
+use crate::order::{Asked, Order, Phase};
 use crate::position::Applied;
 use crate::time::Span;
 
@@ -86,42 +86,48 @@ impl State {
         self.mark_dirty(symbol);
     }
 
-    /// Our order that the broker means, marked as seen and as touched.
+    /// Our order that the broker means, marked as seen.
     fn recognise(&mut self, order_ref: Option<&OrderRef>, id: OrderId) -> Option<OrderId> {
         let id = match order_ref {
             Some(order_ref) => self.orders.resolve(order_ref, id)?,
             None => id,
         };
         self.orders.find(id)?;
-        self.touch(id);
         if let Some(snapshot) = &mut self.snapshot {
             snapshot.unheard.swap_remove(&id);
         }
         Some(id)
     }
 
-    fn order_changed(&mut self, id: OrderId) {
-        if let Some(symbol) = self.orders.find(id).map(|order| order.ticket.symbol) {
+    /// Lets an order take in a word of the broker; what says nothing new asks for no plan.
+    fn take_in(&mut self, id: OrderId, word: impl FnOnce(&mut Order)) {
+        let Some(order) = self.orders.find_mut(id) else { return };
+        let before = order.standing();
+        word(order);
+        let now = order.standing();
+        if now == before {
+            return;
+        }
+        let (symbol, parent) = (order.ticket.symbol, order.ticket.parent);
+        self.touched.push((id, before.phase));
+        // That a child has started proves something only while its parent lives.
+        let parent_lives =
+            || parent.and_then(|id| self.orders.find(id)).is_some_and(|order| !order.is_done());
+        if !now.has_but_started(before) || parent_lives() {
             self.mark_dirty(symbol);
         }
     }
 
     fn on_opened(&mut self, opened: &OrderOpened) {
         let Some(id) = self.recognise(Some(&opened.order_ref), opened.order_id) else { return };
-        if let Some(order) = self.orders.find_mut(id) {
-            order.on_opened(opened);
-        }
+        self.take_in(id, |order| order.on_opened(opened));
         self.check_fork(id, opened.perm_id);
-        self.order_changed(id);
     }
 
     fn on_status(&mut self, report: &OrderStatusReport) {
         let Some(id) = self.recognise(None, report.order_id) else { return };
-        if let Some(order) = self.orders.find_mut(id) {
-            order.on_status(report);
-        }
+        self.take_in(id, |order| order.on_status(report));
         self.check_fork(id, report.perm_id);
-        self.order_changed(id);
     }
 
     /// One intent must own one broker order; a second permId means that a change became an order.
@@ -152,22 +158,23 @@ impl State {
             return;
         }
         let Some(id) = self.recognise(Some(&completed.order_ref), OrderId(0)) else { return };
-        if let Some(order) = self.orders.find_mut(id) {
-            order.on_status(&OrderStatusReport {
-                order_id: id,
-                perm_id: completed.perm_id,
-                status: completed.status,
-                filled: completed.filled,
-                remaining: Quantity::ZERO,
-                why_held: "".into(),
-            });
-        }
-        self.order_changed(id);
+        let report = OrderStatusReport {
+            order_id: id,
+            perm_id: completed.perm_id,
+            status: completed.status,
+            filled: completed.filled,
+            remaining: Quantity::ZERO,
+            why_held: "".into(),
+        };
+        self.take_in(id, |order| order.on_status(&report));
     }
 
     fn on_execution(&mut self, execution: &Execution) {
         let symbol = execution.symbol;
         let id = self.recognise(Some(&execution.order_ref), execution.order_id);
+        if let Some(id) = id {
+            self.touch(id);
+        }
         let (context, role) = id
             .and_then(|id| self.orders.find(id))
             .map_or((None, None), |order| (order.context, Some(order.role)));
@@ -277,34 +284,36 @@ impl State {
             symbol,
             amount: commission.amount,
         });
-        if let Some(open) = self.slot_mut(symbol).context.as_mut().filter(|open| Some(open.id) == context) {
+        if let Some(open) =
+            self.slots[symbol.index()].context.as_mut().filter(|open| Some(open.id) == context)
+        {
             open.commission += commission.amount - before.unwrap_or_default();
             open.commissions_awaited = open.commissions_awaited.saturating_sub(u32::from(before.is_none()));
-            self.mark_dirty(symbol);
+            // Only a trade that is over waits for it.
+            let is_over = open.commissions_awaited == 0 && open.open_quantity(&self.orders).is_zero();
+            if is_over {
+                self.mark_dirty(symbol);
+            }
         }
     }
 
     fn on_order_error(&mut self, error: &OrderError) {
         // No sign that the broker lists it: that it cannot be found is said of an order that is not.
         let id = error.order_id;
-        if self.orders.find(id).is_none() {
-            return;
-        }
-        self.touch(id);
         let now = self.now;
-        if let Some(order) = self.orders.find_mut(id) {
-            order.on_error(error.code, now);
-        }
-        self.order_changed(id);
+        self.take_in(id, |order| order.on_error(error.code, now));
     }
 
     fn on_position_report(&mut self, report: &PositionReport) {
         let slot = self.slot_mut(report.symbol);
-        slot.reported = Some(report.quantity);
         slot.reported_cost = report.average_cost;
         slot.is_in_snapshot = true;
+        let is_new = slot.reported.replace(report.quantity) != Some(report.quantity);
+        let is_disputed = slot.mismatch.is_some();
         self.reported = Some(report.symbol);
-        self.mark_dirty(report.symbol);
+        if is_new || is_disputed || report.quantity != self.ledger.position(report.symbol).quantity {
+            self.mark_dirty(report.symbol);
+        }
     }
 
     fn on_account_value(&mut self, value: &AccountValue) {

@@ -272,7 +272,7 @@ impl State {
     pub(crate) fn allocate_order_ref(&mut self, what: &str) -> OrderRef {
         let intent = self.next_intent;
         self.next_intent += 1;
-        OrderRef(format!("{}-{intent}-{what}", self.config.run).into())
+        OrderRef::new(&self.config.run, intent, what)
     }
 
     pub(crate) fn allocate_context(&mut self) -> ContextId {

@@ -78,10 +78,20 @@ impl CompiledOperand {
             Self::Feature(name) => view.feature(name),
             Self::Reading(name) => view.reading(name),
             Self::Indicator(slot) => view.indicator(*slot),
-            Self::Arithmetic(parts) => parts.sign.join(parts.left.value(view)?, parts.right.value(view)?),
+            Self::Arithmetic(parts) => parts.sign.join(parts.left.leaf(view)?, parts.right.leaf(view)?),
             Self::Negate(part) => part.value(view).map(|value| -value),
         };
         value.filter(|value| !value.is_nan())
+    }
+
+    /// As `value`, without a call where nothing is to be computed.
+    #[inline]
+    fn leaf(&self, view: &impl View) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Field(field) => view.number(*field).filter(|value| !value.is_nan()),
+            other => other.value(view),
+        }
     }
 
     /// What it was one bar earlier; `None` also for what has no earlier value.

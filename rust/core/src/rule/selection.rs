@@ -1,5 +1,5 @@
-//! Which rules an event can make fire: an index over trigger, symbol, one word test and one threshold
-//! test per rule.
+//! Which rules an event can make fire: an index over trigger, symbol, one word test and one test of a
+//! number per rule.
 //!
 //! A rule's top-level `all` must hold as a whole, so one part of it that is not yes settles the rule.
 //! The index uses parts whose value cannot change within an event; it may only leave out rules that
@@ -97,10 +97,20 @@ struct ByWord {
 /// Rules that share their word test.
 #[derive(Debug, Clone, Default)]
 struct Groups {
-    /// No threshold test: always candidates.
+    /// No test of a number: always candidates.
     always: Vec<Rank>,
+    /// Those that want an operand to be a certain number.
+    by_value: Vec<ByValue>,
     /// The others, by the operand and the direction tested.
     by_threshold: Vec<ByThreshold>,
+}
+
+/// Rules that want an operand to be equal to a number.
+#[derive(Debug, Clone)]
+struct ByValue {
+    operand: CompiledOperand,
+    /// Ascending.
+    arms: Vec<(f64, Vec<Rank>)>,
 }
 
 /// Rules that want an operand to be beyond a threshold.
@@ -129,7 +139,8 @@ impl Threshold {
 
 impl Bucket {
     fn is_empty(&self) -> bool {
-        self.plain.always.is_empty() && self.plain.by_threshold.is_empty() && self.by_word.is_empty()
+        let Groups { always, by_value, by_threshold } = &self.plain;
+        always.is_empty() && by_value.is_empty() && by_threshold.is_empty() && self.by_word.is_empty()
     }
 
     fn insert(&mut self, rank: Rank, rule: &CompiledRule) {
@@ -149,7 +160,17 @@ impl Bucket {
                 &mut arms[place].1
             }
         };
-        match parts.iter().find_map(|part| threshold_test(part)) {
+        let by_number = number_place(&parts).map(|place| parts[place]);
+        if let Some((operand, number)) = by_number.and_then(value_test) {
+            let tests = &mut groups.by_value;
+            let place = tests.iter().position(|by| by.operand == *operand).unwrap_or_else(|| {
+                tests.push(ByValue { operand: operand.clone(), arms: Vec::new() });
+                tests.len() - 1
+            });
+            tests[place].insert(number, rank);
+            return;
+        }
+        match by_number.and_then(threshold_test) {
             None => groups.always.push(rank),
             Some((operand, is_below, threshold)) => {
                 let tests = &mut groups.by_threshold;
@@ -187,12 +208,33 @@ impl Bucket {
 impl Groups {
     fn collect(&self, view: &impl View, out: &mut Vec<Rank>) {
         out.extend_from_slice(&self.always);
+        for by in &self.by_value {
+            if let Some(value) = by.operand.value(view)
+                && let Ok(place) = by.place(value)
+            {
+                out.extend_from_slice(&by.arms[place].1);
+            }
+        }
         for by in &self.by_threshold {
             if let Some(value) = by.operand.value(view) {
                 let value = if by.is_below { -value } else { value };
                 let reached = by.thresholds.partition_point(|threshold| threshold.is_reached(value));
                 out.extend_from_slice(&by.rules[..reached]);
             }
+        }
+    }
+}
+
+impl ByValue {
+    fn place(&self, value: f64) -> Result<usize, usize> {
+        // Adding 0.0 turns -0.0 into 0.0, so that this order agrees with `==`.
+        self.arms.binary_search_by(|(at, _)| at.total_cmp(&(value + 0.0)))
+    }
+
+    fn insert(&mut self, number: f64, rank: Rank) {
+        match self.place(number) {
+            Ok(place) => self.arms[place].1.push(rank),
+            Err(place) => self.arms.insert(place, (number + 0.0, vec![rank])),
         }
     }
 }
@@ -212,12 +254,19 @@ impl ByThreshold {
 pub(super) fn rest(condition: &Node) -> Node {
     let parts = required_parts(condition);
     let word = parts.iter().position(|part| word_test(part).is_some());
-    let threshold = parts.iter().position(|part| threshold_test(part).is_some());
-    let left = parts.iter().enumerate().filter(|(place, _)| ![word, threshold].contains(&Some(*place)));
+    let number = number_place(&parts);
+    let left = parts.iter().enumerate().filter(|(place, _)| ![word, number].contains(&Some(*place)));
     match &left.map(|(_, part)| *part).collect::<Vec<_>>()[..] {
         [one] => (*one).clone(),
         several => Node::All(several.iter().map(|part| (*part).clone()).collect()),
     }
+}
+
+/// Which of the parts selects by a number: the first that wants a certain one, else the first that wants
+/// one beyond a threshold.
+fn number_place(parts: &[&Node]) -> Option<usize> {
+    let by_value = parts.iter().position(|part| value_test(part).is_some());
+    by_value.or_else(|| parts.iter().position(|part| threshold_test(part).is_some()))
 }
 
 /// The parts that must all be yes for the whole to be yes.
@@ -242,6 +291,17 @@ fn word_test(node: &Node) -> Option<(Field, &str)> {
     }
 }
 
+/// An operand that keeps its value within an event, and the number that it has to be equal to.
+fn value_test(node: &Node) -> Option<(&CompiledOperand, f64)> {
+    let Node::Compare { left, is: Comparison::Equal, right } = node else { return None };
+    match (left, right) {
+        (operand, CompiledOperand::Number(number)) | (CompiledOperand::Number(number), operand) => {
+            operand.is_steady().then_some((operand, *number))
+        }
+        _ => None,
+    }
+}
+
 /// An operand that keeps its value within an event, compared by order with a number: the operand,
 /// whether it has to be below, and the threshold with its sign turned in that case.
 fn threshold_test(node: &Node) -> Option<(&CompiledOperand, bool, Threshold)> {
@@ -251,13 +311,7 @@ fn threshold_test(node: &Node) -> Option<(&CompiledOperand, bool, Threshold)> {
         (CompiledOperand::Number(number), operand) => (operand, *number, true),
         _ => return None,
     };
-    let is_steady = match operand {
-        CompiledOperand::Field(field) => field.is_steady(),
-        CompiledOperand::Feature(_) | CompiledOperand::Reading(_) | CompiledOperand::Indicator(_) => true,
-        // Sharing a computed operand would need to compare trees on each event; judging it is cheaper.
-        CompiledOperand::Number(_) | CompiledOperand::Arithmetic(_) | CompiledOperand::Negate(_) => false,
-    };
-    if !is_steady {
+    if matches!(operand, CompiledOperand::Number(_)) || !operand.is_steady() {
         return None;
     }
     let (is_below, is_strict) = match (is, number_is_left) {
@@ -270,6 +324,18 @@ fn threshold_test(node: &Node) -> Option<(&CompiledOperand, bool, Threshold)> {
     // Adding 0.0 turns -0.0 into 0.0, so that the sort's order agrees with `>` and `>=`.
     let at = if is_below { -number } else { number } + 0.0;
     Some((operand, is_below, Threshold { at, is_strict }))
+}
+
+impl CompiledOperand {
+    /// Whether its value stays the same while the rules of one event act.
+    fn is_steady(&self) -> bool {
+        match self {
+            Self::Field(field) => field.is_steady(),
+            Self::Number(_) | Self::Feature(_) | Self::Reading(_) | Self::Indicator(_) => true,
+            Self::Arithmetic(parts) => parts.left.is_steady() && parts.right.is_steady(),
+            Self::Negate(part) => part.is_steady(),
+        }
+    }
 }
 
 impl Field {

@@ -130,18 +130,18 @@ pub(crate) fn mishear(defect: Defect, world: &World, kind: EventKind) -> Vec<Eve
 }
 
 fn cancelled(order_id: OrderId, perm_id: PermId) -> EventKind {
-    EventKind::OrderStatus(Box::new(OrderStatusReport {
+    EventKind::OrderStatus(OrderStatusReport {
         order_id,
         perm_id,
         status: OrderStatus::Cancelled,
         filled: Quantity::ZERO,
         remaining: Quantity::ZERO,
         why_held: "".into(),
-    }))
+    })
 }
 
 fn as_asked(ticket: &Ticket) -> EventKind {
-    EventKind::OrderOpened(Box::new(OrderOpened {
+    EventKind::OrderOpened(OrderOpened {
         order_id: ticket.order_id,
         perm_id: perm_id(ticket.order_id.0),
         order_ref: ticket.order_ref.clone(),
@@ -151,7 +151,7 @@ fn as_asked(ticket: &Ticket) -> EventKind {
         limit_price: ticket.order_type.limit_price(),
         stop_price: ticket.order_type.stop_price(),
         status: OrderStatus::Submitted,
-    }))
+    })
 }
 
 /// What leaves instead of `commands`.

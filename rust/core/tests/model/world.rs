@@ -511,7 +511,7 @@ impl World {
             }
             Message::Opened { id, total, limit, stop, status } => {
                 let side = self.broker.leg(id).expect("the broker speaks of its own orders").side;
-                self.tell(EventKind::OrderOpened(Box::new(OrderOpened {
+                self.tell(EventKind::OrderOpened(OrderOpened {
                     order_id: OrderId(order_id(id)),
                     perm_id: perm_id(id),
                     order_ref: self.order_ref(id),
@@ -521,17 +521,17 @@ impl World {
                     limit_price: limit,
                     stop_price: stop,
                     status,
-                })))
+                }))
             }
             Message::Status { id, status, filled, remaining, why_held } => {
-                self.tell(EventKind::OrderStatus(Box::new(OrderStatusReport {
+                self.tell(EventKind::OrderStatus(OrderStatusReport {
                     order_id: OrderId(order_id(id)),
                     perm_id: perm_id(id),
                     status,
                     filled: Quantity::from_units(filled),
                     remaining: Quantity::from_units(remaining),
                     why_held: why_held.into(),
-                })))
+                }))
             }
             Message::Error { id, code } => self.tell(EventKind::OrderError(OrderError {
                 order_id: OrderId(order_id(id)),
@@ -553,7 +553,7 @@ impl World {
             _ => 100,
         };
         let exec_id = fill_id(id, index);
-        self.tell(EventKind::Execution(Box::new(Execution {
+        self.tell(EventKind::Execution(Execution {
             exec_id: exec_id.clone(),
             order_id: OrderId(order_id(id)),
             perm_id: perm_id(id),
@@ -563,9 +563,9 @@ impl World {
             quantity,
             price: Price::from_units(price),
             executed_at,
-        })))?;
+        }))?;
         let (amount, currency) = (Money::ZERO, "USD".into());
-        self.tell(EventKind::Commission(Box::new(Commission { exec_id, amount, currency })))
+        self.tell(EventKind::Commission(Commission { exec_id, amount, currency }))
     }
 
     fn hear_other(&mut self, index: usize) -> Check {
@@ -575,7 +575,7 @@ impl World {
             self.broker.others_told |= 1 << index;
             self.duty.told += sign;
         }
-        self.tell(EventKind::Execution(Box::new(Execution {
+        self.tell(EventKind::Execution(Execution {
             exec_id: ExecId(format!("o{index}.01").into()),
             order_id: OrderId(0),
             perm_id: PermId(0),
@@ -585,7 +585,7 @@ impl World {
             quantity: Quantity::from_units(1),
             price: Price::from_units(100),
             executed_at,
-        })))
+        }))
     }
 
     /// Notes that the engine is told of a fill of the broker's, for the first time or again.

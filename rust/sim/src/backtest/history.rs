@@ -280,7 +280,9 @@ impl<O: Observer> Player<'_, '_, O> {
             }
             let row = *next;
             *next += 1;
-            let bar = series.bar(row, span).map_err(|fault| fault.at(self.world, series.symbol, row))?;
+            let Some(bar) = series.bar(row, span) else {
+                return Err(series.fault(row).at(self.world, series.symbol, row));
+            };
             self.batch.push(bar);
             let following = head(series.start, row + 1);
             if following <= start {
@@ -347,7 +349,7 @@ impl<O: Observer> Player<'_, '_, O> {
                     self.until(at)?;
                     self.world.advance_to(at);
                 }
-                self.print(bar.symbol, price, size, step > 0);
+                self.print(&bar, price, size, step > 0);
             }
             self.world.drain();
             self.look_at_fills();
@@ -357,8 +359,9 @@ impl<O: Observer> Player<'_, '_, O> {
     }
 
     /// One print of a bar's path; `moves` when the price went there from the last print.
-    fn print(&mut self, symbol: SymbolId, price: Price, size: Quantity, moves: bool) {
+    fn print(&mut self, bar: &Bar, price: Price, size: Quantity, moves: bool) {
         let world = &mut *self.world;
+        let symbol = bar.symbol;
         let trade = Trade { symbol, price, size };
         match self.history.detail {
             Detail::Bars | Detail::Prints => {
@@ -366,14 +369,13 @@ impl<O: Observer> Player<'_, '_, O> {
                     world.tell(EventKind::Trade(trade));
                 }
                 let size = if self.history.is_limited_by_volume { size } else { Quantity::ZERO };
-                if !world.venue.has_live_orders(symbol) {
+                if !world.venue.has_due(world.at) && !world.venue.could_act(symbol, bar.low, bar.high) {
                     world.venue.pass(symbol, price);
                 } else if moves {
-                    world.venue.sweep(world.at, symbol, price, size, &mut world.outbox);
+                    world.venue.sweep(world.at, symbol, price, size, &mut world.inbox);
                 } else {
-                    world.venue.trade(world.at, symbol, price, size, &mut world.outbox);
+                    world.venue.trade(world.at, symbol, price, size, &mut world.inbox);
                 }
-                world.collect();
             }
             Detail::Quotes => {
                 if !self.has_ticks[symbol.index()] {
@@ -381,11 +383,9 @@ impl<O: Observer> Player<'_, '_, O> {
                     let quote = quote_around(trade, tick);
                     world.tell(EventKind::Quote(quote));
                     world.show(quote);
-                    world.collect();
                 }
                 world.tell(EventKind::Trade(trade));
-                world.venue.trade(world.at, symbol, price, size, &mut world.outbox);
-                world.collect();
+                world.venue.trade(world.at, symbol, price, size, &mut world.inbox);
             }
         }
     }
@@ -515,7 +515,7 @@ impl<O: Observer> Player<'_, '_, O> {
         self.is_open = session.open <= at;
         for symbol in self.symbols() {
             let session = SessionKnown { symbol, session: *session };
-            self.world.venue.session(at, symbol, self.is_open, &mut self.world.outbox);
+            self.world.venue.session(at, symbol, self.is_open, &mut self.world.inbox);
             self.world.hear(EventKind::Session(session));
         }
     }
@@ -532,8 +532,7 @@ impl<O: Observer> Player<'_, '_, O> {
         // An open session was told when the one before it closed.
         let known = self.history.sessions.get(self.session).filter(|_| !self.is_open);
         for symbol in self.symbols() {
-            self.world.venue.session(self.world.at, symbol, self.is_open, &mut self.world.outbox);
-            self.world.collect();
+            self.world.venue.session(self.world.at, symbol, self.is_open, &mut self.world.inbox);
             if let Some(session) = known {
                 self.world.tell(EventKind::Session(SessionKnown { symbol, session: *session }));
             }
@@ -564,15 +563,10 @@ impl<O: Observer> Player<'_, '_, O> {
 }
 
 impl<O: Observer> Backtest<O> {
-    /// Moves what the venue said to what the engine is about to hear.
-    fn collect(&mut self) {
-        self.inbox.extend(self.outbox.drain(..).map(super::to_core));
-    }
-
     fn show(&mut self, quote: Quote) {
         let side = |price: Option<Price>, size: Quantity| price.map(|price| (price, size));
         let (bid, ask) = (side(quote.bid, quote.bid_size), side(quote.ask, quote.ask_size));
-        self.venue.quote(self.at, quote.symbol, bid, ask, &mut self.outbox);
+        self.venue.quote(self.at, quote.symbol, bid, ask, &mut self.inbox);
     }
 }
 
@@ -588,6 +582,8 @@ fn quote_around(trade: Trade, tick: Price) -> Quote {
         ask_size: size,
     }
 }
+
+const A_SIZE: &str = "a size of 0 or more";
 
 /// A value that cannot be played.
 struct Fault {
@@ -631,27 +627,22 @@ fn trade(symbol: SymbolId, at: f64, size: Option<f64>) -> Result<Trade, Fault> {
 fn quantity(column: &'static str, value: Option<f64>) -> Result<Quantity, Fault> {
     let Some(value) = value else { return Ok(Quantity::ZERO) };
     let quantity = Quantity::from_f64(value).filter(|quantity| !quantity.is_negative());
-    quantity.ok_or(Fault { column, expected: "a size of 0 or more", found: value })
+    quantity.ok_or(Fault { column, expected: A_SIZE, found: value })
 }
 
 impl Bars<'_> {
-    fn bar(&self, row: usize, span: Span) -> Result<Bar, Fault> {
-        let names = ["open", "high", "low", "close"];
-        let mut prices = [Price::ZERO; 4];
-        for ((into, name), column) in prices.iter_mut().zip(names).zip(self.prices) {
-            *into = price(name, column[row])?;
-        }
-        let [open, high, low, close] = prices;
-        if high < open.max(close) || low > open.min(close) {
-            let (column, expected) = if high < open.max(close) {
-                ("high", "at least open and close")
-            } else {
-                ("low", "at most open and close")
-            };
-            let found = self.prices[if column == "high" { 1 } else { 2 }][row];
-            return Err(Fault { column, expected, found });
-        }
-        Ok(Bar {
+    /// `None` when there is something wrong with the row.
+    fn bar(&self, row: usize, span: Span) -> Option<Bar> {
+        // What is no price becomes 0, which the comparisons refuse.
+        let [open, high, low, close] =
+            self.prices.map(|column| Price::from_f64(column[row]).unwrap_or_default());
+        let volume = match self.volume {
+            Some(volume) => Quantity::from_f64(volume[row])?,
+            None => Quantity::ZERO,
+        };
+        let is_sound =
+            low.is_positive() && low <= open.min(close) && high >= open.max(close) && !volume.is_negative();
+        is_sound.then_some(Bar {
             symbol: self.symbol,
             start: Timestamp(self.start[row]),
             span,
@@ -659,8 +650,24 @@ impl Bars<'_> {
             high,
             low,
             close,
-            volume: quantity("volume", self.volume.map(|volume| volume[row]))?,
+            volume,
             is_history: false,
+        })
+    }
+
+    /// What is wrong with a row that makes no bar.
+    #[cold]
+    fn fault(&self, row: usize) -> Fault {
+        let [open, high, low, close] = self.prices.map(|column| column[row]);
+        let named = [("open", open), ("high", high), ("low", low), ("close", close)];
+        let refused = named.into_iter().find_map(|(name, value)| price(name, value).err());
+        let volume = self.volume.map(|volume| volume[row]);
+        refused.unwrap_or(if high < open.max(close) {
+            Fault { column: "high", expected: "at least open and close", found: high }
+        } else if low > open.min(close) {
+            Fault { column: "low", expected: "at most open and close", found: low }
+        } else {
+            Fault { column: "volume", expected: A_SIZE, found: volume.unwrap_or_default() }
         })
     }
 }

@@ -1,14 +1,16 @@
 //! The words of the venue as the engine hears them, and the engine's tickets as the venue takes them.
 
+use std::collections::VecDeque;
+
 use orderloom_core::command::{OcaKind, OrderType, Ticket, TimeInForce as CoreTif};
 use orderloom_core::decimal::Price;
 use orderloom_core::event::{
-    EventKind, Execution as CoreExecution, OrderError as CoreOrderError, OrderOpened, OrderStatusReport,
-    PositionReport as CorePosition,
+    Commission, EventKind, Execution as CoreExecution, OrderError, OrderOpened, OrderStatusReport,
+    PositionReport,
 };
 use orderloom_core::id::SymbolId;
 
-use crate::event::{OpenOrder, VenueEvent};
+use crate::news::{Kept, Listener, News, Told};
 use crate::request::{ClientId, ConId, OrderKey, OrderKind, OrderRequest, TimeInForce};
 
 /// The engine's client at the venue.
@@ -22,80 +24,124 @@ pub(super) fn symbol(con_id: ConId) -> SymbolId {
     SymbolId(u32::try_from(con_id.0 - 1).unwrap_or(u32::MAX))
 }
 
+/// What the engine is about to hear.
+///
+/// The venue says things twice, as TWS does, and the simulated TWS passes all of it on. Here the second
+/// word, which could change nothing, is left out.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Inbox(VecDeque<EventKind>);
+
+impl Inbox {
+    pub(super) fn push(&mut self, kind: EventKind) {
+        self.0.push_back(kind);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<EventKind> {
+        self.0.pop_front()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Listener for Inbox {
+    fn hear(&mut self, news: News<'_>) {
+        if !self.is_said(&news) {
+            self.push(heard(news));
+        }
+    }
+
+    fn heard(&self) -> usize {
+        self.0.len()
+    }
+
+    fn give_back(&mut self, from: usize) -> Vec<Kept> {
+        self.0.drain(from..).map(Kept::Engine).collect()
+    }
+
+    fn take_again(&mut self, news: Kept) {
+        if let Kept::Engine(kind) = news {
+            self.push(kind);
+        }
+    }
+}
+
+impl Inbox {
+    /// Whether this was said by the word before.
+    fn is_said(&self, news: &News<'_>) -> bool {
+        match news {
+            // A filled order is shown once more with what it cost, which the commission report tells.
+            News::OpenOrder(told) => told.commission.is_some(),
+            // The same status, and nothing that only a status says.
+            News::Status(Told { order, status, why_held, .. }) => {
+                let held_before = order.told.map_or("", |(_, why_held)| why_held);
+                let is_shown = matches!(self.0.back(), Some(EventKind::OrderOpened(shown))
+                    if shown.order_id == order.request.order_id && shown.status == *status);
+                is_shown && order.filled.is_zero() && *why_held == held_before
+            }
+            // The status before it said that the order is cancelled.
+            News::Error { code, .. } => *code == 202,
+            News::Execution(_) | News::Commission { .. } | News::Position { .. } => false,
+        }
+    }
+}
+
 /// The venue's message as the engine hears it.
-#[must_use]
-pub fn to_core(event: VenueEvent) -> EventKind {
-    match event {
-        VenueEvent::OpenOrder(order) => EventKind::OrderOpened(Box::new(to_opened(*order))),
-        VenueEvent::Status(status) => EventKind::OrderStatus(Box::new(OrderStatusReport {
-            order_id: status.order_id,
-            perm_id: status.perm_id,
-            status: status.status,
-            filled: status.filled,
-            remaining: status.remaining,
-            why_held: status.why_held,
-        })),
-        VenueEvent::Execution(execution) => EventKind::Execution(Box::new(CoreExecution {
-            exec_id: execution.exec_id,
+fn heard(news: News<'_>) -> EventKind {
+    match news {
+        News::OpenOrder(told) => EventKind::OrderOpened(opened(told)),
+        News::Status(Told { order, status, why_held, .. }) => EventKind::OrderStatus(OrderStatusReport {
+            order_id: order.request.order_id,
+            perm_id: order.perm_id,
+            status,
+            filled: order.filled,
+            remaining: order.remaining(),
+            why_held: why_held.into(),
+        }),
+        News::Execution(execution) => EventKind::Execution(CoreExecution {
+            exec_id: execution.exec_id.clone(),
             order_id: execution.order_id,
             perm_id: execution.perm_id,
-            order_ref: execution.order_ref,
+            order_ref: execution.order_ref.clone(),
             symbol: symbol(execution.con_id),
             side: execution.side,
             quantity: execution.quantity,
             price: execution.price,
             executed_at: execution.at,
-        })),
-        VenueEvent::Commission(commission) => {
-            EventKind::Commission(Box::new(orderloom_core::event::Commission {
-                exec_id: commission.exec_id,
-                amount: commission.amount,
-                currency: commission.currency,
-            }))
-        }
-        VenueEvent::Error(error) => EventKind::OrderError(CoreOrderError {
-            order_id: error.order_id,
-            code: error.code,
-            text: error.text,
         }),
-        VenueEvent::Position(report) => EventKind::PositionReport(CorePosition {
-            symbol: symbol(report.con_id),
-            quantity: report.quantity,
+        News::Commission { execution, amount, currency, .. } => EventKind::Commission(Commission {
+            exec_id: execution.exec_id.clone(),
+            amount,
+            currency: currency.clone(),
+        }),
+        News::Error { key, code, text } => {
+            EventKind::OrderError(OrderError { order_id: key.order_id, code, text })
+        }
+        News::Position { con_id, holding, .. } => EventKind::PositionReport(PositionReport {
+            symbol: symbol(con_id),
+            quantity: holding.quantity,
             average_cost: None,
         }),
     }
 }
 
-/// The venue's order as the engine hears of it.
-#[must_use]
-pub fn to_opened(order: OpenOrder) -> OrderOpened {
-    let stop_price = match order.order_type {
-        OrderKind::Trail | OrderKind::TrailLimit => order.trail_stop_price,
-        _ => order.stop_price,
+fn opened(Told { order, status, .. }: Told<'_>) -> OrderOpened {
+    let request = &order.request;
+    let stop_price = match request.order_type {
+        OrderKind::Trail | OrderKind::TrailLimit => order.terms.trail_stop().or(request.trail_stop_price),
+        _ => request.stop_price,
     };
     OrderOpened {
-        order_id: order.order_id,
+        order_id: request.order_id,
         perm_id: order.perm_id,
-        order_ref: order.order_ref,
-        symbol: Some(symbol(order.con_id)),
-        side: order.action,
-        quantity: order.quantity,
-        limit_price: order.limit_price,
+        order_ref: request.order_ref.clone(),
+        symbol: Some(order.symbol),
+        side: request.action,
+        quantity: order.total(),
+        limit_price: request.limit_price,
         stop_price,
-        status: order.status,
-    }
-}
-
-/// Where the venue's order stands, as the engine hears of it.
-#[must_use]
-pub fn to_status(order: &OpenOrder) -> OrderStatusReport {
-    OrderStatusReport {
-        order_id: order.order_id,
-        perm_id: order.perm_id,
-        status: order.status,
-        filled: order.filled,
-        remaining: order.remaining,
-        why_held: order.why_held.clone(),
+        status,
     }
 }
 

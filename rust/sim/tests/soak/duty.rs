@@ -23,7 +23,7 @@ pub(crate) struct Leg {
     pub(crate) role: Role,
     pub(crate) symbol: SymbolId,
     pub(crate) side: Side,
-    pub(crate) order_ref: Box<str>,
+    pub(crate) order_ref: std::sync::Arc<str>,
     /// Its group, where we named one.
     pub(crate) group: Option<Box<str>>,
     pub(crate) has_traded: bool,

@@ -113,7 +113,7 @@ impl World {
         if let (Some(Defect::CountTwice), EventKind::Execution(fill)) = (self.script.case.defect, &mail.kind)
         {
             let exec_id = ExecId(format!("again-{}", fill.exec_id).into());
-            self.hear(EventKind::Execution(Box::new(Execution { exec_id, ..(**fill).clone() })))?;
+            self.hear(EventKind::Execution(Execution { exec_id, ..fill.clone() }))?;
         }
         self.hear(mail.kind)?;
         self.check_heard()
@@ -225,7 +225,7 @@ impl World {
             self.venue.live_orders().filter(|order| order.client_id == CLIENT).collect();
         let words = orders.into_iter().flat_map(|order| {
             let status = to_status(&order);
-            [EventKind::OrderOpened(Box::new(to_opened(order))), EventKind::OrderStatus(Box::new(status))]
+            [EventKind::OrderOpened(to_opened(order)), EventKind::OrderStatus(status)]
         });
         let words = words.collect();
         self.mail(words, true);

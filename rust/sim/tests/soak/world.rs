@@ -128,7 +128,7 @@ impl World {
                 con_id: ConId(number),
                 symbol: instrument.symbol.clone(),
                 sec_type: SecType::Stock,
-                currency: instrument.currency.clone(),
+                currency: (*instrument.currency).into(),
                 tick: instrument.tick,
                 multiplier: instrument.multiplier,
             };

@@ -19,7 +19,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from orderloom._core import as_column
-from orderloom.backtest import Detail, as_frame, play
+from orderloom.backtesting import Detail, as_frame, play
 from orderloom.errors import LanguageError, did_you_mean, shown
 from orderloom.history import History, Names, Source
 
