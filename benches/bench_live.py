@@ -24,7 +24,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -397,6 +397,16 @@ def order_talk(orders: int) -> list[bytes]:
     return made
 
 
+@pytest.fixture
+def loop() -> Iterator[None]:
+    """An event loop for the facade to find, which otherwise makes one and leaves it open."""
+    with closing(asyncio.new_event_loop()) as made:
+        asyncio.set_event_loop(made)
+        yield
+        asyncio.set_event_loop(None)
+
+
+@pytest.mark.usefixtures("loop")
 @pytest.mark.parametrize("way", ["orderloom", "IB facade"])
 def test_statuses_and_fills(
     benchmark: BenchmarkFixture, tmp_path: Path, is_full: bool, way: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import TYPE_CHECKING
 
@@ -82,15 +83,21 @@ def test_a_market_that_cannot_be_read_is_told_with_its_file(
     assert all(line.startswith("hint: ") for line in lines[1:])
 
 
+async def net_liquidation(port: int) -> tuple[str, float]:
+    """Return the account that a client finds, and what it is worth."""
+    ib = IB()
+    await ib.connectAsync("127.0.0.1", port, clientId=3)
+    (value,) = (each for each in ib.accountValues() if each.tag == "NetLiquidation")
+    ib.disconnect()
+    return value.account, float(value.value)
+
+
 def test_a_recorded_session_reads_back_without_its_account(
     start_sim: Callable[..., int], said: Callable[..., Said], tmp_path: Path
 ) -> None:
     file = tmp_path / "session.jsonl"
     port = start_sim("--record", str(file))
-    ib = IB()
-    ib.connect("127.0.0.1", port, clientId=3)
-    assert ib.managedAccounts() == ["DU0000001"]
-    ib.disconnect()
+    assert asyncio.run(net_liquidation(port)) == ("DU0000001", 1_000_000)
     messages = list(read_recording(file))
     assert {"startApi", "managedAccounts", "accountDownloadEnd"} <= {each.name for each in messages}
     assert {each.connection for each in messages} == {1}
@@ -129,8 +136,4 @@ def test_the_exchange_does_what_its_file_says(
 ) -> None:
     file = tmp_path / "venue.json"
     file.write_text('{"cash": "1234"}')
-    ib = IB()
-    ib.connect("127.0.0.1", start_sim("--venue", file), clientId=3)
-    (value,) = (each for each in ib.accountValues() if each.tag == "NetLiquidation")
-    ib.disconnect()
-    assert float(value.value) == 1234
+    assert asyncio.run(net_liquidation(start_sim("--venue", file))) == ("DU0000001", 1234)

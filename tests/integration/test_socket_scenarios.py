@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orderloom.backtest import backtest
+from orderloom.backtesting import backtest
 from orderloom.config import load_settings
 from orderloom.feeds.history import read_history
 from orderloom.instant import iso_to_ns, ns_to_iso

@@ -1,12 +1,17 @@
 """Tickets on the wire: what a server reads out of the bytes that leave."""
 
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
+from orderloom.clock import ManualClock
+from orderloom.ports import ContractSpec
 from orderloom.sim.place_order import PlaceOrder
 from orderloom.sim.requests import decode
 from orderloom.tws.decoder import WireClient
+from orderloom.tws.instruments import Instruments
 from orderloom.tws.orders import order_of
+from orderloom.tws.wrapper import Wrapper
 
 if TYPE_CHECKING:
     from orderloom._core import Ticket
@@ -48,7 +53,17 @@ def on_the_wire(**asked: Any) -> dict[str, str]:
     """Return the fields that carry a value other than the one TWS takes as absent."""
     from ib_async.contract import Contract
 
-    client: Any = WireClient(object(), cast("Any", None), None, print)
+    wrapper = Wrapper(
+        client_id=7,
+        request_ids=count(1),
+        instruments=Instruments([ContractSpec(symbol="AAPL")]),
+        sink=lambda _event: None,
+        on_problem=print,
+        on_notice=print,
+        on_closed=lambda: None,
+        on_overlong=lambda: None,
+    )
+    client: Any = WireClient(wrapper, ManualClock(0), None, print)
     client.conn.transport = transport = Transport()
     client.connState = client.CONNECTED
     client.decoder.serverVersion = client._serverVersion = 178
