@@ -154,8 +154,10 @@ pub struct Context {
     pub last_exit: Option<(Role, OrderId)>,
     /// Whether the last reducing trade was somebody else's.
     pub closed_by_others: bool,
-    /// What others traded out of the symbol beyond what the trade held by then, and when they did.
-    pub beyond: Vec<(Timestamp, Quantity)>,
+    /// Shares of it that others traded away, and their value (without multiplier).
+    pub given: (Quantity, Money),
+    /// What others traded out of the symbol beyond what the trade held by then, when and for how much.
+    pub beyond: Vec<(Timestamp, Quantity, Price)>,
     /// Commissions known so far.
     pub commission: Money,
     /// Fills whose commission is not known yet.
@@ -196,6 +198,7 @@ impl Context {
             opened_at: None,
             last_exit: None,
             closed_by_others: false,
+            given: (Quantity::ZERO, Money::ZERO),
             beyond: Vec::new(),
             commission: Money::ZERO,
             commissions_awaited: 0,
@@ -227,9 +230,9 @@ impl Context {
         self.brackets.iter().map(|bracket| bracket.open_quantity(self.side, orders)).sum()
     }
 
-    /// Takes shares that somebody else traded away off the newest tranches; returns what goes beyond
-    /// the trade.
-    pub(crate) fn give(&mut self, quantity: Quantity, orders: &Orders) -> Quantity {
+    /// Takes shares that somebody else traded away at `price` off the newest tranches; returns what
+    /// goes beyond the trade.
+    pub(crate) fn give(&mut self, quantity: Quantity, price: Price, orders: &Orders) -> Quantity {
         let mut rest = quantity;
         for bracket in self.brackets.iter_mut().rev() {
             let open = bracket.open_quantity(self.side, orders).max(Quantity::ZERO);
@@ -237,6 +240,8 @@ impl Context {
             bracket.foreign -= taken;
             rest -= taken;
         }
+        self.given.0 += quantity - rest;
+        self.given.1 += price.value(quantity - rest, 1);
         rest
     }
 
@@ -245,12 +250,12 @@ impl Context {
     pub(crate) fn give_late(&mut self, at: Timestamp, orders: &Orders) -> Quantity {
         let mut beyond = std::mem::take(&mut self.beyond);
         let mut given = Quantity::ZERO;
-        for (_, rest) in beyond.iter_mut().filter(|(traded_at, _)| *traded_at >= at) {
-            let left = self.give(*rest, orders);
+        for (_, rest, price) in beyond.iter_mut().filter(|(traded_at, ..)| *traded_at >= at) {
+            let left = self.give(*rest, *price, orders);
             given += *rest - left;
             *rest = left;
         }
-        beyond.retain(|(_, rest)| !rest.is_zero());
+        beyond.retain(|(_, rest, _)| !rest.is_zero());
         self.beyond = beyond;
         given
     }

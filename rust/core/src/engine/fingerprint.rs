@@ -133,8 +133,9 @@ impl<H: Hasher> Print<'_, H> {
         next.map(|next| (next.rule, format!("{:?}", next.enter))).hash(self.hasher);
         self.until(next.map(|next| next.valid_until));
         (context.opened_at.is_some(), context.commissions_awaited).hash(self.hasher);
-        for (at, quantity) in &context.beyond {
-            (state.now - *at, quantity).hash(self.hasher);
+        context.given.hash(self.hasher);
+        for (at, quantity, price) in &context.beyond {
+            (state.now - *at, quantity, price).hash(self.hasher);
         }
         (context.uncovered_alarmed, context.overfill_alarmed).hash(self.hasher);
         // The watchdog acts after one cap, and again after two.

@@ -241,11 +241,11 @@ impl State {
                 }
             } else if reduces {
                 // What goes beyond the trade is not ours, unless an older fill of ours turns up.
-                let rest = context.give(quantity, &self.orders);
+                let rest = context.give(quantity, execution.price, &self.orders);
                 if !is_of_a_trade {
                     theirs = execution.side.signed(rest);
                     if rest.is_positive() {
-                        context.beyond.push((execution.executed_at, rest));
+                        context.beyond.push((execution.executed_at, rest, execution.price));
                     }
                 }
             }

@@ -347,13 +347,10 @@ impl State {
         let orders = &self.orders;
         let slot = &mut self.slots[symbol.index()];
         let Some(context) = &mut slot.context else { return };
-        let mut gone = own.abs() - left.abs();
         context.closed_by_others = true;
-        for bracket in context.brackets.iter_mut().rev() {
-            let taken = gone.min(bracket.open_quantity(context.side, orders).max(Quantity::ZERO));
-            bracket.foreign -= taken;
-            gone -= taken;
-        }
+        // What they went for is not known: neither gain nor loss is told of them.
+        let price = context.filled(true, orders).1.unwrap_or_default();
+        let gone = context.give(own.abs() - left.abs(), price, orders);
         slot.unattached -= if own.is_positive() { gone } else { -gone };
         self.mark_dirty(symbol);
     }
@@ -571,9 +568,9 @@ impl State {
         }
         let multiplier = self.config.instruments[symbol.index()].multiplier;
         let (quantity, entry_price) = context.filled(true, &self.orders);
-        let (_, exit_price) = context.filled(false, &self.orders);
         let (_, paid) = context.filled_value(true, &self.orders);
-        let (_, received) = context.filled_value(false, &self.orders);
+        let (closed, received) = context.filled_value(false, &self.orders);
+        let (closed, received) = (closed + context.given.0, received + context.given.1);
         let gain = Money::from_counts((received - paid).counts() * i128::from(multiplier));
         let conclusion = Conclusion {
             context: context.id,
@@ -583,7 +580,7 @@ impl State {
             exit_reason: context.exit_reason(&self.orders),
             quantity,
             entry_price,
-            exit_price,
+            exit_price: received.per_share(closed, 1),
             tranches: context
                 .brackets
                 .iter()

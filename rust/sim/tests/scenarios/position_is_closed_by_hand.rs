@@ -34,6 +34,8 @@ fn no_exit_is_left_that_could_open_the_other_side() {
         assert_eq!((trade.exit_reason, trade.side), (Some(ExitReason::Manual), side));
         assert_eq!(trade.quantity, shares(100));
         // Opened and closed a cent off the middle.
+        let hand_price = price(if side == PositionSide::Long { "149.99" } else { "150.01" });
+        assert_eq!((trade.pnl.to_string().as_str(), trade.exit_price), ("-2", Some(hand_price)), "{side:?}");
         assert_eq!(desk.world.engine.position(AAPL).realized.to_string(), "-2");
         assert!(desk.world.engine.context(AAPL).is_none());
 
@@ -55,7 +57,8 @@ fn what_is_left_of_a_trade_that_was_closed_in_part_stays_protected() {
     desk.market(AAPL, "145.40").wait(2);
     assert_eq!((desk.position(AAPL), desk.live()), (shares(0), vec![]));
     let [trade] = desk.conclusions()[..] else { panic!("one conclusion") };
-    assert_eq!((trade.exit_reason, trade.exit_price), (Some(ExitReason::Stop), Some(price("145.39"))));
     // 40 at 149.99 by hand, 60 at the stop.
+    assert_eq!((trade.exit_reason, trade.exit_price), (Some(ExitReason::Stop), Some(price("147.23"))));
+    assert_eq!(trade.pnl.to_string(), "-278");
     assert_eq!(desk.world.engine.position(AAPL).realized.to_string(), "-278");
 }
