@@ -46,3 +46,29 @@ def test_a_mistake_is_told_in_a_sentence(
     assert ended.value.code == 2, told
     assert words in told
     assert "orderloom/" not in told, "no frames of ours"
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["sim", "--port", "0", "--seed", "-1"], "--seed"),
+        (
+            ["sweep", str(STRATEGY), "--param", "rules.long-on-buy.cooldown=5m", "--out", "."],
+            "--out",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_told_before_anything_is_done(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    told = capsys.readouterr()
+    assert ended.value.code == 2, told.err
+    assert words in told.err
+    assert told.out == ""

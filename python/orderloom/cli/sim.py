@@ -33,7 +33,7 @@ def sim(
         str, typer.Option("--calendar", help="Trading hours: an exchange calendar or `always`.")
     ] = "always",
     speed: Annotated[float, typer.Option("--speed", help="Simulated seconds per second.")] = 1.0,
-    seed: Annotated[int, typer.Option("--seed", help="Of the venue.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**64 - 1, help="Of the venue.")] = 1,
     as_recorded: Annotated[
         bool, typer.Option("--as-recorded", help="Keep the data's dates instead of today's.")
     ] = False,

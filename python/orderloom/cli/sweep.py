@@ -67,7 +67,10 @@ def sweep(
         int | None, typer.Option("--workers", min=1, help="How many at once; as many as cores.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write all rows there, as Parquet.")
+        Path | None,
+        typer.Option(
+            "--out", dir_okay=False, writable=True, help="Write all rows there, as Parquet."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all rows as JSON.")] = False,
 ) -> None:
