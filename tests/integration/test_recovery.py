@@ -188,7 +188,7 @@ async def test_killed_with_an_open_trade_a_run_goes_on_with_it_and_can_close_it(
         assert await alive(ib) == before, "the same two orders, unchanged"
         assert (second / "journal.db").resolve() == (first / "journal.db").resolve()
 
-        desk.ask("flatten", second)
+        desk.ask("flatten", second, "--all")
         await until(lambda: held(ib) == {}, "the position is closed")
         assert await alive(ib) == {}
         fills = await asyncio.wait_for(ib.reqExecutionsAsync(), PATIENCE)
@@ -274,7 +274,7 @@ async def test_other_rules_take_over_an_open_trade_and_the_kill_switch_stays(des
         desk.ask("resume", second)
         await until(lambda: mode(desk, second) == "Active", "re-armed by a person")
         assert await alive(ib) == before
-        desk.ask("flatten", second)
+        desk.ask("flatten", second, "--all")
         await until(lambda: held(ib) == {}, "the position is closed")
         assert await alive(ib) == {}
         assert desk.end() == 0
