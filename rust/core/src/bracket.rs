@@ -2,6 +2,8 @@
 //!
 //! Keeps which orders belong to it and nothing that can be computed from their facts.
 
+use serde::{Deserialize, Serialize};
+
 use crate::command::{PositionSide, Role};
 use crate::decimal::{Money, Price, Quantity};
 use crate::id::OrderId;
@@ -9,7 +11,7 @@ use crate::order::{Asked, Order, Orders};
 use crate::time::Timestamp;
 
 /// One tranche of a trade.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Bracket {
     /// Its entry; absent when the tranche holds shares that no entry of ours explains.
     pub entry: Option<OrderId>,

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::bracket::Bracket;
 use crate::command::{ExitReason, PositionSide, Role, TimeInForce};
 use crate::decimal::{Money, Price, Quantity, Rounding};
@@ -70,7 +72,7 @@ impl Level {
 }
 
 /// How a trade is protected; every tranche follows it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     /// Where stops go; absent only when the rule says `unprotected`.
     pub stop: Option<Level>,
@@ -85,7 +87,7 @@ pub struct Policy {
 }
 
 /// A close under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closing {
     /// Why.
     pub reason: ExitReason,
@@ -94,7 +96,7 @@ pub struct Closing {
 }
 
 /// An entry to be made when this trade is over, if its signal is still valid then.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Successor {
     /// The rule that wants to enter.
     pub rule: RuleId,
@@ -128,7 +130,7 @@ impl ContextPhase {
 }
 
 /// One symbol's open trade.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Context {
     /// Its number.
     pub id: ContextId,

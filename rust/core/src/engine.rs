@@ -12,6 +12,7 @@ mod fold;
 mod reload;
 mod restart;
 mod settle;
+mod snapshot;
 mod state;
 mod view;
 
@@ -184,6 +185,12 @@ impl Engine {
     #[must_use]
     pub fn config(&self) -> &EngineConfig {
         &self.state.config
+    }
+
+    /// The exchange's day, by the sessions that were told; it never goes back.
+    #[must_use]
+    pub fn day(&self) -> Option<crate::time::Date> {
+        self.state.account.day
     }
 
     /// Complete bars that indicators need before every one of them has a value.

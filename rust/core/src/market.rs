@@ -4,6 +4,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::decimal::{Price, Quantity};
 use crate::event::{Bar, Quote, Side, Trade};
 use crate::time::{Date, Session, Span, Timestamp};
@@ -12,7 +14,7 @@ use crate::time::{Date, Session, Span, Timestamp};
 const VOLATILITY_BARS: usize = 20;
 
 /// The market of one symbol.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Market {
     quote: Option<(Quote, Timestamp)>,
     last: Option<(Price, Timestamp)>,

@@ -42,7 +42,7 @@ impl Phase {
 }
 
 /// What the broker has confirmed of an order's changeable terms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Terms {
     /// Total quantity.
     pub quantity: Quantity,
@@ -65,7 +65,7 @@ impl Terms {
 }
 
 /// What an order waits for: the words of TWS whyHeld that matter here.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WhyHeld {
     /// Its parent: `child`.
     pub parent: bool,
@@ -114,7 +114,7 @@ impl Standing {
 }
 
 /// Something asked of the broker and not answered: when last, and how often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Asked {
     /// When it was last sent.
     pub at: Timestamp,
@@ -149,7 +149,7 @@ impl Asked {
 }
 
 /// A change of a live order that the broker refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Refusal {
     /// TWS error code.
     pub code: i32,
@@ -162,7 +162,7 @@ pub struct Refusal {
 }
 
 /// What the broker said of one of its orders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Permit {
     /// TWS permId.
     pub id: PermId,
@@ -173,7 +173,7 @@ pub struct Permit {
 }
 
 /// One order of ours.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Order {
     /// What we last asked for.
     pub ticket: Ticket,
@@ -594,7 +594,7 @@ impl ErrorClass {
 }
 
 /// Every order of ours, in the order of sending: order ids and intents both rise for ever.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Orders {
     orders: Vec<Order>,
 }

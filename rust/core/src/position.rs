@@ -7,6 +7,7 @@ use std::hash::{Hash, Hasher};
 
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
+use serde::{Deserialize, Serialize};
 
 use crate::decimal::{Money, Price, Quantity, divide_rounded};
 use crate::event::{Execution, Side};
@@ -14,7 +15,7 @@ use crate::id::{ContextId, ExecId, OrderId, SymbolId};
 use crate::time::Timestamp;
 
 /// What is held of one symbol, and what it earned.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Position {
     /// Signed: positive long, negative short.
     pub quantity: Quantity,
@@ -88,7 +89,7 @@ impl Position {
 }
 
 /// One fill as it counts now.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fill {
     /// Its id, with the revision that counts.
     pub exec_id: ExecId,
@@ -132,7 +133,7 @@ pub enum Applied {
 }
 
 /// What the broker made of a position without an execution.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Restatement {
     symbol: SymbolId,
     /// How many fills came before it.
@@ -142,7 +143,7 @@ struct Restatement {
 }
 
 /// The part of an execution's id that its corrections share.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct FillKey {
     id: ExecId,
     length: usize,
@@ -169,13 +170,15 @@ impl PartialEq for FillKey {
 impl Eq for FillKey {}
 
 /// The positions of every symbol, and the fills and restatements that they are the sum of.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Ledger {
     positions: Vec<Position>,
     multipliers: Vec<i64>,
+    #[serde(with = "indexmap::map::serde_seq")]
     fills: IndexMap<FillKey, Fill, FxBuildHasher>,
     restatements: Vec<Restatement>,
     // Commission reports may come before their execution, and that may come as its correction.
+    #[serde(with = "indexmap::map::serde_seq")]
     early_commissions: IndexMap<Box<str>, Money, FxBuildHasher>,
 }
 

@@ -1,5 +1,7 @@
 //! Questions to custom Python code: asked when everything native holds, answered by an event.
 
+use serde::{Deserialize, Serialize};
+
 use crate::command::{Ask, Command, Conclusion, IncidentCode, Notice, Reason, Wanted};
 use crate::engine::Engine;
 use crate::engine::decide::Judge;
@@ -13,7 +15,7 @@ use crate::rule::{
 use crate::time::Timestamp;
 
 /// What was answered so far about one rule on one event.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Answers {
     pub(crate) conditions: Vec<(Box<str>, bool)>,
     actions: Vec<(Box<str>, Box<[CompiledAction]>)>,
@@ -50,7 +52,7 @@ impl Answers {
 }
 
 /// A question that is waiting for its answer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct PendingAsk {
     pub(crate) rule: RuleId,
     pub(crate) symbol: Option<SymbolId>,
@@ -62,7 +64,7 @@ pub(crate) struct PendingAsk {
 }
 
 /// What the rule is judged on again once the answer is there.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum Cause {
     Event(EventKind),
     Concluded(Conclusion),
@@ -186,7 +188,7 @@ impl Engine {
 }
 
 /// What an operand is worth.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Worth {
     /// A number.
     Number(f64),

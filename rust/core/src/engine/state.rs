@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
+use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Incident, IncidentCode, Mode, Notice};
 use crate::config::EngineConfig;
@@ -20,7 +21,7 @@ use crate::position::Ledger;
 use crate::time::{Date, Timestamp};
 
 /// What the engine keeps per symbol.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Slot {
     pub(crate) market: Market,
     pub(crate) context: Option<Context>,
@@ -50,7 +51,7 @@ pub(crate) struct Slot {
 }
 
 /// A snapshot of the broker that is being received.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
     pub(crate) began: Timestamp,
     /// Orders that lived when it began and that the broker has not named since.
@@ -58,7 +59,7 @@ pub(crate) struct Snapshot {
 }
 
 /// Account values and what is derived from them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Account {
     pub(crate) equity: Option<Money>,
     pub(crate) equity_peak: Option<Money>,
@@ -69,7 +70,7 @@ pub(crate) struct Account {
 }
 
 /// Entries of the last minute.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Recent {
     entries: std::collections::VecDeque<(Timestamp, RuleId, SymbolId)>,
 }
@@ -99,7 +100,7 @@ impl Recent {
 }
 
 /// Everything the engine remembers, and what it has to say about the event at hand.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct State {
     /// Shared: a search clones engines by the million.
     pub(crate) config: Arc<EngineConfig>,
@@ -108,6 +109,7 @@ pub(crate) struct State {
     pub(crate) orders: Orders,
     pub(crate) ledger: Ledger,
     pub(crate) indicators: IndicatorTable,
+    #[serde(with = "indexmap::map::serde_seq")]
     pub(crate) readings: IndexMap<(Box<str>, Option<SymbolId>), f64, FxBuildHasher>,
     pub(crate) account: Account,
     pub(crate) recent: Recent,
@@ -126,11 +128,15 @@ pub(crate) struct State {
     pub(crate) next_context: u64,
     pub(crate) next_ask: u64,
     /// Predictions seen, with when they were made.
+    #[serde(with = "indexmap::map::serde_seq")]
     pub(crate) seen_signals: IndexMap<Box<str>, Timestamp, FxBuildHasher>,
+    #[serde(with = "indexmap::map::serde_seq")]
     pub(crate) asks: IndexMap<AskId, PendingAsk, FxBuildHasher>,
     /// By rule and symbol: when it acted last.
+    #[serde(with = "indexmap::map::serde_seq")]
     pub(crate) acted_at: IndexMap<(RuleId, Option<SymbolId>), Timestamp, FxBuildHasher>,
     /// By rule: how often it acted on the day named.
+    #[serde(with = "indexmap::map::serde_seq")]
     pub(crate) acted_today: IndexMap<RuleId, (Option<Date>, u32), FxBuildHasher>,
     pub(crate) disabled: IndexSet<RuleId, FxBuildHasher>,
     /// When time alone changes something: the smallest over all symbols and asks.
@@ -138,12 +144,17 @@ pub(crate) struct State {
     /// Whether `due` may be earlier than anything that is still due.
     pub(crate) is_due_stale: bool,
     // What follows is about the event at hand and empty between events.
+    #[serde(skip)]
     pub(crate) commands: Vec<Command>,
+    #[serde(skip)]
     pub(crate) notices: Vec<Notice>,
+    #[serde(skip)]
     pub(crate) touched: Vec<(OrderId, Phase)>,
     pub(crate) dirty: Vec<SymbolId>,
+    #[serde(skip)]
     pub(crate) entered: Vec<SymbolId>,
     /// The symbol whose position the broker just told.
+    #[serde(skip)]
     pub(crate) reported: Option<SymbolId>,
 }
 

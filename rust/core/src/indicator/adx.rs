@@ -1,5 +1,7 @@
 //! Average Directional Index and its directional indicators.
 
+use serde::{Deserialize, Serialize};
+
 use super::atr::true_range;
 use super::ema::Ema;
 use super::{Candle, Column, Lines, Period, Streaming};
@@ -10,7 +12,7 @@ use super::{Candle, Column, Lines, Period, Streaming};
 /// `2 × period` bars. A bar without any movement keeps the last directional index. Convention: as
 /// TA-Lib's `ADX`, `PLUS_DI` and `MINUS_DI`, whose sums start with `period - 1` bars.
 /// Source: J. Welles Wilder, *New Concepts in Technical Trading Systems* (1978).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Adx {
     period: Period,
     previous: Option<[f64; 3]>,

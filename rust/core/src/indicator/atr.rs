@@ -1,11 +1,13 @@
 //! Average True Range.
 
+use serde::{Deserialize, Serialize};
+
 use super::ema::Ema;
 use super::sma::Sma;
 use super::{Candle, Column, Lines, Period, Streaming, or_nan, single};
 
 /// How true ranges are averaged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Smoothing {
     /// Wilder's: the first value is a plain mean, each later one moves by `1 / period`.
     Wilder,
@@ -31,14 +33,14 @@ pub fn true_range(high: f64, low: f64, previous_close: f64) -> f64 {
 /// `None` until `period + 1` bars have been seen; the first true range needs a previous close, so the
 /// first bar has none. Convention: as TA-Lib's `ATR`.
 /// Source: J. Welles Wilder, *New Concepts in Technical Trading Systems* (1978).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Atr {
     period: Period,
     previous_close: Option<f64>,
     average: Average,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum Average {
     Wilder(Ema),
     Simple(Sma),

@@ -1,5 +1,7 @@
 //! Bollinger bands.
 
+use serde::{Deserialize, Serialize};
+
 use super::stdev::Stdev;
 use super::{Candle, Column, Lines, Period, Streaming};
 
@@ -8,7 +10,7 @@ use super::{Candle, Column, Lines, Period, Streaming};
 /// Mid is the mean of the last `period` closes, the others lie `deviations` population standard
 /// deviations above and below. `None` until `period` bars have been seen. Convention: as TA-Lib's
 /// `BBANDS` with a simple average. Source: J. Bollinger, *Bollinger on Bollinger Bands* (2001).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Bollinger {
     period: Period,
     deviations: f64,

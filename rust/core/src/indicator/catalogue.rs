@@ -2,6 +2,8 @@
 //!
 //! A new indicator is a file of its own and one entry here.
 
+use serde::{Deserialize, Serialize};
+
 use super::adx::Adx;
 use super::atr::{Atr, Smoothing};
 use super::bollinger::Bollinger;
@@ -68,13 +70,13 @@ impl Checked<'_> {
 macro_rules! indicators {
     ($($family:ident($type:ty) [$($name:literal),+] ($($parameter:expr),*) = $build:expr;)+) => {
         /// Which computation stands behind a name.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         enum Family {
             $($family),+
         }
 
         /// Its running state.
-        #[derive(Debug, Clone)]
+        #[derive(Debug, Clone, Serialize, Deserialize)]
         enum State {
             $($family($type)),+
         }
@@ -166,7 +168,7 @@ indicators! {
 }
 
 /// An indicator with checked parameters, fed bar by bar, and which of its lines a name means.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Indicator {
     family: Family,
     /// All of them, defaults filled in.

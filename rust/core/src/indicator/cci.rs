@@ -1,5 +1,7 @@
 //! Commodity Channel Index.
 
+use serde::{Deserialize, Serialize};
+
 use super::sma::Sma;
 use super::window::Window;
 use super::{Candle, Column, Lines, Period, Streaming, single};
@@ -8,7 +10,7 @@ use super::{Candle, Column, Lines, Period, Streaming, single};
 ///
 /// `None` until `period` bars have been seen, and while all of them have one price. Convention
 /// otherwise: as TA-Lib's `CCI`. Source: D. Lambert, *Commodities* (1980).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Cci {
     period: Period,
     window: Window,

@@ -1,5 +1,7 @@
 //! Chandelier exit.
 
+use serde::{Deserialize, Serialize};
+
 use super::atr::{Atr, Smoothing};
 use super::extreme::{Highest, Lowest};
 use super::{Candle, Column, Lines, Period, Streaming};
@@ -9,7 +11,7 @@ use super::{Candle, Column, Lines, Period, Streaming};
 /// Long is the highest high of `period` bars minus `multiple` times the ATR, short the lowest low plus
 /// it; ATR by Wilder's smoothing. `None` until `period + 1` bars have been seen.
 /// Source: C. Le Beau; A. Elder, *Come Into My Trading Room* (2002).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Chandelier {
     period: Period,
     multiple: f64,

@@ -1,5 +1,7 @@
 //! Donchian channel.
 
+use serde::{Deserialize, Serialize};
+
 use super::extreme::{Highest, Lowest};
 use super::{Candle, Column, Lines, Period, Streaming};
 
@@ -8,7 +10,7 @@ use super::{Candle, Column, Lines, Period, Streaming};
 ///
 /// `None` until `period + 1` bars have been seen. The current bar is left out so that a close beyond
 /// the channel is a breakout; `highest` and `lowest` include it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Donchian {
     period: Period,
     highest: Highest,

@@ -1,5 +1,7 @@
 //! Exponential moving averages: the usual one, and Wilder's.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Candle, Column, Lines, Period, Streaming, or_nan, single};
 
 /// Exponential moving average of values, in their units.
@@ -8,7 +10,7 @@ use super::{Candle, Column, Lines, Period, Streaming, or_nan, single};
 /// moves towards the new value by `2 / (period + 1)` of the difference, or by `1 / period` in Wilder's
 /// variant. Convention: as TA-Lib's `EMA` with its default compatibility. Source of the variant:
 /// J. Welles Wilder, *New Concepts in Technical Trading Systems* (1978).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ema {
     period: Period,
     weight: f64,

@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Candle, Column, Lines, Period, Streaming, single};
 
 /// The largest of the last `period` values: amortised constant time, whatever the period.
 ///
 /// `None` until `period` values have been seen. Only values that can still become the largest are kept,
 /// in falling order (a monotonic queue).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Largest {
     period: Period,
     seen: usize,
@@ -47,7 +49,7 @@ impl Largest {
 /// Highest high of the last `period` bars, the current one included, in price units.
 ///
 /// `None` until `period` bars have been seen. Convention: as TA-Lib's `MAX` over highs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Highest {
     period: Period,
     largest: Largest,
@@ -75,7 +77,7 @@ impl Highest {
 /// Lowest low of the last `period` bars, the current one included, in price units.
 ///
 /// `None` until `period` bars have been seen. Convention: as TA-Lib's `MIN` over lows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Lowest {
     period: Period,
     /// Of the negated lows.

@@ -1,5 +1,7 @@
 //! Keltner channel.
 
+use serde::{Deserialize, Serialize};
+
 use super::atr::{Atr, Smoothing};
 use super::ema::Ema;
 use super::{Candle, Column, Lines, Period, Streaming};
@@ -9,7 +11,7 @@ use super::{Candle, Column, Lines, Period, Streaming};
 /// Mid is the EMA of `period` closes, the others lie `multiple` times the ATR over `atr_period` bars
 /// (Wilder's smoothing) above and below. `None` until both are warm: after the larger of `period` and
 /// `atr_period + 1` bars. Source: L. Bradford Raschke's form of C. Keltner's channel.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Keltner {
     period: Period,
     multiple: f64,

@@ -1,5 +1,7 @@
 //! Moving Average Convergence Divergence.
 
+use serde::{Deserialize, Serialize};
+
 use super::ema::Ema;
 use super::sma::Sma;
 use super::{Candle, Column, Lines, Period, Streaming};
@@ -10,7 +12,7 @@ use super::{Candle, Column, Lines, Period, Streaming};
 /// `None` until `slow + signal - 1` values have been seen, all three at once. Convention: as TA-Lib's
 /// `MACD`, whose fast average starts together with the slow one, from the plain mean of the `fast`
 /// values up to there. Source: G. Appel, *The Moving Average Convergence-Divergence Method* (1979).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Macd {
     slow_period: Period,
     signal_period: Period,

@@ -96,7 +96,7 @@ impl Column {
 pub type Columns<'a> = [Option<&'a [f64]>; 5];
 
 /// How many bars an indicator looks back on: 1..=100,000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Period(u32);
 
 impl Period {

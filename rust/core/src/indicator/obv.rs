@@ -1,12 +1,14 @@
 //! On-Balance Volume.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Candle, Column, Lines, Streaming, single};
 
 /// Volume added up with the sign of each bar's change of close, in shares or contracts.
 ///
 /// Starts with the first bar's volume. Convention: as TA-Lib's `OBV`.
 /// Source: J. Granville, *New Key to Stock Market Profits* (1963).
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Obv {
     previous_close: Option<f64>,
     sum: f64,

@@ -1,5 +1,7 @@
 //! Rate of change.
 
+use serde::{Deserialize, Serialize};
+
 use super::window::Window;
 use super::{Candle, Column, Lines, Period, Streaming, single};
 
@@ -7,7 +9,7 @@ use super::{Candle, Column, Lines, Period, Streaming, single};
 ///
 /// `None` until `period + 1` values have been seen, and when that value is zero. Convention: as
 /// TA-Lib's `ROC`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Roc {
     period: Period,
     window: Window,

@@ -1,5 +1,7 @@
 //! Relative Strength Index.
 
+use serde::{Deserialize, Serialize};
+
 use super::ema::Ema;
 use super::{Candle, Column, Lines, Period, Streaming, or_nan, single};
 
@@ -9,7 +11,7 @@ use super::{Candle, Column, Lines, Period, Streaming, or_nan, single};
 /// nothing is unknown (TA-Lib says 0 there, which reads as oversold). Gains and losses are averaged by
 /// Wilder's smoothing. Convention otherwise: as TA-Lib's `RSI`.
 /// Source: J. Welles Wilder, *New Concepts in Technical Trading Systems* (1978).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rsi {
     period: Period,
     previous: Option<f64>,

@@ -1,5 +1,7 @@
 //! Simple moving average.
 
+use serde::{Deserialize, Serialize};
+
 use super::window::Window;
 use super::{Candle, Column, Lines, Period, Streaming, or_nan, single};
 
@@ -7,7 +9,7 @@ use super::{Candle, Column, Lines, Period, Streaming, or_nan, single};
 ///
 /// `None` until `period` values have been seen. The running sum is computed afresh once per window, so
 /// rounding errors do not pile up. Convention: as TA-Lib's `SMA`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Sma {
     period: Period,
     window: Window,

@@ -1,5 +1,7 @@
 //! Rolling standard deviation.
 
+use serde::{Deserialize, Serialize};
+
 use super::window::Window;
 use super::{Candle, Column, Lines, Period, Streaming, or_nan, single};
 
@@ -9,7 +11,7 @@ use super::{Candle, Column, Lines, Period, Streaming, or_nan, single};
 /// (B. P. Welford's recurrence, 1962, with one value in and one out) and are computed afresh once per
 /// window: small deviations of large prices keep their digits. Convention: as TA-Lib's `STDDEV` with
 /// one deviation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stdev {
     period: Period,
     window: Window,

@@ -1,5 +1,7 @@
 //! Stochastic oscillator.
 
+use serde::{Deserialize, Serialize};
+
 use super::extreme::{Highest, Lowest};
 use super::sma::Sma;
 use super::{Candle, Column, Lines, Period, Streaming};
@@ -10,7 +12,7 @@ use super::{Candle, Column, Lines, Period, Streaming};
 /// `period + smooth + signal - 2` bars have been seen, both at once, and on a bar whose `period` bars
 /// all have one price (TA-Lib says 0 there, which reads as oversold); such a bar is left out of the
 /// means. Convention otherwise: as TA-Lib's `STOCH` with plain averages. Source: G. Lane.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stochastic {
     bars: usize,
     highest: Highest,

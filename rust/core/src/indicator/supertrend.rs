@@ -1,5 +1,7 @@
 //! Supertrend.
 
+use serde::{Deserialize, Serialize};
+
 use super::atr::{Atr, Smoothing};
 use super::{Candle, Column, Lines, Period, Streaming};
 
@@ -8,16 +10,16 @@ use super::{Candle, Column, Lines, Period, Streaming};
 ///
 /// `None` until `period + 1` bars have been seen. The first direction is up when the close is at or
 /// above the bar's middle. ATR by Wilder's smoothing. Source: O. Seban's Supertrend.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Supertrend {
     period: Period,
     multiple: f64,
     atr: Atr,
-    previous_close: f64,
+    previous_close: Option<f64>,
     bands: Option<Bands>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Bands {
     upper: f64,
     lower: f64,
@@ -29,21 +31,29 @@ impl Supertrend {
     #[must_use]
     pub fn new(period: Period, multiple: f64) -> Self {
         let atr = Atr::new(period, Smoothing::Wilder);
-        Self { period, multiple, atr, previous_close: f64::NAN, bands: None }
+        Self { period, multiple, atr, previous_close: None, bands: None }
     }
 
     /// Takes the next complete bar.
     pub fn update(&mut self, high: f64, low: f64, close: f64) -> Option<[f64; 2]> {
         let range = self.atr.update(high, low, close);
-        let previous_close = std::mem::replace(&mut self.previous_close, close);
+        let previous_close = self.previous_close.replace(close);
         let (mid, width) = (f64::midpoint(high, low), range? * self.multiple);
         let (upper, lower) = (mid + width, mid - width);
         let bands = match self.bands {
             None => Bands { upper, lower, is_up: close >= mid },
             // A band only tightens, unless the previous close had passed it.
             Some(bands) => Bands {
-                upper: if upper < bands.upper || previous_close > bands.upper { upper } else { bands.upper },
-                lower: if lower > bands.lower || previous_close < bands.lower { lower } else { bands.lower },
+                upper: if upper < bands.upper || previous_close.is_some_and(|close| close > bands.upper) {
+                    upper
+                } else {
+                    bands.upper
+                },
+                lower: if lower > bands.lower || previous_close.is_some_and(|close| close < bands.lower) {
+                    lower
+                } else {
+                    bands.lower
+                },
                 is_up: bands.is_up,
             },
         };

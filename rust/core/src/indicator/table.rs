@@ -16,7 +16,7 @@ pub struct IndicatorSlot(u32);
 /// Every declared indicator, once per symbol, fed by complete bars.
 ///
 /// Two names with equal parameters share a slot, and the lines of one computation share its state.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct IndicatorTable {
     /// One computation each, as it stands before the first bar.
     sources: Vec<Indicator>,
@@ -26,7 +26,7 @@ pub struct IndicatorTable {
 }
 
 /// One line of one source.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Slot {
     spec: IndicatorSpec,
     source: usize,
@@ -34,11 +34,28 @@ struct Slot {
 }
 
 /// A source at one symbol.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Cell {
     indicator: Indicator,
+    #[serde(with = "exactly")]
     now: Lines,
+    #[serde(with = "exactly")]
     before: Lines,
+}
+
+/// Lines by their bits: a line may be infinite, for which JSON has no word.
+mod exactly {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Lines;
+
+    pub(super) fn serialize<S: Serializer>(lines: &Lines, serializer: S) -> Result<S::Ok, S::Error> {
+        lines.map(|line| line.map(f64::to_bits)).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Lines, D::Error> {
+        <[Option<u64>; 3]>::deserialize(deserializer).map(|lines| lines.map(|line| line.map(f64::from_bits)))
+    }
 }
 
 impl Cell {

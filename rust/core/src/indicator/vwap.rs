@@ -1,11 +1,13 @@
 //! Volume-weighted average price of the session.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Candle, Column, Lines, Streaming, single};
 
 /// Mean of the session's typical prices, (high + low + close) / 3, weighted by volume, in price units.
 ///
 /// `None` until something was traded; starts afresh with `begin_session`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Vwap {
     value: f64,
     volume: f64,

@@ -1,8 +1,10 @@
 //! The last `period` values, oldest first to fall out.
 
+use serde::{Deserialize, Serialize};
+
 use super::Period;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Window {
     values: Box<[f64]>,
     next: usize,

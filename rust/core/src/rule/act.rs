@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::operand::CompiledOperand;
 use super::tree::CompiledCondition;
 use super::{Opposite, Reprice, ScaleInSpec, Size, View};
@@ -11,7 +13,7 @@ use crate::event::Side;
 use crate::time::Span;
 
 /// What a rule does when it fires, as `Action` declares it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum CompiledAction {
     /// Open a trade.
     Enter(Arc<CompiledEnter>),
@@ -85,7 +87,7 @@ impl CompiledAction {
 }
 
 /// The enter action; fields as in `EnterSpec`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CompiledEnter {
     /// Buy opens long, sell opens short.
     pub side: Side,
@@ -114,7 +116,7 @@ pub struct CompiledEnter {
 }
 
 /// A single order; fields as in `OrderSpec`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CompiledOrder {
     /// Buy or sell.
     pub side: Side,
@@ -129,7 +131,7 @@ pub struct CompiledOrder {
 }
 
 /// One way to find a stop's or target's price.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum CompiledLevel {
     /// Percent of the entry price, positive.
     Percent(f64),
@@ -151,7 +153,7 @@ pub enum CompiledLevel {
 }
 
 /// A level with its operands read: what an open trade keeps, whatever becomes of the indicator.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Level {
     /// Percent of the entry price, positive.
     Percent(f64),

@@ -1,10 +1,12 @@
 //! Compiled operands: names resolved, types settled, ready to be read from a `View`.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Field, View};
 use crate::indicator::IndicatorSlot;
 
 /// A number to be computed; `value` is never NaN.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum CompiledOperand {
     /// A fixed, finite number.
     Number(f64),
@@ -23,7 +25,7 @@ pub enum CompiledOperand {
 }
 
 /// Two numbers joined by a sign.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Arithmetic {
     /// Left of the sign.
     pub left: CompiledOperand,
@@ -34,7 +36,7 @@ pub struct Arithmetic {
 }
 
 /// The signs of arithmetic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sign {
     /// Sum.
     Add,
@@ -49,7 +51,7 @@ pub enum Sign {
 }
 
 /// A word to be compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CompiledWord {
     /// A fixed word.
     Fixed(Box<str>),
@@ -58,7 +60,7 @@ pub enum CompiledWord {
 }
 
 /// Something that may be known or not.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum CompiledValue {
     /// A number.
     Number(CompiledOperand),

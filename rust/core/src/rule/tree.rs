@@ -1,11 +1,13 @@
 //! Compiled conditions: how they are judged, and which question to ask next.
 
+use serde::{Deserialize, Serialize};
+
 use super::operand::{CompiledOperand, CompiledValue, CompiledWord};
 use super::{Comparison, Condition, Field, Truth, View};
 use crate::id::RuleId;
 
 /// A condition with every name resolved. Its nodes have the shape of the declared tree.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CompiledCondition {
     pub(super) rule: RuleId,
     pub(super) node: Node,
@@ -16,7 +18,7 @@ pub struct CompiledCondition {
 }
 
 /// One node, as `Condition` has it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Node {
     Constant(bool),
     All(Box<[Node]>),

@@ -4,6 +4,7 @@
 use orderloom_core::command::{Command, Conclusion, IncidentCode, Notice, Reason};
 use orderloom_core::config::EngineConfig;
 use orderloom_core::decimal::{Price, Quantity};
+use orderloom_core::engine::Engine;
 use orderloom_core::event::{Event, EventKind, Quote, Signal, SignalSide, Trade};
 use orderloom_core::id::SymbolId;
 use orderloom_core::time::{Date, Session, Span, Timestamp};
@@ -17,14 +18,25 @@ pub(crate) const TSLA: SymbolId = SymbolId(1);
 pub(crate) const START: Timestamp = Timestamp(1_773_153_000_000_000_000);
 
 /// Everything that was said.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tape {
     pub(crate) commands: Vec<Command>,
     pub(crate) notices: Vec<Notice>,
+    /// Written down and taken up again after every event; must say the same.
+    twin: Engine,
+}
+
+impl Tape {
+    fn new(config: &EngineConfig) -> Self {
+        Self { commands: Vec::new(), notices: Vec::new(), twin: Engine::new(config.clone()).unwrap() }
+    }
 }
 
 impl Observer for Tape {
-    fn on_event(&mut self, _: &Event, commands: &[Command], notices: &[Notice]) {
+    fn on_event(&mut self, event: &Event, commands: &[Command], notices: &[Notice]) {
+        let twin = self.twin.on_event(event);
+        assert_eq!((twin.commands, twin.notices), (commands, notices), "after a snapshot");
+        self.twin = serde_json::from_str(&serde_json::to_string(&self.twin).unwrap()).unwrap();
         self.commands.extend_from_slice(commands);
         self.notices.extend_from_slice(notices);
     }
@@ -95,7 +107,9 @@ impl Desk {
 
     pub(crate) fn with(rules: Vec<Value>, more: Value, venue: Value) -> Self {
         let venue: VenueConfig = serde_json::from_value(venue).unwrap();
-        let world = Backtest::new(config(rules, more), venue, START, Tape::default()).unwrap();
+        let config = config(rules, more);
+        let tape = Tape::new(&config);
+        let world = Backtest::new(config, venue, START, tape).unwrap();
         Self { world, signals: 0 }
     }
 

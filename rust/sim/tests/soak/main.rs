@@ -17,6 +17,7 @@ mod market;
 mod mishap;
 mod random;
 mod regressions;
+mod rewrite;
 mod said;
 mod script;
 mod shrink;

@@ -17,6 +17,7 @@ use crate::duty::Duty;
 use crate::market::{Market, TICKS_PER_BAR};
 use crate::mishap::Shuffle;
 use crate::random::Random;
+use crate::rewrite::Rewrites;
 use crate::script::{Prediction, Script};
 use crate::strategy::WARM_UP;
 use crate::tally::Tally;
@@ -84,6 +85,8 @@ pub(crate) struct World {
     pub(crate) tally: Tally,
     /// Every event, command and notice in words, when wanted.
     pub(crate) trace: Option<String>,
+    /// Takes the engine up from snapshots under way.
+    pub(crate) rewrites: Option<Rewrites>,
     pub(crate) to_venue: VecDeque<(Timestamp, Sent)>,
     pub(crate) to_engine: VecDeque<(Timestamp, Mail)>,
     pub(crate) later: Vec<(Timestamp, Later)>,
@@ -144,6 +147,7 @@ impl World {
             duty: Duty::new(script.symbols),
             tally: Tally::default(),
             trace: is_traced.then(String::new),
+            rewrites: None,
             to_venue: VecDeque::new(),
             to_engine: VecDeque::new(),
             later: Vec::new(),
@@ -371,6 +375,9 @@ impl World {
     pub(crate) fn hear(&mut self, kind: EventKind) -> Check {
         self.seq += 1;
         let event = Event { seq: self.seq, at: self.now, kind };
+        if let Some(rewrites) = &mut self.rewrites {
+            rewrites.before(&mut self.engine, &event)?;
+        }
         let output = self.engine.on_event(&event);
         let (commands, notices) = (output.commands.to_vec(), output.notices.to_vec());
         if let Some(trace) = &mut self.trace {
