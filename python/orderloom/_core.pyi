@@ -647,6 +647,7 @@ def run_backtest(
     sessions: Sequence[tuple[int, int, int, int]],
     events: Sequence[tuple[int, Event]],
     span: int | None,
+    within: tuple[int | None, int | None],
     detail: str,
     is_limited_by_volume: bool,
     script: Callable[[Command, Glance, int], Event] | None,
@@ -655,5 +656,6 @@ def run_backtest(
     """Play a whole history while the interpreter is free; see `orderloom.backtesting`.
 
     Columns are buffers or Arrow streams, read in place where they hold 64-bit values: do not write
-    to them from another thread meanwhile. A row that cannot be played raises `ValueError`.
+    to them from another thread meanwhile. What is before the first moment of `within`, or not
+    before the second, is not played. A row that cannot be played raises `ValueError`.
     """

@@ -64,11 +64,15 @@ def backtest(
     volume_limits: bool = False,
     venue: Mapping[str, Any] | None = None,
     poll: SpanLike | None = None,
+    start: object = None,
+    end: object = None,
     conditions: Mapping[str, Condition] | None = None,
     actions: Mapping[str, Actions] | None = None,
     journal: Path | str | None = None,
 ) -> Backtest:
-    """Play history through rules and return what came of it.
+    """Play history through rules, up to its last price, and return what came of it.
+
+    What is open then stays open, and is worth that price.
 
     Tables are polars, pandas or pyarrow tables, NumPy structured arrays or dicts of columns, with a
     column `symbol` where there are several, or a dict of such tables by symbol. Float64 columns are
@@ -97,6 +101,8 @@ def backtest(
         venue: More of the simulated exchange's configuration.
         poll: Predictions are heard at multiples of this after the first moment, the newest per
             ticker, instead of at their time.
+        start: What is before this is not played, neither prices nor predictions.
+        end: What is not before this is not played.
         conditions: Functions of a script that answer `ask(…)`, by name.
         actions: Functions of a script that say what to do, by name.
         journal: Where to write every event and what followed from it; slower.
@@ -119,7 +125,7 @@ def backtest(
         [('TARGET', 104.0, 112.32)]
     """
     names = Names(rules)
-    source = Source(bars, signals, quotes, prints, calendar, poll)
+    source = Source(bars, signals, quotes, prints, calendar, poll, start, end)
     history = History.of(source, names)
     script = _script(names, conditions or {}, actions or {}) if conditions or actions else None
     began = time.perf_counter()
@@ -170,6 +176,7 @@ def play(
         sessions=history.sessions,
         events=history.events,
         span=None if span is None else span_of(span),
+        within=history.within,
         detail=detail or _detail(names.rules),
         is_limited_by_volume=volume_limits,
         script=script,

@@ -29,7 +29,7 @@ _DAY: Final = 86_400_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a user gives: tables, predictions, hours."""
+    """What a user gives: tables, predictions, hours, and from when to when they are played."""
 
     bars: object = None
     signals: object = None
@@ -37,6 +37,8 @@ class Source:
     prints: object = None
     calendar: str | None = None
     poll: SpanLike | None = None
+    start: object = None
+    end: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class History:
     prints: list[tuple[int, list[Any], Any]]
     sessions: list[tuple[int, int, int, int]]
     events: list[tuple[int, Event]]
+    within: tuple[int | None, int | None]
 
     @classmethod
     def of(cls, source: Source, names: Names) -> History:
@@ -66,10 +69,13 @@ class History:
         with inside("signals"):
             signals = [] if source.signals is None else list(names.signals(source.signals))
         events = sorted(signals, key=lambda each: each[0])
+        within = _moment("start", source.start), _moment("end", source.end)
         times = [columns["ts_utc"] for _, columns in (*bars, *quotes, *prints)]
         bounds = _bounds(times, [at for at, _, _ in events])
         if source.poll is not None:
-            events = list(_polled(events, bounds[0], span_of(source.poll)))
+            first = _bounds(times, [])[0] if times else bounds[0]
+            first = first if within[0] is None else max(first, within[0])
+            events = list(_polled(events, first, span_of(source.poll)))
         return cls(
             symbols=tuple(names.symbols),
             bars=[
@@ -88,6 +94,7 @@ class History:
             ],
             sessions=_sessions(names.calendar(source.calendar), bounds),
             events=[(at, event) for at, _, event in events],
+            within=within,
         )  # fmt: skip
 
 
@@ -195,6 +202,11 @@ def span_of(value: SpanLike) -> int:
     from orderloom.units import Span  # noqa: PLC0415
 
     return Span.parse(value)
+
+
+def _moment(name: str, given: object) -> int | None:
+    with inside(name):
+        return None if given is None else moment(given)
 
 
 def _bounds(columns: Sequence[Any], moments: Sequence[int]) -> tuple[int, int]:

@@ -74,6 +74,8 @@ def sweep(
     prints: object = None,
     calendar: str | None = None,
     poll: SpanLike | None = None,
+    start: object = None,
+    end: object = None,
     by: str = "profit",
     workers: int | None = None,
     executor: Executor | None = None,
@@ -90,12 +92,15 @@ def sweep(
             imported there.
         grid: Values by parameter, of which every combination is tried; or a list of sets. Floats
             count to 12 digits.
-        bars: As for `backtest`, as are `signals`, `quotes`, `prints`, `calendar` and `poll`.
+        bars: As for `backtest`, as are `signals`, `quotes`, `prints`, `calendar`, `poll`, `start`
+            and `end`.
         signals: Predictions.
         quotes: Bids and asks.
         prints: Trades of the market.
         calendar: Trading hours.
         poll: How often predictions are heard.
+        start: From when on history is played.
+        end: Where it is cut.
         by: The measure to sort by, one of `MEASURES`.
         workers: How many run at once; as many as there are cores if left out. With an executor,
             how many it is taken to have.
@@ -130,7 +135,7 @@ def sweep(
     sets = _sets(grid)
     if isinstance(signals, Iterator):
         signals = list(signals)  # read more than once
-    source = Source(bars, signals, quotes, prints, calendar, poll)
+    source = Source(bars, signals, quotes, prints, calendar, poll, start, end)
     plan = Plan(_maker(rules), source, options)
     plan.prepared(sets[0])  # what is wrong with the parameters or the data is said at once
     workers = workers or os.cpu_count() or 1

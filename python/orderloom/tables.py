@@ -75,7 +75,12 @@ def rows(table: Any) -> Iterator[dict[str, Any]]:
 def moment(value: object) -> int:
     """One time as UTC nanoseconds; without a zone it is taken to be UTC."""
     if isinstance(value, str):
-        return iso_to_ns(value)
+        try:
+            return iso_to_ns(value)
+        except ValueError as error:
+            raise LanguageError(
+                f"found {shown(value)} ({error})", "ISO 8601 with an offset"
+            ) from None
     if isinstance(value, datetime):
         known = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
         # Whole microseconds, and what pandas knows beyond them.

@@ -172,6 +172,42 @@ def test_the_day_ends_flat_before_the_close() -> None:
     assert close - MINUTE <= trade["closed_at"] < close
 
 
+@pytest.mark.parametrize("detail", ["bars", "prints", "quotes"])
+def test_a_cut_ends_prices_and_predictions_and_leaves_open_what_is_open(detail: Any) -> None:
+    on_buy = rule("in", on="PredictionSignal", symbols=["A"], when=signal.side == "BUY",
+                  then=enter("BUY", shares=10, stop_percent=5))  # fmt: skip
+    settings = Settings.model_validate(
+        {"rules": [on_buy], "end_of_day": {"close": "1m"}, "market": {"calendar": "XNYS"}}
+    )
+    table = bars(*(quiet(100 + n) for n in range(60)))
+    said = [
+        {
+            "ticker": "A",
+            "signal": "BUY",
+            "timestamp": START + n * MINUTE + MINUTE // 2,
+            "id": str(n),
+        }
+        for n in (2, 10, 70, 1_500)
+    ]
+    end = START + 30 * MINUTE
+    result = backtest(
+        settings, table, said, start=START + 5 * MINUTE, end=end, detail=detail, **FREE
+    )
+    assert result.native.signals == 1, "one before the cut, two after it"
+    (entry, stop) = result.rows("orders")
+    assert START + 10 * MINUTE < entry["sent_at"] < START + 12 * MINUTE
+    assert (stop["role"], stop["phase"], stop["done_at"]) == ("stop", "working", None)
+    assert (result.native.positions(), result.rows("trades")) == ({"A": 10}, [])
+    # The last price is the one before the cut, and the account was not looked at after it.
+    assert result.native.profit == pytest.approx(10 * (129 - entry["average_price"]), abs=0.2)
+    assert result.native.equity()[0][-1] <= end
+    # Prices that end by themselves end it as well, whatever is predicted later.
+    whole = backtest(settings, table, said, detail=detail, **FREE)
+    assert (whole.native.signals, whole.native.positions()) == (2, {"A": 10})
+    assert [order["phase"] for order in whole.rows("orders")] == ["filled", "working"]
+    assert whole.rows("incidents") == []
+
+
 def test_trades_alternate_by_their_number_and_bars_by_theirs() -> None:
     table = bars(*(quiet(100) for _ in range(40)))
     flat = ~context.is_open & (bar.index % 5 == 0)

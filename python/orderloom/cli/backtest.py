@@ -33,14 +33,12 @@ def backtest(
     start: Annotated[
         str | None,
         typer.Option(
-            "--from", help="Cut the market data: a date of the exchange, or ISO 8601 with offset."
+            "--from", help="Play from here on: a date of the exchange, or ISO 8601 with offset."
         ),
     ] = None,
     end: Annotated[
         str | None,
-        typer.Option(
-            "--to", help="Cut the market data: a date of the exchange, or ISO 8601 with offset."
-        ),
+        typer.Option("--to", help="End here: as for --from; of a date its last moment."),
     ] = None,
     detail: Annotated[
         str | None,
@@ -64,17 +62,16 @@ def backtest(
     check_inputs([*paths, *([signals] if signals else [])], detail)
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"--out: expected a new or empty directory, found `{out}`")
+    begins = moment("--from", start, settings.market.calendar)
+    ends = moment("--to", end, settings.market.calendar, is_end=True)
     began = time.perf_counter()
-    tables = read_history(
-        paths,
-        symbols=settings.symbols,
-        start=moment("--from", start, settings.market.calendar),
-        end=moment("--to", end, settings.market.calendar, is_end=True),
-    )
+    tables = read_history(paths, symbols=settings.symbols, start=begins, end=ends)
     reading = time.perf_counter() - began
     result = run_on_history(
         settings,
         signals=signals,
+        start=begins,
+        end=ends,
         detail=detail,  # type: ignore[arg-type]  # one of its words, as just checked
         journal=None if out is None else out / "journal.db",
         **tables,  # type: ignore[arg-type]  # named as its arguments are

@@ -84,17 +84,16 @@ def sweep(
         signals = samples.predictions()
     paths = list(market or [samples.market()])
     check_inputs([*paths, *([signals] if signals else [])], detail)
-    tables = read_history(
-        paths,
-        symbols=settings.symbols,
-        start=moment("--from", start, settings.market.calendar),
-        end=moment("--to", end, settings.market.calendar, is_end=True),
-    )
+    begins = moment("--from", start, settings.market.calendar)
+    ends = moment("--to", end, settings.market.calendar, is_end=True)
+    tables = read_history(paths, symbols=settings.symbols, start=begins, end=ends)
     began = time.perf_counter()
     result = run_sets(
         file,
         grid,
         signals=signals,
+        start=begins,
+        end=ends,
         by=by,
         workers=workers,
         detail=detail,  # type: ignore[arg-type]  # one of its words, as just checked

@@ -412,7 +412,7 @@ fn bytes_of<T>(values: &[T]) -> &[u8] {
 
 /// Plays a history against the simulated venue.
 #[pyfunction]
-#[pyo3(signature = (config, venue, *, bars, quotes, prints, sessions, events, span, detail, is_limited_by_volume, script, listener))]
+#[pyo3(signature = (config, venue, *, bars, quotes, prints, sessions, events, span, within, detail, is_limited_by_volume, script, listener))]
 #[expect(clippy::too_many_arguments, reason = "keywords of one Python function")]
 fn run_backtest(
     py: Python<'_>,
@@ -424,6 +424,7 @@ fn run_backtest(
     sessions: Vec<(u32, i64, i64, i64)>,
     events: Vec<(i64, Bound<'_, Event>)>,
     span: Option<i64>,
+    within: (Option<i64>, Option<i64>),
     detail: &str,
     is_limited_by_volume: bool,
     script: Option<Py<PyAny>>,
@@ -470,6 +471,8 @@ fn run_backtest(
         is_limited_by_volume,
         sessions: sessions.iter().map(session).collect(),
         events,
+        from: within.0.map(Timestamp),
+        to: within.1.map(Timestamp),
     };
     if span.is_none() && !history.bars.is_empty() {
         let hint = "no two bars of a symbol, or two closer than a second: pass `span`";

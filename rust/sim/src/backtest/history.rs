@@ -89,6 +89,10 @@ pub struct History<'a> {
     pub sessions: Vec<Session>,
     /// Signals and the like, in time order.
     pub events: Vec<(Timestamp, EventKind)>,
+    /// Only what is not before this is played.
+    pub from: Option<Timestamp>,
+    /// Only what is before this is played.
+    pub to: Option<Timestamp>,
 }
 
 /// Data that cannot be played.
@@ -152,10 +156,19 @@ impl History<'_> {
     /// The first moment of anything.
     #[must_use]
     pub fn first(&self) -> Timestamp {
-        let bars = self.bars.iter().filter_map(|bars| bars.start.first().copied());
-        let ticks = self.ticks.iter().filter_map(|ticks| ticks.at().first().copied());
-        let events = self.events.first().map(|(at, _)| at.0);
+        let bars = self.bars.iter().filter_map(|bars| bars.start.get(self.begin(bars.start)).copied());
+        let ticks = self.ticks.iter().filter_map(|ticks| ticks.at().get(self.begin(ticks.at())).copied());
+        let events = self.events.get(self.first_event()).map(|(at, _)| at.0);
         Timestamp(bars.chain(ticks).chain(events).min().unwrap_or(0))
+    }
+
+    /// The first row that is played.
+    fn begin(&self, times: &[i64]) -> usize {
+        self.from.map_or(0, |from| times.partition_point(|at| *at < from.0))
+    }
+
+    fn first_event(&self) -> usize {
+        self.from.map_or(0, |from| self.events.partition_point(|(at, _)| *at < from))
     }
 }
 
@@ -181,6 +194,8 @@ struct Player<'a, 'b, O> {
     /// By series of ticks: the next row.
     next_tick: Vec<usize>,
     next_event: usize,
+    /// Nothing after this happens.
+    last: Timestamp,
     /// The session that goes on or comes next, and whether it goes on.
     session: usize,
     is_open: bool,
@@ -193,7 +208,7 @@ struct Player<'a, 'b, O> {
 }
 
 impl<O: Observer> Backtest<O> {
-    /// Plays a whole history, up to its last session's close.
+    /// Plays a history up to its last price: what is open then stays open.
     ///
     /// # Errors
     /// The first row that cannot be played; what came before it has happened.
@@ -212,9 +227,10 @@ impl<O: Observer> Backtest<O> {
         self.has_quotes_alone =
             has_ticks.iter().zip(has_prints).map(|(quoted, printed)| *quoted && !printed).collect();
         let mut player = Player {
-            next_bar: vec![0; history.bars.len()],
-            next_tick: vec![0; history.ticks.len()],
-            next_event: 0,
+            next_bar: history.bars.iter().map(|bars| history.begin(bars.start)).collect(),
+            next_tick: history.ticks.iter().map(|ticks| history.begin(ticks.at())).collect(),
+            next_event: history.first_event(),
+            last: history.to.map_or(Timestamp::MAX, |to| to - Span(1)),
             session: 0,
             is_open: false,
             batch: Vec::with_capacity(history.bars.len()),
@@ -239,18 +255,12 @@ impl<O: Observer> Player<'_, '_, O> {
                 return Ok(());
             }
         }
-        // The day that the data ends in is played to its close.
-        let last = self.last_moment();
+        // After the last price nothing could be filled: what is open stays open.
+        let ticks = self.history.ticks.iter().filter_map(|ticks| ticks.at().last().copied());
+        let last = self.world.at.max(Timestamp(ticks.max().unwrap_or(i64::MIN)));
         self.until(last)?;
         self.hear_events(last);
-        let close = self.history.sessions.get(self.session).filter(|_| self.is_open);
-        self.until(close.map_or(last, |session| session.close))
-    }
-
-    fn last_moment(&self) -> Timestamp {
-        let ticks = self.history.ticks.iter().filter_map(|ticks| ticks.at().last().copied());
-        let events = self.history.events.last().map(|(at, _)| at.0);
-        Timestamp(ticks.chain(events).max().unwrap_or(i64::MIN).max(self.world.at.0))
+        Ok(())
     }
 
     fn should_stop(&mut self, items: u32) -> bool {
@@ -266,7 +276,7 @@ impl<O: Observer> Player<'_, '_, O> {
 
     fn next_start(&self) -> Option<i64> {
         let heads = self.history.bars.iter().zip(&self.next_bar).map(|(bars, next)| head(bars.start, *next));
-        heads.min().filter(|start| *start < i64::MAX)
+        heads.min().filter(|start| *start < i64::MAX && *start <= self.last.0)
     }
 
     /// Takes every symbol's bar that begins at `start`; returns when they end.
@@ -410,6 +420,7 @@ impl<O: Observer> Player<'_, '_, O> {
     /// Plays sessions, signals and ticks up to and including `at`. At one time they come in this order;
     /// where every print is quoted, signals of `at` wait for its prices (`hear_events`).
     fn until(&mut self, at: Timestamp) -> Result<(), HistoryError> {
+        let at = at.min(self.last);
         loop {
             let change = self.next_session_change();
             let mut event = self.next_event_at();
@@ -439,6 +450,7 @@ impl<O: Observer> Player<'_, '_, O> {
 
     /// Plays signals up to and including `until`.
     fn hear_events(&mut self, until: Timestamp) {
+        let until = until.min(self.last);
         while let Some((at, kind)) = self.history.events.get(self.next_event).filter(|(at, _)| *at <= until) {
             self.next_event += 1;
             self.world.event(*at, kind.clone());
