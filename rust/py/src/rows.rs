@@ -98,9 +98,8 @@ impl Chain {
         sum.update(row.as_bytes());
         let hash = hexadecimal(&sum.finalize());
         if hash != found {
-            let (short, found) = (&hash[..12], found.chars().take(12).collect::<String>());
             return Some(format!(
-                "row {expected} (event {seq}): expected hash {short}…, found {found}…: \
+                "row {expected} (event {seq}): expected hash {hash}, found {found}: \
                  it or a row before it was changed"
             ));
         }
