@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, str]] = {
     "reload": "orderloom.cli.reload",
     "explain": "orderloom.cli.explain",
     "whatif": "orderloom.cli.whatif",
+    "report": "orderloom.cli.report",
     "drill": "orderloom.cli.drill",
 }
 """Commands in the order of the help, each with its module."""
@@ -53,7 +54,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except OrderloomError as error:
         _tell(error, as_json="--json" in given)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A file that somebody named and that cannot be used: nobody needs our frames for that.
+        _tell(UnusableFileError(f"{error.filename}: {error.strerror}"), as_json="--json" in given)
+        sys.exit(UnusableFileError.exit_code)
     sys.exit(0)
+
+
+class UnusableFileError(OrderloomError):
+    """A file or a directory that the system does not let be used."""
+
+    exit_code = 2
 
 
 def application(arguments: Sequence[str] = ()) -> typer.Typer:

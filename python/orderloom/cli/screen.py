@@ -56,7 +56,7 @@ class Screen:
         if self._is_quiet:
             return
         console = self._console
-        console.print(_trips(summary["round_trips"]))
+        console.print(round_trips(summary["round_trips"]))
         signals = summary["signals"]
         refused = ", ".join(f"{count} {reason}" for reason, count in signals["refused"].items())
         console.print(
@@ -88,7 +88,8 @@ class Screen:
         console.print(f"written   {directory}")
 
 
-def _trips(trips: list[dict[str, Any]]) -> Table:
+def round_trips(trips: list[dict[str, Any]]) -> Table:
+    """Trades that are over, as `summary.json` has them."""
     table = Table(box=None, pad_edge=False)
     for name in ("symbol", "side", "rule", "exit"):
         table.add_column(name, no_wrap=True)

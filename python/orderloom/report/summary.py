@@ -13,7 +13,7 @@ from orderloom.report.funnel import HEARD, Funnel, is_entry
 from orderloom.report.latency import Latency
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from orderloom._core import Event, Outcome
     from orderloom.config import Settings
@@ -39,6 +39,24 @@ class RoundTrip:
     opened_at: str
     closed_at: str
     rule: str
+
+    @classmethod
+    def of(cls, notice: Mapping[str, Any], *, symbol: str, rule: str) -> RoundTrip:
+        """The trade that a `context_concluded` notice tells of."""
+        return cls(
+            symbol=symbol,
+            side=notice["side"],
+            quantity=notice["quantity"],
+            entry_price=_rounded(notice["entry_price"]),
+            exit_price=_rounded(notice["exit_price"]),
+            exit_reason=notice["exit_reason"],
+            tranches=notice["tranches"],
+            pnl=notice["pnl"],
+            commission=notice["commission"],
+            opened_at=ns_to_iso(notice["opened_at"]),
+            closed_at=ns_to_iso(notice["closed_at"]),
+            rule=rule,
+        )
 
 
 class RunTally:
@@ -200,18 +218,9 @@ class RunTally:
             self.unfilled += 1
             self._say(at, f"{self._name(notice['symbol'])} entry ended without a fill")
             return
-        trip = RoundTrip(
+        trip = RoundTrip.of(
+            notice,
             symbol=self._name(notice["symbol"]),
-            side=notice["side"],
-            quantity=notice["quantity"],
-            entry_price=_rounded(notice["entry_price"]),
-            exit_price=_rounded(notice["exit_price"]),
-            exit_reason=notice["exit_reason"],
-            tranches=notice["tranches"],
-            pnl=notice["pnl"],
-            commission=notice["commission"],
-            opened_at=ns_to_iso(notice["opened_at"]),
-            closed_at=ns_to_iso(notice["closed_at"]),
             rule=opener or self._rule(notice["rule"]),
         )
         self.round_trips.append(trip)
