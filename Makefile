@@ -78,11 +78,6 @@ test-rust: ## Tests of the core and the venue
 	fi
 	cargo test $(CARGO_TESTED) --locked --doc
 
-.PHONY: fuzz
-fuzz: develop ## Parsers and rules against whatever can be written or drawn: many cases; takes minutes
-	$(BIN)/pytest --hypothesis-profile=fuzz tests/unit/test_fuzz.py tests/unit/test_expression.py
-	PROPTEST_CASES=100000 cargo test --release --package orderloom-core --test rule_judge --locked
-
 .PHONY: explore
 explore: ## Every state of linked orders, two faults included; takes minutes
 	cargo test --release --package orderloom-core --test model --locked -- --include-ignored --nocapture
@@ -117,14 +112,17 @@ CLIENTS := ib_async==2.1.0 ib_insync==0.9.86 ibapi==9.81.1.post1 nautilus-ibapi=
 conformance: develop $(foreach c,$(CLIENTS),.venvs/$(firstword $(subst ==, ,$(c)))/installed) ## Four unmodified TWS clients against the simulated TWS
 	ORDERLOOM_CLIENTS=all $(BIN)/pytest tests/conformance
 
-# For all of a target's runs together.
-SECONDS ?= 600
-
 .PHONY: fuzz
-fuzz: fuzz-wire ## Hostile input for SECONDS (600) a target
+fuzz: fuzz-rules fuzz-wire ## Whatever can be written, drawn or sent: all of the next two
 
+.PHONY: fuzz-rules
+fuzz-rules: develop ## Parsers and rules: many cases; takes minutes
+	$(BIN)/pytest --hypothesis-profile=fuzz tests/unit/test_fuzz.py tests/unit/test_expression.py
+	PROPTEST_CASES=100000 cargo test --release --package orderloom-core --test rule_judge --locked
+
+SECONDS ?= 600
 .PHONY: fuzz-wire
-fuzz-wire: develop ## Hostile bytes to the decoder of the simulated TWS
+fuzz-wire: develop ## Hostile bytes to the decoder of the simulated TWS, for SECONDS (600)
 	seed=$${ORDERLOOM_FUZZ_SEED:-$$RANDOM}; echo "seed $$seed"; \
 	ORDERLOOM_FUZZ_SEED=$$seed ORDERLOOM_FUZZ_SECONDS=$(SECONDS) $(BIN)/pytest tests/unit/test_sim_fuzz.py
 

@@ -13,6 +13,7 @@ from orderloom.cli.run import UsageError
 from orderloom.cli.waiting import wait_for_end
 from orderloom.instant import NS_PER_SECOND
 
+DEFAULT_KEY = "orderloom"
 _DAY_NS = 86_400 * NS_PER_SECOND
 
 
@@ -30,8 +31,11 @@ def predictions(
     ] = 60,
     seed: Annotated[int, typer.Option("--seed", help="Of generated predictions.")] = 1,
     api_key: Annotated[
-        str, typer.Option("--api-key", help="Asked of every request.", envvar="ORDERLOOM_API_KEY")
-    ] = "orderloom",
+        str,
+        typer.Option(
+            "--api-key", help="Asked of every request.", envvar="ORDERLOOM_SIGNALS__API_KEY"
+        ),
+    ] = DEFAULT_KEY,
     shift: Annotated[
         bool, typer.Option("--shift", help="Move the file's times so that it begins now.")
     ] = False,
@@ -74,4 +78,6 @@ def predictions(
         )
     with server:
         typer.echo(f"{len(records)} predictions of {', '.join(names)} at {server.url}")
+        key = f"`{api_key}`" if api_key == DEFAULT_KEY else "the key that was given"
+        typer.echo(f"each request needs the header `X-API-Key` with {key}")
         wait_for_end()
