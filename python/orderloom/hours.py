@@ -126,8 +126,12 @@ def _from_calendar(name: str, start: int, end: int) -> tuple[str, list[TradingDa
     first = datetime.fromtimestamp(start // 1_000_000_000, tz=UTC) - timedelta(days=_PAST_DAYS)
     last = datetime.fromtimestamp(end // 1_000_000_000, tz=UTC) + timedelta(days=_SHOWN_DAYS + 1)
     try:
+        known = exchange_calendars.get_calendar(name)
+        begins, ends = type(known).bound_min(), type(known).bound_max()
         calendar = exchange_calendars.get_calendar(
-            name, start=first.strftime("%Y-%m-%d"), end=last.strftime("%Y-%m-%d")
+            name,
+            start=max(first, begins or first).strftime("%Y-%m-%d"),
+            end=min(last, ends or last).strftime("%Y-%m-%d"),
         )
     except InvalidCalendarName:
         raise _unknown(name) from None

@@ -10,6 +10,8 @@ from typing import Final
 
 NS_PER_SECOND: Final = 1_000_000_000
 NS_PER_MS: Final = 1_000_000
+# Nanoseconds in 64 bits reach from 1678 to 2261; days before and after are looked at, too.
+_YEARS: Final = range(1900, 2200)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -17,11 +19,14 @@ def iso_to_ns(text: str) -> int:
     """UTC nanoseconds of an ISO 8601 time; finer than a microsecond is cut off.
 
     Raises:
-        ValueError: not ISO 8601, or without an offset (a local time is a guess).
+        ValueError: not ISO 8601, without an offset (a local time is a guess), or in a year that
+            cannot be meant.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("no offset from UTC")
+    if moment.year not in _YEARS:
+        raise ValueError(f"the year {moment.year} is not between {_YEARS[0]} and {_YEARS[-1]}")
     return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
 
 

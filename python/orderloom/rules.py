@@ -184,7 +184,9 @@ def checked_symbols(value: object) -> tuple[str, ...]:
         for index, item in enumerate(items):
             with inside(index):
                 if not isinstance(item, str) or not _SYMBOL.fullmatch(item):
-                    hint = "write it in capitals" if str(item).upper() != item else None
+                    capitals = str(item).upper()
+                    is_case = capitals != item and _SYMBOL.fullmatch(capitals)
+                    hint = "write it in capitals" if is_case else None
                     if isinstance(item, bool):
                         hint = "put it in quotes"
                     raise LanguageError(f"found {shown(item)}", "a symbol such as `AAPL`", hint)

@@ -129,6 +129,23 @@ BROKEN: dict[str, tuple[str, int, str, str, str]] = {
     "a key over http": (
         "signals:\n  url: http://example.org\n", 2, "signals.url", "expected `https://…`", ""
     ),
+    "a port that is none": (
+        "signals:\n  url: https://example.org:99999/\n", 2, "signals.url", "0-65535", ""
+    ),
+    "a query in the address": (
+        "signals:\n  url: https://example.org/?key=1\n", 2, "signals.url", "a `?` or `#`", ""
+    ),
+    "no host": ("broker:\n  host: ''\n", 2, "broker.host", "a name or an address", ""),
+    "a currency in small letters": (
+        "market:\n  instruments:\n    A: {currency: usd}\n",
+        3, "market.instruments.A.currency", "an ISO currency such as `USD`", "",
+    ),
+    "a symbol in small letters": (
+        "limits:\n  no_short: [aapl]\n", 2, "limits.no_short[0]", "a symbol", "in capitals"
+    ),
+    "half an entry of the keyring": (
+        "signals:\n  api_key_keyring: ab\n", 2, "signals.api_key_keyring", "`service/user`", ""
+    ),
     "time without a unit": (
         "signals:\n  poll: 60\n", 2, "signals.poll", "with its unit", "write `60s`"
     ),
@@ -196,6 +213,17 @@ BROKEN: dict[str, tuple[str, int, str, str, str]] = {
     ),
     "endless nesting": ("[" * 5000, 1, "the file", "nested too deeply", ""),
 }  # fmt: skip
+
+
+def test_a_hint_that_does_not_help_is_not_given() -> None:
+    for text in ("signals: {poll: .nan}", "signals: {poll: -5}", "market: {symbols: ['aa!']}"):
+        (problem,) = check_text(text, environment={}).problems
+        assert problem.hint is None, str(problem)
+
+
+def test_a_file_without_an_end_is_left_after_what_a_file_may_have() -> None:
+    (problem,) = check_settings("/dev/zero").problems
+    assert str(problem) == "/dev/zero:1: the file: too many bytes, expected up to 1000000"
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -114,6 +114,10 @@ GOOD = "2026-03-10T13:30:00Z,A,10,11,9,10,5\n"
         ("2026-03-10T13:31:00Z,A,10,9.5,9,10,5", "high"),
         ("2026-03-10T13:31:00Z,A,10,11,9,10,-5", "volume"),
         ("2026-03-10T13:31:00Z,A,10,11,9,10,1.5", "volume"),
+        ("2026-03-10T13:31:00Z,A,1e30,1e30,1e30,1e30,5", "open"),
+        ("2026-03-10T13:31:00Z,A,10,11,9,10,99999999999999999999", "volume"),
+        ("0001-03-10T13:31:00Z,A,10,11,9,10,5", "ts_utc"),
+        ("9999-12-31T23:59:00-12:00,A,10,11,9,10,5", "ts_utc"),
     ],
 )
 def test_an_impossible_row_is_named_with_its_line_and_column(
@@ -123,6 +127,22 @@ def test_an_impossible_row_is_named_with_its_line_and_column(
 
     with pytest.raises(FeedError, match=rf"bad\.csv:4: `{column}`: expected .*, found: "):
         read_items(path)
+
+
+@pytest.mark.parametrize(("more", "said"), [(",6", "more"), ("", "fewer")])
+def test_a_row_of_another_length_is_named(tmp_path: Path, more: str, said: str) -> None:
+    row = GOOD.rstrip() + more if more else GOOD.rpartition(",")[0]
+    path = csv(tmp_path / "bad.csv", f"{HEAD}{row}\n")
+
+    with pytest.raises(FeedError, match=rf"bad\.csv:2: expected 7 values .*, found {said}"):
+        read_items(path)
+
+
+def test_the_mark_that_spreadsheets_write_first_is_no_part_of_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "marked.csv"
+    path.write_text(BARS, encoding="utf-8-sig")
+
+    assert read_items(path) == read_items(csv(tmp_path / "bars.csv", BARS))
 
 
 def test_columns_of_the_wrong_type_are_refused(tmp_path: Path) -> None:

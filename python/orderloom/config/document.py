@@ -66,7 +66,7 @@ class Document:
         """
         document = cls(file, text)
         if len(text.encode(errors="replace")) > BYTES_MAX:
-            document._refuse(None, "the file", f"{len(text)} characters", f"up to {BYTES_MAX}")
+            document._refuse(None, "the file", "too many bytes", f"up to {BYTES_MAX}")
         yaml = YAML(typ="safe", pure=True)
         try:
             with warnings.catch_warnings():

@@ -102,8 +102,14 @@ def read_secret(data: Mapping[str, Any]) -> tuple[str, str] | None:
             raise LanguageError(f"no file {shown(name)}", "a file with the API key", path=where)
         if (reason := _readable_by_others(path)) is not None:
             raise LanguageError(reason.what, reason.expected, reason.hint, path=where)
-        return path.read_text(encoding="utf-8").strip(), f"file {path}"
-    if isinstance(name := signals.get("api_key_keyring"), str):
+        try:
+            return path.read_text(encoding="utf-8").strip(), f"file {path}"
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            raise LanguageError(
+                f"{shown(name)} cannot be read ({why})", "a file with the API key", path=where
+            ) from None
+    if isinstance(name := signals.get("api_key_keyring"), str) and "/" in name:
         return _from_keyring(name), f"keyring {name}"
     return None
 
@@ -163,7 +169,7 @@ def _from_keyring(name: str) -> str:
     where = ("signals", "api_key_keyring")
     service, _, user = name.partition("/")
     try:
-        import keyring  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+        import keyring.errors  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
     except ImportError:
         raise LanguageError(
             "the package `keyring` is not installed",
@@ -171,7 +177,15 @@ def _from_keyring(name: str) -> str:
             "pip install keyring",
             path=where,
         ) from None
-    found = keyring.get_password(service, user)
+    try:
+        found = keyring.get_password(service, user)
+    except keyring.errors.KeyringError as error:
+        raise LanguageError(
+            f"the keyring cannot be read ({(str(error) or type(error).__name__).splitlines()[0]})",
+            "one that is unlocked",
+            "ORDERLOOM_SIGNALS__API_KEY or `api_key_file` where there is none",
+            path=where,
+        ) from None
     if not found:
         raise LanguageError(
             f"no entry {shown(name)} in the keyring",

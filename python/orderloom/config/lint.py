@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from orderloom.actions import Action, Enter
 from orderloom.config.ranges import Ranges, branches, implies
+from orderloom.config.sections import BAR_SIZES
 from orderloom.errors import shown
 from orderloom.redaction import LENGTH_MIN
 from orderloom.tree import Indicator, Operand, operands
@@ -77,6 +78,12 @@ def _of_sections(settings: Settings, session: Span | None) -> Iterator[Finding]:
             what=f"unknown calendar {shown(calendar)}",
             expected="an exchange calendar such as `XNYS`, or `always`",
             severity="error",
+        )
+    if settings.market.bars not in BAR_SIZES:
+        yield Finding(
+            path=("market", "bars"),
+            what=f"TWS has no bars of {settings.market.bars}: they can be back-tested alone",
+            expected=f"one of {', '.join(BAR_SIZES.values())}",
         )
     if settings.broker.host not in {"127.0.0.1", "localhost", "::1"}:
         yield Finding(

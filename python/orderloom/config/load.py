@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from orderloom.config.document import Document, dotted, value_at
+from orderloom.config.document import BYTES_MAX, Document, dotted, value_at
 from orderloom.config.document import Path as KeyPath
 from orderloom.config.environment import (
     Overrides,
@@ -118,7 +118,9 @@ def check_settings(
     """Everything that is wrong or suspicious in a strategy file, and its settings if usable."""
     path = Path(file)
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as opened:  # a pipe as well, and of what has no end only the beginning
+            begins = opened.read(BYTES_MAX + 1)
+        text = begins.decode("utf-8-sig", "strict" if len(begins) <= BYTES_MAX else "replace")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         problem = ConfigProblem(

@@ -3,6 +3,7 @@
 A new key is one line here; engine keys carry the engine's own names.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -25,6 +26,17 @@ from orderloom.units import Span
 
 _SECOND = 1_000_000_000
 
+BAR_SIZES = {
+    seconds * _SECOND: size
+    for seconds, size in {
+        1: "1 secs", 5: "5 secs", 10: "10 secs", 15: "15 secs", 30: "30 secs", 60: "1 min",
+        120: "2 mins", 180: "3 mins", 300: "5 mins", 600: "10 mins", 900: "15 mins",
+        1200: "20 mins", 1800: "30 mins", 3600: "1 hour", 7200: "2 hours", 10800: "3 hours",
+        14400: "4 hours", 28800: "8 hours", 86400: "1 day",
+    }.items()
+}  # fmt: skip
+"""TWS's names of the lengths that its bars can have."""
+
 
 def _none_is_empty(value: object) -> object:
     """A section whose keys are all commented out is empty, not missing."""
@@ -39,12 +51,23 @@ class Section(BaseModel):
     )
 
 
+def _form(pattern: str, expected: str) -> BeforeValidator:
+    """Text has this form; where the schema has the pattern, people get these words."""
+
+    def check(value: object) -> object:
+        if isinstance(value, str) and not re.fullmatch(pattern, value):
+            raise LanguageError(f"found {shown(value)}", expected)
+        return value
+
+    return BeforeValidator(check)
+
+
 class BrokerSettings(Section):
     """Where TWS or the Gateway is, and on which terms orders go there."""
 
     mode: Literal["sim", "paper", "live"] = "sim"
     """`sim`: the embedded TWS; `live` also needs `--live` and the account's number."""
-    host: str = "127.0.0.1"
+    host: Annotated[str, _form(r"\S+", "a name or an address such as `127.0.0.1`")] = "127.0.0.1"
     """TWS's socket is neither encrypted nor authenticated: another machine needs a tunnel."""
     port: Annotated[Count, Field(le=65_535)] = 7497
     """7497 paper and 7496 live in TWS, 4002 and 4001 in the Gateway."""
@@ -71,7 +94,9 @@ class InstrumentSettings(Section):
     """TWS exchange."""
     primary_exchange: str = ""
     """TWS primaryExch, where `SMART` alone is ambiguous."""
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    currency: Annotated[
+        str, _form("[A-Z]{3}", "an ISO currency such as `USD`"), Field(pattern=r"^[A-Z]{3}$")
+    ] = "USD"
     """ISO currency of price and value."""
     tick: PositiveDecimal | None = None
     """Smallest price step; the broker's own where it tells one, else 0.01."""
@@ -107,7 +132,9 @@ class SignalSettings(Section):
     """Only from `ORDERLOOM_SIGNALS__API_KEY`, `api_key_file` or `api_key_keyring`."""
     api_key_file: Path | None = None
     """A file with nothing but the key, readable by its owner only."""
-    api_key_keyring: Annotated[str, Field(pattern=r"^[^/]+/.+$")] | None = None
+    api_key_keyring: (
+        Annotated[str, _form("[^/]+/.+", "`service/user`"), Field(pattern=r"^[^/]+/.+$")] | None
+    ) = None
     """`service/user` of an entry in the system's keyring."""
     poll: LongDuration = Span(60 * _SECOND)
     """How often each ticker is asked for."""

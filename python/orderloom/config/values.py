@@ -82,9 +82,18 @@ Whole = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=2_147_483_647)]
 Percentage = Annotated[float, BeforeValidator(_number), Field(gt=0, le=100)]
 """Above 0, at most 100."""
 
+
+def _symbols(value: object) -> tuple[str, ...]:
+    try:
+        return checked_symbols(value)
+    except LanguageError as error:
+        # The way down to the value is told by who asks.
+        raise LanguageError(error.what, error.expected, error.hint, path=error.path[1:]) from None
+
+
 Symbols = Annotated[
     tuple[str, ...],
-    PlainValidator(checked_symbols),
+    PlainValidator(_symbols),
     WithJsonSchema({"type": "array", "items": {"type": "string"}}),
 ]
 """Tickers as the configuration writes them everywhere."""

@@ -87,7 +87,7 @@ def columns_of(path: Path) -> list[str]:
 @contextmanager
 def csv_text(path: Path) -> Iterator[TextIO]:
     """Open a CSV file; tell content that is none as a `FeedError`."""
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         try:
             yield file
         except (UnicodeDecodeError, csv.Error) as error:

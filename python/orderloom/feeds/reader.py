@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from heapq import merge
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from orderloom.feeds.items import Bar, FeedError, Item, Print, Quote
@@ -20,6 +19,9 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 _MS: Final = 1_000_000
 _LOT: Final = 100
+# The core counts 10⁻⁸ in 64 bits; a bar's path and its sums must fit, too.
+PRICE_MAX: Final = 10_000_000_000
+SIZE_MAX: Final = 10_000_000_000
 _SPANS: Final = (
     SECOND, 5 * SECOND, 10 * SECOND, 15 * SECOND, 30 * SECOND,
     MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE,
@@ -176,13 +178,13 @@ def _check_order(table: Table, *, is_strict: bool) -> None:
 
 
 def _check_price(table: Table, index: int, name: str, price: Any) -> None:
-    if price is None or not isfinite(price) or price <= 0:
-        _refuse(table, index, name, "a price above 0", price)
+    if price is None or not 0 < price < PRICE_MAX:  # NaN is neither
+        _refuse(table, index, name, f"a price above 0 and below {PRICE_MAX:,}", price)
 
 
 def _size(table: Table, index: int, name: str, size: Any) -> int:
-    if size is None or size < 0:
-        _refuse(table, index, name, "a whole number, 0 or more", size)
+    if size is None or not 0 <= size < SIZE_MAX:
+        _refuse(table, index, name, f"a whole number from 0 to below {SIZE_MAX:,}", size)
     return int(size)
 
 

@@ -64,6 +64,12 @@ def _read_csv(
     steps: set[int] = set()
     for row in reader:
         number = comments + reader.line_num
+        if None in row or None in row.values():
+            wanted_count = len(reader.fieldnames or ())
+            raise FeedError(
+                f"{file.path}:{number}: expected {wanted_count} values as the first line names, "
+                f"found {'more' if None in row else 'fewer'}"
+            )
         values = {
             name: _cell(name, row[name], f"{file.path}:{number}", _parser(name)) for name in names
         }
@@ -99,9 +105,10 @@ def _cell(name: str, text: str | None, place: str, parse: Callable[[str], Any]) 
     try:
         return parse(text)
     except (ValueError, KeyError):
-        expected = {iso_to_ns: "ISO 8601 with an offset", int: "a whole number"}.get(
-            parse, "a number" if parse is float else "true or false"
-        )
+        expected = {
+            iso_to_ns: "ISO 8601 with an offset, in 1900 to 2199",
+            int: "a whole number",
+        }.get(parse, "a number" if parse is float else "true or false")
         raise FeedError(f"{place}: `{name}`: expected {expected}, found: {text[:60]}") from None
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orderloom._core import Event
 from orderloom.clock import ManualClock, SystemClock
+from orderloom.config.sections import BAR_SIZES
 from orderloom.control import ControlServer
-from orderloom.errors import BrokerUnavailable, OrderloomError
+from orderloom.errors import BrokerUnavailable, LanguageError, OrderloomError, shown
 from orderloom.journal import Header, Journal, JournalBroken
 from orderloom.log import RunLog
 from orderloom.ports import ContractSpec, MarketSubscription
@@ -40,11 +41,6 @@ if TYPE_CHECKING:
     from orderloom.tws import TWSConnection
 
 _LOCAL_KEY: Final = "embedded-prediction-api"
-_BAR_WORDS: Final = {1: "1 secs", 5: "5 secs", 10: "10 secs", 15: "15 secs", 30: "30 secs",
-                     60: "1 min", 120: "2 mins", 180: "3 mins", 300: "5 mins", 600: "10 mins",
-                     900: "15 mins", 1200: "20 mins", 1800: "30 mins", 3600: "1 hour",
-                     7200: "2 hours", 10800: "3 hours", 14400: "4 hours", 28800: "8 hours",
-                     86400: "1 day"}  # fmt: skip
 
 
 class NothingToTradeError(OrderloomError):
@@ -71,6 +67,12 @@ class Session:
         self.symbols: tuple[str, ...] = settings.symbols
         if not self.symbols:
             raise _nothing_to_trade()
+        if settings.market.bars not in BAR_SIZES:
+            sizes = ", ".join(BAR_SIZES.values())
+            raise LanguageError(
+                f"market.bars: found {shown(str(settings.market.bars))}",
+                f"a bar size of TWS: {sizes}",
+            )
         self.tally = RunTally(self.symbols, [rule.name for rule in settings.rules])
         self.stage: Stage | None = None
         self.recovered: Recovered | None = None
@@ -252,13 +254,7 @@ class Session:
                 )
 
     async def _start_market(self) -> None:
-        seconds = int(self._settings.market.bars) // 1_000_000_000
-        bars = _BAR_WORDS.get(seconds)
-        if bars is None:
-            raise BrokerUnavailable(
-                f"market.bars: expected a bar size of TWS ({', '.join(_BAR_WORDS.values())}), "
-                f"found {self._settings.market.bars}"
-            )
+        bars = BAR_SIZES[self._settings.market.bars]
         warm_up = self.runner.engine.warm_up_bars
         await self._broker.start_market(
             [

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import json
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -103,8 +104,9 @@ def record_of(document: Any, mapping: FieldMapping = DOCUMENTED) -> PredictionRe
 def _lines(path: Path) -> Iterator[tuple[str, Any]]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield f"{path}:{number}", _decoded(line, f"{path}:{number}")
+            text = line.removeprefix(BOM_UTF8) if number == 1 else line
+            if text.strip():
+                yield f"{path}:{number}", _decoded(text, f"{path}:{number}")
 
 
 def _decoded(line: bytes | str, place: str) -> Any:
@@ -115,7 +117,7 @@ def _decoded(line: bytes | str, place: str) -> Any:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, Any]]:
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         yield from _rows_of(path, csv.DictReader(file))
 
 

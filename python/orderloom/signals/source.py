@@ -36,7 +36,13 @@ class PredictionSource(BaseModel):
     @field_validator("url")
     @classmethod
     def _is_private(cls, url: str) -> str:
+        if any(letter.isspace() or not letter.isprintable() for letter in url):
+            raise ValueError("a blank or a control character in it")
         parts = urlsplit(url)
+        if parts.query or parts.fragment:
+            raise ValueError("a `?` or `#` in it; the path of the request is added to it")
+        if parts.port == 0:  # what is no port at all raises
+            raise ValueError("port 0")
         if parts.scheme not in _SECURE | _PLAIN or not parts.hostname:
             raise ValueError("expected an https or wss URL")
         if parts.username or parts.password:
