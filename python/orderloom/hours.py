@@ -120,21 +120,29 @@ def _whole_day(day: int) -> TradingDay:
 
 def _from_calendar(name: str, start: int, end: int) -> tuple[str, list[TradingDay]]:
     import exchange_calendars  # noqa: PLC0415 - slow to load, and needed by simulations alone
-    from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
+    from exchange_calendars.errors import CalendarError, InvalidCalendarName  # noqa: PLC0415
 
     # The past that schedules tell, and the days that contract details show ahead.
     first = datetime.fromtimestamp(start // 1_000_000_000, tz=UTC) - timedelta(days=_PAST_DAYS)
     last = datetime.fromtimestamp(end // 1_000_000_000, tz=UTC) + timedelta(days=_SHOWN_DAYS + 1)
+    days_from, days_to = first.strftime("%Y-%m-%d"), last.strftime("%Y-%m-%d")
     try:
-        known = exchange_calendars.get_calendar(name)
-        begins, ends = type(known).bound_min(), type(known).bound_max()
-        calendar = exchange_calendars.get_calendar(
-            name,
-            start=max(first, begins or first).strftime("%Y-%m-%d"),
-            end=min(last, ends or last).strftime("%Y-%m-%d"),
-        )
+        try:
+            calendar = exchange_calendars.get_calendar(name, start=days_from, end=days_to)
+        except ValueError:
+            # Some exchanges are younger than others, or their holidays are known for less time.
+            kind = type(exchange_calendars.get_calendar(name))
+            begins, ends = kind.bound_min(), kind.bound_max()
+            days_from = max(days_from, begins.strftime("%Y-%m-%d") if begins else "")
+            days_to = min(days_to, ends.strftime("%Y-%m-%d") if ends else "9")
+            calendar = exchange_calendars.get_calendar(name, start=days_from, end=days_to)
     except InvalidCalendarName:
         raise _unknown(name) from None
+    except (ValueError, CalendarError):
+        raise UnknownCalendarError(
+            f"market.calendar: expected a calendar that knows {first:%Y-%m-%d} to "
+            f"{last:%Y-%m-%d}, found `{name}`"
+        ) from None
     zone = ZoneInfo(str(calendar.tz))
     days = []
     for label, opens, closes in zip(

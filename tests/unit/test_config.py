@@ -108,7 +108,7 @@ BROKEN: dict[str, tuple[str, int, str, str, str]] = {
         "broker:\n  prot: 1\n", 2, "broker.prot", "unknown key `prot`, expected one of `mode`",
         "did you mean `port`?",
     ),
-    "no number": ("broker:\n  port: abc\n", 2, "broker.port", "expected a valid integer", ""),
+    "no number": ("broker:\n  port: abc\n", 2, "broker.port", "a whole number", ""),
     "no such mode": (
         "broker:\n  mode: papr\n", 2, "broker.mode", "`sim`, `paper` or `live`", "`paper`?"
     ),
@@ -408,7 +408,7 @@ def test_the_environment_overrides_the_file_and_says_so(tmp_path: Path) -> None:
     [
         ("ORDERLOOM_BROKER__PROT", "1", "did you mean `port`?"),
         ("ORDERLOOM_BROKR__PORT", "1", "did you mean `broker`?"),
-        ("ORDERLOOM_BROKER__PORT", "x", "expected a valid integer"),
+        ("ORDERLOOM_BROKER__PORT", "x", "a whole number"),
         ("ORDERLOOM_RULES", "[{", "not JSON"),
     ],
 )

@@ -56,6 +56,8 @@ def predictions(
     now = time.time_ns()
     if file is None:
         names = [name.strip() for name in tickers.split(",") if name.strip()]
+        if not names:
+            raise UsageError(f"--tickers: expected names with commas, found `{tickers}`")
         records = list(
             generate_records(
                 names, start=now, end=now + _DAY_NS, every=every * NS_PER_SECOND, seed=seed

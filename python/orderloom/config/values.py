@@ -26,7 +26,7 @@ def _whole(value: object) -> object:
     """A text of digits is a number: it may come from the environment. `true` is none."""
     if isinstance(value, str) and value.strip().isdecimal():
         return int(value)
-    if isinstance(value, bool | float):
+    if isinstance(value, bool | float | str):
         raise LanguageError(f"found {shown(value)}", "a whole number")
     return value
 
