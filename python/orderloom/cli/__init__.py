@@ -6,12 +6,13 @@ signature; raise `typer.Exit(code)` for a code other than 0) and add its line to
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from orderloom.errors import ConfigError, OrderloomError
+from orderloom.errors import ConfigError, LanguageError, OrderloomError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,18 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _tell(error, as_json="--json" in given)
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.filename is None:
+        # A file that somebody named, or an output that is full: nobody needs our frames for that.
+        if error.filename is None and error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
-        # A file that somebody named and that cannot be used: nobody needs our frames for that.
-        _tell(UnusableFileError(f"{error.filename}: {error.strerror}"), as_json="--json" in given)
-        sys.exit(UnusableFileError.exit_code)
+        if error.filename is None:
+            sys.stderr.write(f"output: {error.strerror}\n")
+            sys.exit(1)
+        _tell(LanguageError(f"{error.filename}: {error.strerror}", ""), as_json="--json" in given)
+        sys.exit(LanguageError.exit_code)
     sys.exit(0)
-
-
-class UnusableFileError(OrderloomError):
-    """A file or a directory that the system does not let be used."""
-
-    exit_code = 2
 
 
 def application(arguments: Sequence[str] = ()) -> typer.Typer:

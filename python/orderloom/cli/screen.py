@@ -24,13 +24,28 @@ _PER_SECOND: Final = 4
 _WIDTH: Final = 120
 
 
+class _Paper(Console):
+    """A console whose reader may leave, or whose disk may fill: the run goes on without it."""
+
+    def on_broken_pipe(self) -> None:
+        """Say no more; rich would end the process."""
+        self.quiet = True
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich does, except that nothing that is not written stops the run."""
+        try:
+            super().print(*objects, **options)
+        except OSError:
+            self.quiet = True
+
+
 class Screen:
     """Writes to `stream`; quiet means problems only."""
 
     def __init__(self, stream: TextIO, *, is_quiet: bool) -> None:
         # Without a terminal nobody's width is known; the table needs this much.
         width = None if stream.isatty() else _WIDTH
-        self._console = Console(file=stream, highlight=False, width=width)
+        self._console = _Paper(file=stream, highlight=False, width=width)
         self._is_quiet = is_quiet
 
     def problem(self, text: str) -> None:
