@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from orderloom._core import Event
-from orderloom.errors import LanguageError, inside
+from orderloom.errors import LanguageError, inside, shown
 from orderloom.tables import by_symbol, moment, rows
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PRICES: Final = ("open", "high", "low", "close")
 RUN: Final = "backtest"
+SIDES: Final = ("BUY", "SELL", "SHORT", "NEUTRAL")
 _DAY: Final = 86_400_000_000_000
 
 
@@ -145,8 +146,14 @@ class Names:
                 f"a row of {', '.join(map(str, row))}", "`ticker`, `signal` and a time in every row"
             )
         at, side = moment(row[name]), str(row["signal"])
+        if side not in SIDES:
+            raise LanguageError(
+                f"a row with the signal {shown(side)}",
+                f"one of {', '.join(SIDES)}",
+                "in capitals" if side.upper() in SIDES else None,
+            )
         key = str(row.get("id") or f"{ticker}|{at}|{side}")
-        confidence, price = row.get("confidence"), row.get("price")
+        confidence, price = _known(row.get("confidence")), _known(row.get("price"))
         event = Event.signal(
             key, ticker, self._number(ticker), side, confidence, None, [], at, price, []
         )  # fmt: skip
@@ -202,6 +209,11 @@ def span_of(value: SpanLike) -> int:
     from orderloom.units import Span  # noqa: PLC0415
 
     return Span.parse(value)
+
+
+def _known(value: Any) -> Any:
+    """The value; `None` for what tables have in the place of one that is missing."""
+    return None if value is None or value != value else value  # noqa: PLR0124 - NaN alone differs
 
 
 def _moment(name: str, given: object) -> int | None:

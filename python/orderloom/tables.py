@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
+from operator import index
 from typing import TYPE_CHECKING, Any, Final
 
 from orderloom.errors import LanguageError, did_you_mean, shown
@@ -44,7 +45,7 @@ def by_symbol(table: Any, needed: Sequence[str], only: str | None) -> dict[str, 
             for columns in [_checked(part, needed)]
         }
     columns = _checked(table, needed)
-    name = next((name for name in _SYMBOL_NAMES if name in columns), None)
+    name = next((name for name in columns if name.lower() in _SYMBOL_NAMES), None)
     if name is None:
         if only is None:
             raise LanguageError(
@@ -66,6 +67,9 @@ def rows(table: Any) -> Iterator[dict[str, Any]]:
             yield dict(zip(names, values, strict=True))
     elif hasattr(table, "to_dict"):
         yield from table.reset_index().to_dict("records")
+    elif fields := getattr(getattr(table, "dtype", None), "names", None):
+        for row in table.tolist():
+            yield dict(zip(fields, row, strict=True))
     elif isinstance(table, Iterable):
         yield from table
     else:
@@ -88,13 +92,15 @@ def moment(value: object) -> int:
         return whole * 1_000 + int(getattr(value, "nanosecond", 0))
     if isinstance(value, date):
         return moment(datetime(value.year, value.month, value.day, tzinfo=UTC))
-    if isinstance(value, int):
-        return value
+    if hasattr(value, "__index__") and not isinstance(value, bool):
+        return index(value)  # NumPy's integers, too
     raise LanguageError(f"found {shown(value)}", "a time: UTC nanoseconds, datetime or ISO 8601")
 
 
 def _checked(table: Any, needed: Sequence[str]) -> dict[str, Any]:
     columns = _columns(table)
+    for given in list(columns):  # `Close` is what some sources write
+        columns.setdefault(given.lower(), columns[given])
     missing = [name for name in needed if name not in columns]
     if missing:
         hint = did_you_mean(missing[0], list(columns))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,9 @@ import pytest
 
 from orderloom.cli import main
 from orderloom.config import load_settings
+from orderloom.errors import BrokerUnavailable
 from orderloom.recovery import Seat, recover, seat_name, state_directory
+from orderloom.sessions import RunOptions, Session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +52,24 @@ def test_without_a_broker_nothing_half_done_remains(
     seat = Seat.take(state_directory() / seat_name(settings, "paper"), out)
     assert seat.last is None, "the next run does not look for a journal that never was"
     seat.release()
+
+
+async def test_a_stop_is_heard_while_the_broker_says_nothing(tmp_path: Path) -> None:
+    strategy, out = tmp_path / "strategy.yaml", tmp_path / "run"
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        strategy.write_text(STRATEGY.format(port=silent.getsockname()[1]))
+        options = RunOptions(mode="paper", out=out)
+        session = Session(load_settings(strategy), options, lambda _text: None)
+        running = asyncio.create_task(session.run())
+        async with asyncio.timeout(5):  # TWS would be given ten
+            while not (out / "journal.db").exists():  # noqa: ASYNC110 - a file has no event
+                await asyncio.sleep(0.01)
+            session.stop()
+            with pytest.raises(BrokerUnavailable, match="stopped before the broker had answered"):
+                await running
+    assert not out.exists()
 
 
 def test_a_directory_of_another_run_is_left_alone(quickstart: Path) -> None:

@@ -107,6 +107,7 @@ def test_every_library_gives_the_same_result() -> None:
     arrays["ts_utc"] = arrays["ts_utc"].view("datetime64[ns]")
     lists = {name: list(column) for name, column in table.items()}
     given: list[Any] = [table, frame, both, arrays, lists, {"A": frame}]
+    given += [each.rename(str.title) for each in (frame, both)]  # as some sources name columns
     for library, convert in (("pandas", "to_pandas"), ("pyarrow", "to_arrow")):
         try:
             __import__(library)
@@ -251,6 +252,23 @@ def test_a_journal_holds_every_event_and_command(tmp_path: Path) -> None:
         kinds = [command.kind for command in recording.commands()]
     assert kinds.count("place") == 3
     assert backtest(buy_on(1), table, **FREE).rows("orders") == result.rows("orders")
+
+
+def test_predictions_may_be_rows_of_any_library_with_values_missing() -> None:
+    np = pytest.importorskip("numpy")
+    pl = pytest.importorskip("polars")
+    then = enter("BUY", shares=10, stop_percent=5)
+    when = ~(signal.confidence < 0.8)
+    sure = rule("in", on="PredictionSignal", symbols=["A"], when=when, then=then)
+    table = bars(*(quiet(100) for _ in range(8)))
+    kinds = [("ticker", "U4"), ("signal", "U8"), ("timestamp", "i8"), ("confidence", "f8")]
+    for confidence, fired in ((0.9, 1), (0.7, 0), (float("nan"), 0)):
+        rows = np.array([("A", "BUY", START + MINUTE, confidence)], dtype=kinds)
+        for said in (rows, pl.DataFrame(rows), [dict(zip(rows.dtype.names, rows[0], strict=True))]):
+            result = backtest(sure, table, said, **FREE)
+            assert (result.native.signals, result.native.fired) == (1, fired), confidence
+    with pytest.raises(LanguageError, match="expected one of BUY, SELL, SHORT, NEUTRAL"):
+        backtest(sure, table, [{"ticker": "A", "signal": "buy", "timestamp": START}])
 
 
 def test_quotes_fill_at_the_far_side() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import signal
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -52,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         application(given)(args=given, prog_name="orderloom")
+    except KeyboardInterrupt:
+        # Nothing has begun: what must end in order listens for the signal itself.
+        sys.exit(128 + signal.SIGINT)
     except OrderloomError as error:
         _tell(error, as_json="--json" in given)
         sys.exit(error.exit_code)

@@ -33,7 +33,7 @@ from orderloom.world import Stage
 from orderloom.world.stage import ACCOUNT, Listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from orderloom.config import Settings
     from orderloom.sessions.options import RunOptions
@@ -225,9 +225,21 @@ class Session:
         control = ControlServer(self.directory, words.answer)
         await control.start()
         stack.push_async_callback(control.stop)
-        await self._broker.connect()
+        await self._unless_stopped(self._broker.connect())
         self._has_begun = True
         self._check_contracts()
+
+    async def _unless_stopped(self, connecting: Coroutine[Any, Any, None]) -> None:
+        """Wait for a broker that may never answer, but not longer than the user does."""
+        trying = asyncio.ensure_future(connecting)
+        stopping = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait({trying, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not trying.done():
+            trying.cancel()
+            await asyncio.gather(trying, return_exceptions=True)
+            raise BrokerUnavailable("stopped before the broker had answered: nothing was sent")
+        await trying
 
     def _contract(self, symbol: str) -> ContractSpec:
         given = self._settings.market.instruments.get(symbol)

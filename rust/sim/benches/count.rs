@@ -117,6 +117,8 @@ fn linked(items: usize) -> u64 {
         is_limited_by_volume: false,
         sessions: vec![],
         events: vec![],
+        from: None,
+        to: None,
     };
     let config = serde_json::from_value(config).expect("a configuration");
     let mut world = Backtest::new(config, VenueConfig::default(), Timestamp(START), Record::default())
