@@ -9,7 +9,10 @@ use crate::broker::Reading;
 use crate::world::{Check, Scenario, Step, World};
 
 /// More states than any configuration has; a search that meets it did not close.
-const STATES_MAX: usize = 12_000_000;
+const STATES_MAX: usize = 60_000_000;
+/// Worlds of one depth that are kept, at about 15 kB each. Of those beyond only the way is known, which
+/// is gone again when their turn comes.
+const KEPT_MAX: usize = 30_000;
 /// More steps than any orderly end takes.
 const END_MAX: usize = 400;
 
@@ -123,55 +126,126 @@ pub(crate) fn explore(scenario: Scenario) -> Finding {
 }
 
 fn search(scenario: Scenario) -> Finding {
-    let mut seen = States::default();
-    let mut ends_well = States::default();
-    let root = World::new(scenario);
-    seen.insert(fingerprint(&root), 0, Step::Hear);
-    let mut finding = Finding {
-        scenario,
+    let mut search = Search {
+        seen: States::default(),
+        ends_well: States::default(),
+        choices: Vec::new(),
+        next: Layer::default(),
         states: 1,
         transitions: 0,
-        depth: 0,
-        is_closed: true,
-        took: Duration::ZERO,
-        violation: None,
     };
-    let mut frontier = vec![(root, 0_u32)];
-    let mut choices = Vec::new();
-    while !frontier.is_empty() {
-        let mut next = Vec::new();
-        for (world, place) in frontier {
-            if world.is_quiet()
-                && let Err(what) = settle(&world, &mut ends_well)
-            {
-                finding.violation = Some(Violation { what, steps: seen.way_to(place) });
-                return finding;
+    let root = World::new(scenario);
+    search.seen.insert(fingerprint(&root), 0, Step::Hear);
+    let mut walk = Walk { path: vec![(0, root.clone())] };
+    search.next.kept.push((root, 0));
+    let (mut depth, mut violation) = (0, None);
+    while violation.is_none() && !search.next.is_empty() && search.states <= STATES_MAX {
+        depth += 1;
+        violation = search.visit_layer(&mut walk).err();
+    }
+    Finding {
+        scenario,
+        states: search.states,
+        transitions: search.transitions,
+        depth: depth - 1,
+        is_closed: search.next.is_empty(),
+        took: Duration::ZERO,
+        violation,
+    }
+}
+
+/// What a search has come to.
+struct Search {
+    seen: States,
+    ends_well: States,
+    choices: Vec<Step>,
+    /// What is to be visited next.
+    next: Layer,
+    states: usize,
+    transitions: usize,
+}
+
+/// Unvisited states that are equally far from the first.
+#[derive(Default)]
+struct Layer {
+    kept: Vec<(World, u32)>,
+    /// Those beyond, by their places.
+    rest: Vec<u32>,
+}
+
+impl Layer {
+    fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.rest.is_empty()
+    }
+}
+
+impl Search {
+    fn visit_layer(&mut self, walk: &mut Walk) -> Result<(), Violation> {
+        let Layer { kept, rest } = std::mem::take(&mut self.next);
+        for (world, place) in kept {
+            self.visit(&world, place)?;
+        }
+        for place in rest {
+            self.visit(walk.to(place, &self.seen), place)?;
+        }
+        Ok(())
+    }
+
+    fn visit(&mut self, world: &World, place: u32) -> Result<(), Violation> {
+        if world.is_quiet() {
+            settle(world, &mut self.ends_well)
+                .map_err(|what| Violation { what, steps: self.seen.way_to(place) })?;
+        }
+        world.choices(&mut self.choices);
+        for step in &self.choices {
+            self.transitions += 1;
+            let mut after = world.clone();
+            if let Err(what) = after.step(*step) {
+                let mut steps = self.seen.way_to(place);
+                steps.push(*step);
+                return Err(Violation { what, steps });
             }
-            world.choices(&mut choices);
-            for step in &choices {
-                finding.transitions += 1;
-                let mut after = world.clone();
-                let outcome = after.step(*step);
-                if let Err(what) = outcome {
-                    let mut steps = seen.way_to(place);
-                    steps.push(*step);
-                    finding.violation = Some(Violation { what, steps });
-                    return finding;
-                }
-                if let Some(place) = seen.insert(fingerprint(&after), place, *step) {
-                    finding.states += 1;
-                    next.push((after, place));
-                }
-            }
-            if finding.states > STATES_MAX {
-                finding.is_closed = false;
-                return finding;
+            let Some(place) = self.seen.insert(fingerprint(&after), place, *step) else { continue };
+            self.states += 1;
+            if self.next.kept.len() < KEPT_MAX {
+                self.next.kept.push((after, place));
+            } else {
+                self.next.rest.push(place);
             }
         }
-        finding.depth += usize::from(!next.is_empty());
-        frontier = next;
+        Ok(())
     }
-    finding
+}
+
+/// The way to one state, with the worlds along it. States are visited in the order in which they were
+/// found, so that the way to the next has most of its steps in common.
+struct Walk {
+    path: Vec<(u32, World)>,
+}
+
+impl Walk {
+    fn to(&mut self, place: u32, seen: &States) -> &World {
+        let mut missing = Vec::new();
+        let mut common = place;
+        // A state is found later than the one before it: places rise along a path.
+        let at = loop {
+            match self.path.binary_search_by_key(&common, |(place, _)| *place) {
+                Ok(at) => break at,
+                Err(_) => {
+                    let (_, before, step) = seen.found[common as usize];
+                    missing.push((common, step));
+                    common = before;
+                }
+            }
+        };
+        self.path.truncate(at + 1);
+        for (place, step) in missing.into_iter().rev() {
+            let mut world = self.path[self.path.len() - 1].1.clone();
+            world.step(step).expect("the way was gone before");
+            self.path.push((place, world));
+        }
+        &self.path[self.path.len() - 1].1
+    }
 }
 
 /// Follows the orderly course of events to its end, which must be a good one. What it passes ends
