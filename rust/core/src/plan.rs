@@ -470,7 +470,7 @@ impl Planner<'_> {
         }
         // More is asked only when the broker has had its time to reduce: a fill may be on its way here.
         let quantity = if exit.leaves_qty() < open {
-            self.aligned_quantity(bracket, exit, open)
+            self.aligned_quantity(bracket, exit, open).unwrap_or_else(|| exit.total())
         } else {
             exit.cum_qty + open
         };
@@ -507,8 +507,10 @@ impl Planner<'_> {
             return true;
         }
         let now = exit.working.unwrap_or_else(|| Terms::of(&exit.ticket));
+        // Another price would be asked for with the old quantity, and undo what the broker is doing.
+        let Some(quantity) = self.aligned_quantity(bracket, exit, open) else { return true };
         let wanted = Terms {
-            quantity: self.aligned_quantity(bracket, exit, open),
+            quantity,
             limit_price: planned.limit.or(now.limit_price),
             stop_price: planned.stop.or(now.stop_price),
         };
@@ -552,13 +554,13 @@ impl Planner<'_> {
         true
     }
 
-    /// The total that leaves exactly the open shares, unless the broker is about to do it itself: a
-    /// fill of one member of a group reduces the others, and asking for the same at that moment could
-    /// take the shares off twice.
-    fn aligned_quantity(&mut self, bracket: &Bracket, exit: &Order, open: Quantity) -> Quantity {
+    /// The total that leaves exactly the open shares. `None`: the broker is about to do it itself, for a
+    /// fill of one member of a family or group resizes the others; asking for the same at that moment
+    /// could take the shares off twice.
+    fn aligned_quantity(&mut self, bracket: &Bracket, exit: &Order, open: Quantity) -> Option<Quantity> {
         let leaves = exit.leaves_qty();
         if leaves == open {
-            return exit.total();
+            return Some(exit.total());
         }
         let last = bracket
             .members(self.at.orders)
@@ -568,9 +570,9 @@ impl Planner<'_> {
         if let Some(until) = last.map(|at| at + self.at.execution.oca_patience).filter(|at| self.at.now < *at)
         {
             self.look_again(until);
-            return exit.total();
+            return None;
         }
-        exit.cum_qty + open
+        Some(exit.cum_qty + open)
     }
 
     /// Where the policy puts a stop now. A trailing one goes its own way.

@@ -1,11 +1,10 @@
 //! Stop and target levels are lists: the first that is available counts, and without one nothing is sent.
 
 use orderloom_core::command::Reason;
-use orderloom_core::event::{Bar, SignalSide};
-use orderloom_core::time::Span;
+use orderloom_core::event::SignalSide;
 use serde_json::{Value, json};
 
-use crate::support::{AAPL, Desk, START, entry_rule, price, shares};
+use crate::support::{AAPL, Desk, entry_rule, warm_atr};
 
 fn atr(multiple: f64) -> Value {
     json!({"distance": {"multiple": multiple, "of": {"indicator": {"name": "atr", "parameters": [3.0]}}}})
@@ -13,23 +12,6 @@ fn atr(multiple: f64) -> Value {
 
 fn desk(enter: &Value) -> Desk {
     Desk::with(vec![entry_rule("long", "BUY", enter)], json!({}), json!({"commission": "none"}))
-}
-
-fn warm(desk: &mut Desk) {
-    for minute in 0..4 {
-        let bar = Bar {
-            symbol: AAPL,
-            start: START + Span::from_secs(60 * minute),
-            span: Span::from_secs(60),
-            open: price("150"),
-            high: price("150.75"),
-            low: price("149.25"),
-            close: price("150"),
-            volume: shares(1_000),
-            is_history: false,
-        };
-        desk.world.bar(START + Span::from_secs(60 * (minute + 1)), bar);
-    }
 }
 
 #[test]
@@ -48,7 +30,7 @@ fn a_warm_indicator_sets_the_distance() {
         "side": "BUY", "size": {"shares": "100"},
         "stop": [atr(2.0), {"percent": 3.0}], "target": [atr(4.0), {"percent": 8.0}],
     }));
-    warm(&mut desk);
+    warm_atr(&mut desk);
     desk.market(AAPL, "149.99").signal(AAPL, SignalSide::Buy);
     // The average true range is 1.50.
     assert_eq!(desk.live(), ["SELL 100 LMT 156", "SELL 100 STP 147"]);

@@ -1,11 +1,11 @@
 //! The desk that every scenario sits at: two symbols, one rule set, a venue without commissions
 //! unless asked, and the checks that must hold after every event.
 
-use orderloom_core::command::{Command, Conclusion, IncidentCode, Notice, Reason};
+use orderloom_core::command::{Command, Conclusion, IncidentCode, Notice, Reason, Role};
 use orderloom_core::config::EngineConfig;
 use orderloom_core::decimal::{Price, Quantity};
 use orderloom_core::engine::Engine;
-use orderloom_core::event::{Event, EventKind, Quote, Signal, SignalSide, Trade};
+use orderloom_core::event::{Bar, Event, EventKind, Quote, Signal, SignalSide, Trade};
 use orderloom_core::id::SymbolId;
 use orderloom_core::time::{Date, Session, Span, Timestamp};
 use orderloom_sim::{Backtest, Observer, VenueConfig};
@@ -98,6 +98,24 @@ pub(crate) fn config(rules: Vec<Value>, more: Value) -> EngineConfig {
     let (Value::Object(all), Value::Object(more)) = (&mut config, more) else { panic!("objects") };
     all.extend(more);
     serde_json::from_value(config).unwrap()
+}
+
+/// Four minutes whose average true range is 1.50.
+pub(crate) fn warm_atr(desk: &mut Desk) {
+    for minute in 0..4 {
+        let bar = Bar {
+            symbol: AAPL,
+            start: START + Span::from_secs(60 * minute),
+            span: Span::from_secs(60),
+            open: price("150"),
+            high: price("150.75"),
+            low: price("149.25"),
+            close: price("150"),
+            volume: shares(1_000),
+            is_history: false,
+        };
+        desk.world.bar(START + Span::from_secs(60 * (minute + 1)), bar);
+    }
 }
 
 impl Desk {
@@ -264,6 +282,45 @@ impl Desk {
             _ => None,
         };
         self.world.observer.commands.iter().filter_map(code).collect()
+    }
+
+    /// Shares of live orders of one side whose words hold `what`.
+    pub(crate) fn sum(&self, side: &str, what: &str) -> i64 {
+        let live = self.live();
+        let wanted = live.iter().filter(|order| order.starts_with(side) && order.contains(what));
+        wanted.map(|order| order.split(' ').nth(1).unwrap().parse::<i64>().unwrap()).sum()
+    }
+
+    /// How many trades were opened.
+    pub(crate) fn opened(&self) -> usize {
+        let notices = self.world.observer.notices.iter();
+        notices.filter(|notice| matches!(notice, Notice::ContextOpened { .. })).count()
+    }
+
+    /// How many orders of a role were sent.
+    pub(crate) fn placed(&self, role: Role) -> usize {
+        let commands = self.world.observer.commands.iter();
+        commands.filter(|command| matches!(command, Command::Place(order) if order.role == role)).count()
+    }
+
+    /// Lets time pass in small steps, so that what is on its way arrives at its moment; without a look at
+    /// the books, which differ meanwhile.
+    pub(crate) fn pass(&mut self, millis: i64) -> &mut Self {
+        let until = self.world.now() + Span::from_millis(millis);
+        while self.world.now() < until {
+            let next = (self.world.now() + Span::from_millis(10)).min(until);
+            self.world.advance_to(next);
+        }
+        self
+    }
+
+    /// A quote and a print, without a look at the books: news of them are on their way.
+    pub(crate) fn move_to(&mut self, symbol: SymbolId, middle: &str, size: i64) {
+        let (at, middle) = (self.world.now() + Span::from_millis(1), price(middle));
+        let (cent, size) = (price("0.01"), shares(size));
+        let (bid, ask) = (Some(middle - cent), Some(middle + cent));
+        self.world.quote(at, Quote { symbol, bid, ask, bid_size: size, ask_size: size });
+        self.world.trade(at, Trade { symbol, price: middle, size });
     }
 
     /// What must hold after every event: the engine's position is the venue's, and the sum of live
