@@ -101,6 +101,7 @@ if TYPE_CHECKING:
     from orderloom.orders import Order as Order
     from orderloom.orders import OrderGroup as OrderGroup
     from orderloom.orders import OrderManager as OrderManager
+    from orderloom.orders import Uncovered as Uncovered
     from orderloom.positions import Position as Position
     from orderloom.positions import PositionTracker as PositionTracker
     from orderloom.positions import StockPosition as StockPosition
@@ -224,6 +225,7 @@ _HOMES = {
         "Order",
         "OrderGroup",
         "OrderManager",
+        "Uncovered",
     ),
     "positions": (
         "Position",

@@ -288,6 +288,9 @@ def cancel() -> Cancel:
 def adjust_stop(levels: LevelsLike) -> AdjustStop:
     """Move the stop of every tranche; a move away from the market is not made.
 
+    A percentage or a distance counts from the last price, a trailing one too: the stop is moved
+    there and stays. One that trails at the broker is left to it (`NO_STOP`).
+
     Raises:
         LanguageError: No level, or one that cannot be.
 

@@ -147,6 +147,19 @@ class OCOGroup(OrderGroup):
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Uncovered:
+    """Filled shares of a trade that no live stop protects, and for how long by now.
+
+    Example:
+        >>> Uncovered(Decimal(100), 0.25)
+        Uncovered(quantity=Decimal('100'), seconds=0.25)
+    """
+
+    quantity: Decimal
+    seconds: float
+
+
 class OrderManager:
     """Every order of the run, and single orders outside any trade.
 
@@ -228,6 +241,17 @@ class LinkedOrderManager(OrderManager):
         """`LONG` or `SHORT` while a trade is open, else `None`."""
         context = self._context(symbol)
         return None if context is None else str(context["side"])
+
+    def uncovered(self, symbol: str) -> Uncovered | None:
+        """The watchdog's gauge of the symbol's trade; `None` while every share has a live stop.
+
+        Time is the engine's: that of the last event.
+        """
+        context = self._context(symbol)
+        if context is None or context["uncovered"] is None:
+            return None
+        quantity, span_ns = context["uncovered"]
+        return Uncovered(Decimal(quantity), span_ns / 1e9)
 
     def brackets(self, symbol: str) -> tuple[BracketOrder, ...]:
         """The tranches of the symbol's open trade, with every order that ever belonged to them."""

@@ -14,9 +14,11 @@ from orderloom import (
     RuleBlockedEvent,
     RuleEngine,
     RuleFiredEvent,
+    Uncovered,
     enter,
     scale_in,
 )
+from orderloom._core import Event
 from orderloom.actions import log, oco, order
 from orderloom.errors import LanguageError
 from orderloom.hand import BY_HAND
@@ -87,6 +89,27 @@ def test_a_scaled_trade_has_two_brackets_and_its_exits_sum_to_the_position() -> 
     stops = [bracket.stop for bracket in engine.linked.brackets("AAPL")]
     assert sum(stop.quantity for stop in stops if stop is not None) == 150
     assert engine.positions["AAPL"].quantity == 150
+
+
+def test_the_gauge_counts_filled_shares_until_their_stop_lives() -> None:
+    for side in ("BUY", "SELL"):
+        engine = priced()
+        engine.linked.enter("AAPL", enter(side, shares=100, stop_percent=3))
+        assert engine.linked.uncovered("AAPL") is None, "nothing is filled yet"
+        began = 1_773_154_800_000_000_000
+        engine.on_event(PriceEvent(symbol="MSFT", price=Decimal(150), at=began))
+        filled(engine, "entry", "150")
+        assert engine.linked.uncovered("AAPL") == Uncovered(Decimal(100), 0.0)
+        later = began + 750_000_000
+        engine.on_event(PriceEvent(symbol="MSFT", price=Decimal(150), at=later))
+        assert engine.linked.uncovered("AAPL") == Uncovered(Decimal(100), 0.75)
+
+        (bracket,) = engine.linked.brackets("AAPL")
+        assert bracket.stop is not None
+        number = bracket.stop.order_id
+        engine.on_event(Event.order_status(number, 7, "PreSubmitted", 0, 100))
+        assert engine.linked.uncovered("AAPL") is None
+        assert engine.linked.uncovered("MSFT") is None
 
 
 def test_closing_reprices_the_exit_and_concludes_the_trade_when_it_fills() -> None:

@@ -376,7 +376,7 @@ pub enum Reason {
     NoPrice,
     /// Equity is unknown.
     NoEquity,
-    /// None of the stop's levels is available.
+    /// None of the stop's levels is available, or the broker trails it.
     NoStop,
     /// None of the target's levels is available.
     NoTarget,

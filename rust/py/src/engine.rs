@@ -300,8 +300,9 @@ impl Engine {
         serde_json::Value::from(fills).to_string()
     }
 
-    /// The open trade of a symbol as JSON, or `None`: `context`, `side`, `phase`, `tranches`, `rule`, and
-    /// `brackets`, the order ids of each tranche.
+    /// The open trade of a symbol as JSON, or `None`: `context`, `side`, `phase`, `tranches`, `rule`,
+    /// `quantity`, `brackets` (the order ids of each tranche), `uncovered` (filled shares without a live
+    /// stop, and since how many nanoseconds) and `uncovered_max_ns`, the longest that lasted.
     fn context(&self, symbol: u32) -> PyResult<Option<String>> {
         Ok(self.engine.context(self.symbol(symbol)?).map(|context| {
             serde_json::json!({
@@ -312,6 +313,7 @@ impl Engine {
                 "brackets": context.brackets.iter().map(bracket_json).collect::<Vec<_>>(),
                 "rule": context.rule,
                 "quantity": context.open_quantity(self.engine.orders()),
+                "uncovered": self.engine.uncovered(context.symbol),
                 "uncovered_max_ns": context.uncovered_max,
             })
             .to_string()

@@ -408,11 +408,14 @@ impl<W: Watch> Judge<'_, W> {
         let base = market.ok_or_else(|| Refusal::new(Reason::NoPrice, "the symbol has no price"))?;
         let wrong = || Refusal::new(Reason::WrongSide, format!("the level is on the wrong side of {base}"));
         let price = level.price(exit, side, base, &instrument).ok_or_else(wrong)?;
-        let standing = context
-            .brackets
-            .iter()
-            .filter_map(|bracket| bracket.leg(Role::Stop, &self.state.orders)?.ticket.order_type.stop_price())
-            .reduce(|one, other| match side {
+        let stops =
+            || context.brackets.iter().filter_map(|bracket| bracket.leg(Role::Stop, &self.state.orders));
+        if exit == Exit::Stop && stops().any(|stop| stop.ticket.order_type.is_trailing()) {
+            // TWS refuses to change an order's type, and where it stands only the broker knows.
+            return Err(Refusal::new(Reason::NoStop, "the stop trails at the broker, which moves it itself"));
+        }
+        let standing =
+            stops().filter_map(|stop| stop.ticket.order_type.stop_price()).reduce(|one, other| match side {
                 crate::command::PositionSide::Long => one.max(other),
                 crate::command::PositionSide::Short => one.min(other),
             });
