@@ -13,6 +13,8 @@ import sys
 import time
 from collections import Counter
 
+from .day import LONG_AND_SHORT
+from .harness import Day
 from .study import Different, Kills, Study
 
 _SHOWN_EVERY_S = 30.0
@@ -28,9 +30,13 @@ def main() -> int:
     parser.add_argument("--kill", type=int, action="append", default=[])
     parser.add_argument("--away", type=int, default=0)
     parser.add_argument("--written", action="store_true")
+    parser.add_argument("--hasty", action="store_true", help="a desk that sends before it writes")
     given = parser.parse_args()
     # A line that ends is nothing to warn of here.
     logging.getLogger("orderloom.tws").setLevel(logging.ERROR)
+    if given.hasty:
+        Day(LONG_AND_SHORT, is_hasty=True).play()
+        return 0
     if given.day is not None:
         study = Study(given.day, is_written=given.written)
         return _survive(study, Kills(tuple(given.kill), given.away), Counter())

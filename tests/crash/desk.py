@@ -19,6 +19,7 @@ from orderloom.runner import Runner
 from orderloom.tws import Timeouts, TWSConnection, TWSSettings
 
 from .exchange import ACCOUNT, INSTRUMENTS, OPEN
+from .intents import Intents
 from .points import Points
 
 if TYPE_CHECKING:
@@ -32,10 +33,25 @@ _TIMEOUTS: Final = Timeouts(connect=90.0, request=90.0, history=90.0, barrier=90
 _ROUNDS: Final = 60
 
 
+class Hasty(Runner):
+    """A mistake, to prove that it is noticed: commands leave before they are durable."""
+
+    def _commit(self) -> int:
+        return 0
+
+
 class Desk:
     """One life of a desk, in the process that lives it."""
 
-    def __init__(self, directory: Path, rules: list[dict[str, Any]], port: int, at: int) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        rules: list[dict[str, Any]],
+        port: int,
+        at: int,
+        *,
+        is_hasty: bool = False,
+    ) -> None:
         self._clock = ManualClock(at)
         self._port = port
         self._problems: list[str] = []
@@ -57,7 +73,7 @@ class Desk:
             recovered = recover(path)
             assert recovered.doubt is None, recovered.doubt
             self.journal = recovered.resume(())
-        self.runner = Runner(
+        self.runner = (Hasty if is_hasty else Runner)(
             config,
             clock=self._clock,
             journal=self.journal,
@@ -137,12 +153,24 @@ class Desk:
         raise AssertionError(f"no rest in {_ROUNDS} rounds: {self._problems}")
 
 
-async def live(line: Line, directory: Path, rules: list[dict[str, Any]], last: int | None) -> None:
-    """Live until asked to end, or until the point numbered `last`."""
+async def live(
+    line: Line,
+    directory: Path,
+    rules: list[dict[str, Any]],
+    last: int | None,
+    *,
+    is_hasty: bool = False,
+) -> None:
+    """Live until asked to end, or until the point numbered `last`.
+
+    An order that leaves before its intent is durable ends it at once, with a word on stderr.
+    """
     start = await line.next()
-    points = Points(last)
+    intents: Intents | None = None
+    points = Points(last, lambda message: intents.missing(message) if intents else None)
     points.watch()
-    desk = Desk(directory, rules, start["port"], start["at"])
+    desk = Desk(directory, rules, start["port"], start["at"], is_hasty=is_hasty)
+    intents = Intents(lambda: desk.journal.path, _last_row(desk.journal.path))
     await desk.connect()
     line.answer(desk.books())
     while not (request := await line.next()).get("is_end"):
@@ -150,3 +178,8 @@ async def live(line: Line, directory: Path, rules: list[dict[str, Any]], last: i
         line.answer({**desk.books(), "points": points.count})
     await desk.end()
     line.answer({"points": points.count, "kinds": points.kinds})
+
+
+def _last_row(journal: Path) -> int:
+    with Journal.open(journal) as recording:
+        return recording.last.id

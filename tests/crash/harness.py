@@ -47,7 +47,8 @@ class Day:
     """Plays one day to one desk, which is started again whenever it was killed.
 
     `kills` are points: of the first life, of the second, and so on; the life after the last of
-    them is let live. Predictions of the steps in `untold` are never made.
+    them is let live. Predictions of the steps in `untold` are never made. A desk `is_hasty` that
+    sends before it has written.
     """
 
     def __init__(
@@ -58,8 +59,10 @@ class Day:
         untold: Collection[int] = (),
         away: int = 0,
         is_written: bool = False,
+        is_hasty: bool = False,
     ) -> None:
         self._steps = steps
+        self._is_hasty = is_hasty
         self._away = away
         self._kills = list(kills)
         self._untold = untold
@@ -140,7 +143,10 @@ class Day:
 
     def _start(self) -> None:
         kill = self._kills[len(self._told.killed_in)] if self._kills_left else None
-        self._desk = Child(partial(live, directory=self._directory, rules=RULES, last=kill))
+        body = partial(
+            live, directory=self._directory, rules=RULES, last=kill, is_hasty=self._is_hasty
+        )
+        self._desk = Child(body)
         self._hear(self._desk.ask(port=self._port, at=self._at))
 
     def _end(self) -> None:

@@ -10,6 +10,7 @@ import itertools
 import os
 import signal
 import sqlite3
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,7 @@ from ib_async.connection import Connection
 from orderloom.recovery import Seat
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _WRITES: Final = ("begin", "insert", "commit", "pragma wal_checkpoint")
@@ -26,11 +28,13 @@ _WRITES: Final = ("begin", "insert", "commit", "pragma wal_checkpoint")
 class Points:
     """Counts the points of one life, and ends the process with SIGKILL at the one numbered `last`.
 
-    Every send has three: before its first byte, in its middle, and after its last byte.
+    Every send has three: before its first byte, in its middle, and after its last byte. `check`
+    says what must not be sent yet, and why.
     """
 
-    def __init__(self, last: int | None) -> None:
+    def __init__(self, last: int | None, check: Callable[[bytes], str | None]) -> None:
         self._last = last
+        self._check = check
         self._next = itertools.count(1)
         self.kinds: Counter[str] = Counter()
 
@@ -56,6 +60,9 @@ class Points:
 
         def send(connection: Any, message: bytes) -> None:
             points.passed("before send")
+            if (problem := points._check(message)) is not None:
+                print(problem, file=sys.stderr, flush=True)
+                os._exit(1)
             if points.is_last("amid send"):
                 connection.transport.write(message[: len(message) // 2])
                 die()

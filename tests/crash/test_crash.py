@@ -11,6 +11,15 @@ ROOT = Path(__file__).parents[2]
 RECOVERIES = 300
 
 
+def test_a_desk_that_sends_before_it_has_written_is_caught_by_its_first_order() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.crash", "--hasty"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0, done.stdout
+    assert "I7: place/modify 1 of order 1 leaves, 0 are durable" in done.stderr
+
+
 def test_a_desk_that_is_killed_anywhere_ends_where_one_that_lives_does() -> None:
     # A process of its own: it forks, which a process with threads must not.
     done = subprocess.run(
