@@ -36,6 +36,8 @@ class Order:
         filled: FIX CumQty, by executions.
         context: Number of the trade it belongs to.
         oca: Name of its one-cancels-all group, where we named one.
+        oca_kind: What a fill does to the rest of that group: `cancel`, `reduce` or
+            `reduce_with_block`.
 
     Example:
         >>> order = Order(order_id=7, order_ref="run-1-entry", symbol="AAPL", role="entry",
@@ -57,6 +59,7 @@ class Order:
     stop_price: Decimal | None = None
     context: int | None = None
     oca: str | None = None
+    oca_kind: str | None = None
 
     @property
     def remaining(self) -> Decimal:
@@ -140,11 +143,16 @@ class OCOGroup(OrderGroup):
         >>> _ = engine.orders.place("AAPL", oco([order("SELL", shares=10, limit=160),
         ...                                      order("SELL", shares=10, stop=140)]))
         >>> (group,) = engine.orders.oco_groups("AAPL")
-        >>> [order.limit_price or order.stop_price for order in group]
-        [Decimal('160'), Decimal('140')]
+        >>> group.kind, [order.limit_price or order.stop_price for order in group]
+        ('cancel', [Decimal('160'), Decimal('140')])
     """
 
     name: str = ""
+
+    @property
+    def kind(self) -> str | None:
+        """What a fill of one does to the rest: `cancel`, `reduce` or `reduce_with_block`."""
+        return next((order.oca_kind for order in self.orders), None)
 
 
 @dataclass(frozen=True, slots=True)

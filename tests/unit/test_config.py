@@ -171,6 +171,10 @@ BROKEN: dict[str, tuple[str, int, str, str, str]] = {
         RULE + "    do:\n      - log: x\n      - enter: {side: BUY, shares: 1}\n",
         7, "rule r: do[1].enter", "without a stop, expected `stop`", "unprotected: true",
     ),
+    "entry without a side": (
+        RULE + "    do:\n      - enter: {shares: 1, stop_percent: 3}\n",
+        6, "rule r: do[0].enter", "`side` is missing", "",
+    ),
     "stop of a negative percentage": (
         RULE + "    do:\n      - enter:\n          side: BUY\n          shares: 1\n"
         "          stop:\n            - percent: -3\n",

@@ -131,10 +131,15 @@ def test_closing_reprices_the_exit_and_concludes_the_trade_when_it_fills() -> No
 def test_single_orders_and_groups_stand_outside_trades_and_can_be_cancelled() -> None:
     engine = priced()
     engine.orders.place("AAPL", order("BUY", shares=10, limit=149))
-    engine.orders.place("AAPL", oco([order("SELL", shares=10, limit=160),
-                                     order("SELL", shares=10, stop=140)]))  # fmt: skip
-    (group,) = engine.orders.oco_groups("AAPL")
-    assert (len(group), group.is_live, group.name != "") == (2, True, True)
+    exits = [order("SELL", shares=10, limit=160), order("SELL", shares=10, stop=140)]
+    for kind in ("cancel", "reduce"):
+        engine.orders.place("AAPL", oco(exits, kind))
+    groups = engine.orders.oco_groups("AAPL")
+    assert [(len(group), group.is_live, group.kind) for group in groups] == [
+        (2, True, "cancel"),
+        (2, True, "reduce"),
+    ]
+    assert groups[0].name != groups[1].name
     assert engine.linked.side("AAPL") is None
     engine.orders.cancel("AAPL")
     assert {member.phase for member in engine.orders.live} == {"cancelling"}

@@ -266,7 +266,8 @@ impl Engine {
     }
 
     /// Every order that may still do something, as JSON: `order_id`, `symbol`, `role`, `side`,
-    /// `quantity`, `filled`, `average_price`, `phase`, `limit_price`, `stop_price`, `context`, `oca`.
+    /// `quantity`, `filled`, `average_price`, `phase`, `limit_price`, `stop_price`, `context`, `oca`,
+    /// `oca_kind`.
     fn live_orders(&self) -> String {
         let live: Vec<_> =
             self.engine.orders().iter().filter(|order| !order.is_done()).map(order_json).collect();
@@ -336,6 +337,7 @@ fn order_json(order: &Order) -> serde_json::Value {
         "stop_price": order.ticket.order_type.stop_price(),
         "context": order.context,
         "oca": order.ticket.oca.as_ref().map(|oca| &oca.name),
+        "oca_kind": order.ticket.oca.as_ref().map(|oca| oca.kind),
     })
 }
 

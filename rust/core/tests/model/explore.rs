@@ -183,23 +183,26 @@ impl Search {
     fn visit_layer(&mut self, walk: &mut Walk) -> Result<(), Violation> {
         let Layer { kept, rest } = std::mem::take(&mut self.next);
         for (world, place) in kept {
-            self.visit(&world, place)?;
+            self.visit(world, place)?;
         }
         for place in rest {
-            self.visit(walk.to(place, &self.seen), place)?;
+            self.visit(walk.to(place, &self.seen).clone(), place)?;
         }
         Ok(())
     }
 
-    fn visit(&mut self, world: &World, place: u32) -> Result<(), Violation> {
+    fn visit(&mut self, world: World, place: u32) -> Result<(), Violation> {
         if world.is_quiet() {
-            settle(world, &mut self.ends_well)
+            settle(&world, &mut self.ends_well)
                 .map_err(|what| Violation { what, steps: self.seen.way_to(place) })?;
         }
         world.choices(&mut self.choices);
-        for step in &self.choices {
+        // The last of them needs no copy.
+        let mut left = Some(world);
+        for (number, step) in self.choices.iter().enumerate() {
             self.transitions += 1;
-            let mut after = world.clone();
+            let world = if number + 1 == self.choices.len() { left.take() } else { left.clone() };
+            let mut after = world.expect("it is taken by the last choice");
             if let Err(what) = after.step(*step) {
                 let mut steps = self.seen.way_to(place);
                 steps.push(*step);

@@ -187,23 +187,14 @@ fn close_all(scenarios: &[(&str, Scenario)]) {
     close(scenarios.iter().flat_map(|(what, scenario)| both_sides(*scenario, what)));
 }
 
-/// Two tranches whose reductions lag have more states than fit beside a fault.
-fn where_reductions_do_not_lag(scenarios: &[(&str, Scenario)]) {
-    let at_once = |(_, scenario): &(String, Scenario)| scenario.reading.oca == OcaReduction::AtOnce;
-    close(scenarios.iter().flat_map(|(what, scenario)| both_sides(*scenario, what)).filter(at_once));
-}
-
 #[test]
 #[ignore = "minutes of states: `make explore`"]
 fn one_fault_whatever_is_wanted() {
-    where_reductions_do_not_lag(&[(
-        "entry of one, scale-in, one fault",
-        Scenario { faults: 1, entry: 1, ..with(&[Intent::Add]) },
-    )]);
-    close_all(&[(
-        "entry of one, reversal, one fault",
-        Scenario { faults: 1, entry: 1, ..with(&[Intent::Reverse]) },
-    )]);
+    let one = Scenario { faults: 1, entry: 1, ..BURSTS };
+    close_all(&[
+        ("entry of one, scale-in, one fault", Scenario { intents: &[Intent::Add], ..one }),
+        ("entry of one, reversal, one fault", Scenario { intents: &[Intent::Reverse], ..one }),
+    ]);
 }
 
 #[test]
@@ -234,8 +225,6 @@ fn a_scale_in_and_what_follows_it() {
     close_all(&[
         ("entry of one, scale-in, close", Scenario { entry: 1, ..with(&[Intent::Add, Intent::Close]) }),
         ("entry of one, scale-in, reversal", Scenario { entry: 1, ..with(&[Intent::Add, Intent::Reverse]) }),
-    ]);
-    where_reductions_do_not_lag(&[
         ("scale-in", with(&[Intent::Add])),
         ("scale-in, close", with(&[Intent::Add, Intent::Close])),
     ]);

@@ -50,7 +50,8 @@ const MISTAKES: [(Defect, Scenario, &str); 24] = [
     (Defect::ResumeByItself, Scenario { intents: &[Intent::Reverse], ..LAGGING }, "I30"),
 ];
 
-/// What the duties of the explorer stand for.
+/// What the duties of the explorer stand for. I7, nothing is sent before it is durable, has its mistake
+/// where bytes and a disk are: `tests/crash`.
 const INVARIANTS: [&str; 17] = [
     "I1", "I2", "I3", "I4", "I5", "I6", "I8", "I9", "I10", "I11", "I12", "I13", "I18", "I19", "I20", "I25",
     "I30",
