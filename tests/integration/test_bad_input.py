@@ -52,6 +52,9 @@ def test_a_mistake_is_told_in_a_sentence(
     ("command", "words"),
     [
         (["sim", "--port", "0", "--seed", "-1"], "--seed"),
+        (["sim", "--port", "0", "--speed", "inf"], "--speed: expected a number above 0"),
+        (["predictions", "--tickers", " , "], "--tickers: expected names"),
+        (["report", "nothing"], "nothing: no such file, expected a journal, or"),
         (
             ["sweep", str(STRATEGY), "--param", "rules.long-on-buy.cooldown=5m", "--out", "."],
             "--out",

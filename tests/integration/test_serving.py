@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+import subprocess
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 from ib_async import IB
@@ -137,3 +140,25 @@ def test_the_exchange_does_what_its_file_says(
     file = tmp_path / "venue.json"
     file.write_text('{"cash": "1234"}')
     assert asyncio.run(net_liquidation(start_sim("--venue", file))) == ("DU0000001", 1234)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (("sim", "--fault-port", "0"), {"port", "fault_port", "account", "seed", "symbols"}),
+        (("predictions",), {"url", "predictions", "tickers"}),
+    ],
+)
+def test_a_program_learns_from_one_line_where_it_is_listened(
+    arguments: tuple[str, ...], names: set[str], orderloom: Path
+) -> None:
+    command = [str(orderloom), *arguments, "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        told = json.loads(serving.stdout.readline())
+        assert set(told) == names
+        port = told["port"] if "port" in told else urlsplit(told["url"]).port
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        serving.terminate()
+        assert serving.stdout.read() == ""
+    assert serving.returncode == 0

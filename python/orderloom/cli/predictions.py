@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Annotated
@@ -38,6 +39,9 @@ def predictions(
     ] = DEFAULT_KEY,
     shift: Annotated[
         bool, typer.Option("--shift", help="Move the file's times so that it begins now.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Say where it listens as one line of JSON.")
     ] = False,
 ) -> None:
     """Serve predictions with the documented schema on the loopback address until interrupted."""
@@ -79,7 +83,11 @@ def predictions(
             port=port,
         )
     with server:
-        typer.echo(f"{len(records)} predictions of {', '.join(names)} at {server.url}")
-        key = f"`{api_key}`" if api_key == DEFAULT_KEY else "the key that was given"
-        typer.echo(f"each request needs the header `X-API-Key` with {key}")
+        if as_json:
+            told = {"url": server.url, "predictions": len(records), "tickers": names}
+            typer.echo(json.dumps(told))
+        else:
+            typer.echo(f"{len(records)} predictions of {', '.join(names)} at {server.url}")
+            key = f"`{api_key}`" if api_key == DEFAULT_KEY else "the key that was given"
+            typer.echo(f"each request needs the header `X-API-Key` with {key}")
         wait_for_end()

@@ -55,13 +55,16 @@ def sim(
     ready_file: Annotated[
         Path | None, typer.Option("--ready-file", help="Write the port here once listening.")
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Say where it listens as one line of JSON.")
+    ] = False,
 ) -> None:
     """Serve the TWS protocol on the loopback address until interrupted.
 
     The market's times are moved so that it begins now, unless they are kept as recorded; when it
     ends, the last prices stand and orders live on.
     """
-    if not speed > 0:
+    if not 0 < speed < float("inf"):
         raise UsageError(f"--speed: expected a number above 0, found `{speed}`")
     check_port("--port", port)
     check_port("--fault-port", fault_port)
@@ -89,7 +92,7 @@ def sim(
             except OSError as error:
                 raise UsageError(f"--record: cannot write {record}: {error.strerror}") from None
             stage.record(lines)
-        asyncio.run(_serve(stage, port, seed, ready_file, fault_port))
+        asyncio.run(_serve(stage, port, seed, ready_file, fault_port, as_json=as_json))
 
 
 def _exchange(file: Path | None) -> dict[str, Any]:
@@ -114,8 +117,27 @@ def _say_ready(file: Path, port: int) -> None:
     file.write_text(json.dumps({"port": port}), encoding="utf-8")
 
 
+def _say(stage: LiveStage, seed: int, faults_at: int | None, *, as_json: bool) -> None:
+    if as_json:
+        where = {"port": stage.port, "fault_port": faults_at, "account": stage.account}
+        typer.echo(json.dumps({**where, "seed": seed, "symbols": list(stage.symbols)}))
+        return
+    typer.echo(
+        f"simulated TWS at 127.0.0.1:{stage.port}, account {stage.account}, seed {seed}, "
+        f"{', '.join(stage.symbols)}"
+    )
+    if faults_at is not None:
+        typer.echo(f"faults are taken at 127.0.0.1:{faults_at}")
+
+
 async def _serve(
-    stage: LiveStage, port: int, seed: int, ready_file: Path | None, fault_port: int | None
+    stage: LiveStage,
+    port: int,
+    seed: int,
+    ready_file: Path | None,
+    fault_port: int | None,
+    *,
+    as_json: bool,
 ) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -125,14 +147,11 @@ async def _serve(
     with listening("--port", port):
         await stage.start(port)
     try:
-        typer.echo(
-            f"simulated TWS at 127.0.0.1:{stage.port}, account {stage.account}, seed {seed}, "
-            f"{', '.join(stage.symbols)}"
-        )
+        faults_at = None
         if fault_port is not None:
             with listening("--fault-port", fault_port):
-                taken = await stage.take_faults(fault_port)
-            typer.echo(f"faults are taken at 127.0.0.1:{taken}")
+                faults_at = await stage.take_faults(fault_port)
+        _say(stage, seed, faults_at, as_json=as_json)
         if ready_file is not None:
             _say_ready(ready_file, stage.port)
         playing = asyncio.create_task(stage.play())
