@@ -139,9 +139,14 @@ fn search(scenario: Scenario) -> Finding {
     let mut walk = Walk { path: vec![(0, root.clone())] };
     search.next.kept.push((root, 0));
     let (mut depth, mut violation) = (0, None);
+    let mut told = Instant::now();
     while violation.is_none() && !search.next.is_empty() && search.states <= STATES_MAX {
         depth += 1;
         violation = search.visit_layer(&mut walk).err();
+        if told.elapsed() > Duration::from_secs(60) {
+            told = Instant::now();
+            println!("  {} states, {} to be visited at depth {depth}", search.states, search.next.len());
+        }
     }
     Finding {
         scenario,
@@ -175,7 +180,11 @@ struct Layer {
 
 impl Layer {
     fn is_empty(&self) -> bool {
-        self.kept.is_empty() && self.rest.is_empty()
+        self.len() == 0
+    }
+
+    fn len(&self) -> usize {
+        self.kept.len() + self.rest.len()
     }
 }
 

@@ -187,6 +187,12 @@ fn close_all(scenarios: &[(&str, Scenario)]) {
     close(scenarios.iter().flat_map(|(what, scenario)| both_sides(*scenario, what)));
 }
 
+/// Two tranches of several shares whose reductions lag: `make explore-large`.
+fn close_all_but_lagging(scenarios: &[(&str, Scenario)]) {
+    let at_once = |(_, scenario): &(String, Scenario)| scenario.reading.oca == OcaReduction::AtOnce;
+    close(scenarios.iter().flat_map(|(what, scenario)| both_sides(*scenario, what)).filter(at_once));
+}
+
 #[test]
 #[ignore = "minutes of states: `make explore`"]
 fn one_fault_whatever_is_wanted() {
@@ -225,6 +231,8 @@ fn a_scale_in_and_what_follows_it() {
     close_all(&[
         ("entry of one, scale-in, close", Scenario { entry: 1, ..with(&[Intent::Add, Intent::Close]) }),
         ("entry of one, scale-in, reversal", Scenario { entry: 1, ..with(&[Intent::Add, Intent::Reverse]) }),
+    ]);
+    close_all_but_lagging(&[
         ("scale-in", with(&[Intent::Add])),
         ("scale-in, close", with(&[Intent::Add, Intent::Close])),
     ]);
@@ -237,5 +245,16 @@ fn slow_answers_others_and_the_end_of_the_day() {
         ("close, slow", Scenario { slow: 1, ..with(&[Intent::Close]) }),
         ("two trades of others, close", Scenario { others: 2, ..with(&[Intent::Close]) }),
         ("end of day", with(&[Intent::EndOfDay])),
+    ]);
+}
+
+#[test]
+#[ignore = "an hour of states: `make explore-large`"]
+fn large_reductions_lag_in_two_whole_tranches() {
+    let lagging =
+        Scenario { reading: Reading { oca: OcaReduction::Lagging, ..PLAIN }, ..with(&[Intent::Add]) };
+    close([
+        ("long, scale-in, reductions lag".into(), lagging),
+        ("short, scale-in, reductions lag".into(), on(false, lagging)),
     ]);
 }
