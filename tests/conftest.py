@@ -32,17 +32,16 @@ def every_run_replays(tmp_path: Path) -> Iterator[None]:
     """Whatever a test is about: the journal of a run that it let end tells the same again (I14)."""
     yield
     for summary in tmp_path.rglob("summary.json"):
-        journal = summary.with_name("journal.db")
-        if journal.exists():
-            assert_replays(journal)
+        if summary.with_name("journal.db").exists():
+            assert_replays(summary.parent)
 
 
-def assert_replays(journal: Path) -> None:
+def assert_replays(run: Path) -> None:
     from orderloom.replay import replay
 
-    replayed = replay(journal)
-    assert replayed.difference is None, f"{journal}: {replayed.difference}"
-    assert replayed.is_closed, journal
+    replayed = replay(run)
+    assert replayed.difference is None, f"{run}: {replayed.difference}"
+    assert replayed.is_closed, run
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ Times are UTC nanoseconds. A `symbol` is the index of an instrument in the engin
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol, Self, TypeVar, final
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar, final
 
 from typing_extensions import Buffer, disjoint_base
 
@@ -22,6 +22,7 @@ __all__ = [
     "Indicator",
     "Notice",
     "Outcome",
+    "Snapshot",
     "Subscription",
     "Ticket",
     "Ticks",
@@ -266,6 +267,18 @@ class Chain:
         """
 
 @final
+class Snapshot:
+    """An engine as it stood between two events."""
+
+    LAYOUT: ClassVar[int]
+    """Which snapshots this orderloom reads: those of the same number."""
+
+    @property
+    def kind(self) -> Literal["engine"]: ...
+    def json(self) -> str:
+        """All of it; other threads run meanwhile."""
+
+@final
 class Engine:
     """One event in, all commands out.
 
@@ -273,6 +286,16 @@ class Engine:
     """
 
     def __new__(cls, config: str) -> Engine: ...
+    @staticmethod
+    def restore(snapshot: str) -> Engine:
+        """Return the engine that the JSON of a `Snapshot` tells of, the same from there on.
+
+        One of another layout, or with anything missing, raises `ValueError`.
+        """
+
+    def snapshot(self) -> Snapshot:
+        """Keep the engine as it stands now, to be written down whenever there is time."""
+
     def on_event(self, seq: int, at: int, event: Event) -> Outcome | None:
         """Judge one event; `None` when nothing came of it. `at` never moves back."""
 
@@ -323,6 +346,10 @@ class Engine:
 
     def next_deadline(self) -> int | None:
         """When time alone makes something due."""
+
+    @property
+    def config(self) -> str:
+        """The configuration that is in force, as JSON."""
 
     @property
     def warm_up_bars(self) -> int:

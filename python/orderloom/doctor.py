@@ -93,7 +93,7 @@ def _disk(runs: Path) -> Finding:
 
 
 def _journal(settings: Settings) -> Finding:
-    from orderloom.journal import Journal, JournalBroken  # noqa: PLC0415
+    from orderloom.journal import Journal, JournalBroken, newest  # noqa: PLC0415
     from orderloom.recovery import Seat, seat_name, state_directory  # noqa: PLC0415
 
     name = seat_name(settings, settings.broker.mode)
@@ -102,6 +102,7 @@ def _journal(settings: Settings) -> Finding:
         return Finding("journal", "ok", "no run before this one")
     hint = "look at what the broker holds, then start with `run --fresh`"
     try:
+        last = newest(last)
         with Journal.open(last) as recording:
             broken = recording.verify()
             events = recording.count()[0]

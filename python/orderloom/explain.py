@@ -13,15 +13,14 @@ from datetime import UTC, date, datetime, timedelta
 from heapq import merge
 from typing import TYPE_CHECKING, Any, Final
 
-from orderloom._core import Engine, Event
+from orderloom._core import Event
 from orderloom.errors import OrderloomError
-from orderloom.journal import RECONFIGURE, Journal, JournalBroken
+from orderloom.journal import RECONFIGURE, Run
+from orderloom.replay import at_start
 from orderloom.report.funnel import DROPPED, HEARD, Funnel
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from orderloom.journal import Recording
 
 _SECOND: Final = 1_000_000_000
 _DAY: Final = 86_400
@@ -162,11 +161,9 @@ def explain(
         UnknownNameError: the journal has no such symbol or rule, or the time cannot be read.
     """
     window = None if at is None else time_window(at)
-    with Journal.open(path) as recording:
-        broken = recording.verify()
-        if broken is not None:
-            raise JournalBroken(path, broken.text)
-        return _Reader(recording, symbol, rule, window).read()
+    with Run.open(path) as run:
+        run.verify()
+        return _Reader(run, symbol, rule, window).read()
 
 
 def time_window(text: str) -> TimeWindow:
@@ -201,15 +198,15 @@ class _Reader:
     """Runs one journal again for one question."""
 
     def __init__(
-        self, recording: Recording, symbol: str | None, rule: str | None, window: TimeWindow | None
+        self, run: Run, symbol: str | None, rule: str | None, window: TimeWindow | None
     ) -> None:
-        config = recording.header.config
-        last = recording.last_config()
-        self._recording = recording
-        self._engine = Engine(config)
+        config = run.first.header.config
+        last = run.last_config()
+        self._run = run
+        self._engine = at_start(run.first)
         self._symbols = [each["symbol"] for each in last["instruments"]]
         self._rules = rule_names(config)
-        known = dict.fromkeys(name for _, each in recording.configs() for name in rule_names(each))
+        known = dict.fromkeys(name for _, each in run.configs() for name in rule_names(each))
         self._symbol = None if symbol is None else _place("symbol", symbol, self._symbols)
         self._asked = (
             list(known) if rule is None else [list(known)[_place("rule", rule, list(known))]]
@@ -223,7 +220,7 @@ class _Reader:
         inside: list[Judged] = []
         before: tuple[int, Judged | None] = (-sys.maxsize, None)
         after: tuple[int, Judged | None] = (sys.maxsize, None)
-        for seq, at, body in self._recording.events():
+        for seq, at, body in self._run.events():
             event = Event.from_json(body)
             if event.kind == "session":
                 self._offset = json.loads(body)["session"]["utc_offset"]
@@ -244,7 +241,7 @@ class _Reader:
                     before = (distance, judged)
                 elif 0 < distance < after[0]:
                     after = (distance, judged)
-        funnel = count_signals(self._recording, self._symbol)
+        funnel = count_signals(self._run, self._symbol)
         if self._window is not None:
             accounts = {}
         return Explained(inside, accounts, funnel, (before[1], after[1]))
@@ -275,15 +272,15 @@ class _Reader:
         return moment.replace(tzinfo=None)
 
 
-def count_signals(recording: Recording, symbol: int | None) -> Funnel:
+def count_signals(run: Run, symbol: int | None) -> Funnel:
     """Count what became of predictions, from what the journal says; of one symbol, or of all."""
     funnel = Funnel(symbol)
-    events = merge(*(recording.events(kind) for kind in sorted(HEARD)))
+    events = merge(*(run.events(kind) for kind in sorted(HEARD)))
     # Of one event, the event comes first, then its commands, then what was told of it.
     for seq, _, take, body in merge(
         ((seq, 0, funnel.on_event, body) for seq, _, body in events),
-        ((entry.seq, 1, funnel.on_command, entry.body) for entry in recording.commands()),
-        ((entry.seq, 2, funnel.on_notice, entry.body) for entry in recording.notices()),
+        ((entry.seq, 1, funnel.on_command, entry.body) for entry in run.commands()),
+        ((entry.seq, 2, funnel.on_notice, entry.body) for entry in run.notices()),
         key=lambda item: item[:2],
     ):
         take(seq, json.loads(body))

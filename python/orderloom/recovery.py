@@ -12,22 +12,25 @@ import json
 import os
 import socket
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from orderloom._core import Engine
 from orderloom.errors import OrderloomError
 from orderloom.instant import ns_to_iso
-from orderloom.journal import Journal
-from orderloom.replay import feed
+from orderloom.journal import Journal, JournalBroken, Recording, Run, newest
+from orderloom.replay import feed, restored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from orderloom.config import Settings
-    from orderloom.journal import Header, Recording
+    from orderloom.journal import Header
     from orderloom.journal.chain import Link
+    from orderloom.replay import Difference
 
 _LOCK: Final = "lock"
 _LAST: Final = "last.json"
@@ -147,7 +150,10 @@ class Recovered:
     lost_outcome: tuple[tuple[Said, ...], tuple[Said, ...]]
     """Commands and notices of the last event that were not written before the end."""
     events: int
+    """Judged again: those after the last snapshot that could be used."""
     seconds: float
+    day: int | None
+    """The exchange's day that its last file is of, YYYYMMDD, as far as it tells."""
     doubt: str | None
     """Why the engine may not stand where the run stood; exits only, until a person resumes."""
 
@@ -162,49 +168,90 @@ class Recovered:
         kept = [described.pop(each["symbol"], each) for each in self.config["instruments"]]
         return [*kept, *described.values()]
 
-    def resume(self, secrets: Iterable[str]) -> Journal:
+    def resume(self, secrets: Iterable[str], *, keep: int | None = None) -> Journal:
         """Open the journal for writing on, completed by what the last event led to."""
-        journal = Journal.resume(self.path, secrets=secrets, verified=self.last)
+        journal = Journal.resume(self.path, secrets=secrets, verified=self.last, keep=keep)
         commands, notices = self.lost_outcome
         if commands or notices:
             journal.append_outcome(self.last.seq, commands, notices)
         return journal
 
 
+class _Start(NamedTuple):
+    """From where a journal is judged again."""
+
+    engine: Engine
+    files: Sequence[Recording]
+    after: int
+    """Row of the first file behind which that is."""
+
+    def parts(self) -> Iterator[tuple[Recording, int]]:
+        """Each file, with the row behind which it is to be judged."""
+        return zip(self.files, chain([self.after], repeat(0)), strict=False)
+
+
 def recover(path: Path) -> Recovered:
-    """Bring an engine to where the journal at `path` ends.
+    """Bring an engine to where the run of the journal at `path` ends.
+
+    From its last snapshot, if one can be used, and what came after it; else from the start.
 
     Raises:
         JournalBroken: it cannot be trusted.
     """
     began = time.perf_counter()
-    with Journal.open(path) as recording:
-        engine, doubt = _replayed(recording)
+    with ExitStack() as stack:
+        recording = stack.enter_context(Recording(newest(path)))
+        start = _start([recording])
+        if start is None:
+            # Nothing in this file can be begun with: all of its run is judged again.
+            start = _start(stack.enter_context(Run.until(recording.path)).files)
+        if start is None:
+            raise JournalBroken(recording.path, "expected a snapshot of its layout, found none")
+        engine, doubt = _replayed(start)
         seq, _, rest = engine.unmatched()
         last = recording.last
         lost = rest if doubt is None and seq == last.seq else []
+        events = sum(each.count(after=after)[0] for each, after in start.parts())
         return Recovered(
-            path=path,
+            path=recording.path,
             header=recording.header,
             engine=engine,
             last=last,
-            config=recording.last_config(),
+            config=json.loads(engine.config),
             lost_outcome=(_said(lost, "command"), _said(lost, "notice")),
-            events=recording.count()[0],
+            events=events,
             seconds=time.perf_counter() - began,
+            day=recording.day,
             doubt=doubt,
         )
 
 
-def _replayed(recording: Recording) -> tuple[Engine, str | None]:
-    engine = Engine(recording.header.config)
-    difference = feed(engine, recording)
+def _start(files: Sequence[Recording]) -> _Start | None:
+    """The last place in `files` at which the engine is known."""
+    for place in reversed(range(len(files))):
+        each = files[place]
+        for kept in each.snapshots():
+            engine = restored(each, kept)
+            if engine is not None:
+                return _Start(engine, files[place:], kept.id - 1)
+        if each.header.previous is None:
+            return _Start(Engine(each.header.config), files[place:], 0)
+    return None
+
+
+def _replayed(start: _Start) -> tuple[Engine, str | None]:
+    engine, standing = start.engine, start.engine.snapshot()
+    difference: Difference | None = None
+    for recording, after in start.parts():
+        found = feed(engine, recording, after=after)
+        difference = difference or found
     if difference is None:
         return engine, None
     # Another version decides otherwise. What was sent stands in the journal, and the broker knows.
-    engine = Engine(recording.header.config)
-    for rows in recording.batches():
-        engine.catch_up(rows)
+    engine = Engine.restore(standing.json())
+    for recording, after in start.parts():
+        for rows in recording.batches(after=after):
+            engine.catch_up(rows)
     seq, place = difference.seq, difference.place
     return engine, f"outcome {place} of event {seq} is not what this version makes of it"
 

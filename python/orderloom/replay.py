@@ -1,6 +1,8 @@
 """A journal run again: the same engine, fed the same events, must say the same.
 
-The hash chain is followed first: a journal that was changed by hand proves nothing either way.
+The hash chain is followed first: a journal that was changed by hand proves nothing either way. The
+file of a later day begins with the engine as it stood; every other snapshot must be what the engine
+comes to by itself.
 """
 
 from __future__ import annotations
@@ -9,13 +11,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orderloom._core import Engine
-from orderloom.journal import Journal, JournalBroken
+from orderloom._core import Engine, Snapshot
+from orderloom.journal import JournalBroken, Run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orderloom.journal import Recording
+    from orderloom.journal import Kept, Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,10 @@ class Replayed:
     difference: Difference | None
     is_closed: bool
     """Whether the run ended in order; if not, its last entries may be missing."""
+    files: tuple[str, ...]
+    """Names of the files that were run, in order."""
+    skipped: tuple[str, ...]
+    """Why files of the run before them could not be run."""
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -61,6 +67,8 @@ class Replayed:
             "seconds": round(self.seconds, 3),
             "is_identical": difference is None,
             "is_closed": self.is_closed,
+            "files": list(self.files),
+            "skipped": list(self.skipped),
             "difference": difference
             and {
                 "seq": difference.seq,
@@ -74,31 +82,80 @@ class Replayed:
 def replay(path: Path) -> Replayed:
     """Run the journal at `path` again and compare every command and notice, byte for byte.
 
+    The directory of a run stands for all its files in order; a file stands for itself.
+
     Raises:
         JournalBroken: it is no journal, or its hash chain is broken; the first row is named.
+        JournalCompacted: there is nothing left in it to be judged.
     """
-    with Journal.open(path) as recording:
-        engine = Engine(recording.header.config)
-        began = time.perf_counter()
-        difference = feed(engine, recording)
-        seconds = time.perf_counter() - began
-        is_closed = recording.is_closed
-        if difference is None and is_closed:
-            # A run that ended in order wrote everything; a run that was cut may not have.
-            seq, place, rest = engine.unmatched()
-            difference = Difference(seq, place, None, rest[0][1]) if rest else None
-        events, rows = recording.count()
-        return Replayed(events, rows - events, seconds, difference, is_closed)
+    with Run.open(path) as run:
+        return replay_all(run)
 
 
-def feed(engine: Engine, recording: Recording) -> Difference | None:
-    """Take `engine` through all events of a journal, up to the first difference.
+def replay_all(run: Run) -> Replayed:
+    """Do as `replay` does, with files that are open."""
+    engine = at_start(run.first)
+    began = time.perf_counter()
+    difference: Difference | None = None
+    for recording in run.files:
+        found = feed(engine, recording)
+        difference = difference or found
+    seconds = time.perf_counter() - began
+    if difference is None and run.is_closed:
+        # A run that ended in order wrote everything; a run that was cut may not have.
+        seq, place, rest = engine.unmatched()
+        difference = Difference(seq, place, None, rest[0][1]) if rest else None
+    events, rows = run.count()
+    return Replayed(
+        events,
+        rows - events,
+        seconds,
+        difference,
+        run.is_closed,
+        tuple(each.path.name for each in run.files),
+        tuple(str(reason) for reason in run.skipped),
+    )
+
+
+def at_start(recording: Recording) -> Engine:
+    """Return the engine as it stood when a file begins.
+
+    Raises:
+        JournalBroken: that is told by a snapshot, which cannot be used.
+    """
+    if recording.header.previous is None:
+        return Engine(recording.header.config)
+    kept = recording.snapshots()[-1:]
+    engine = restored(recording, kept[0]) if kept and kept[0].id == 1 else None
+    if engine is None:
+        layout = f"layout {kept[0].layout}" if kept else "none"
+        raise JournalBroken(
+            recording.path,
+            f"expected a first snapshot of layout {Snapshot.LAYOUT}, found {layout} or a damaged "
+            "one; hint: name the directory of its run, whose first file needs none",
+        )
+    return engine
+
+
+def restored(recording: Recording, kept: Kept) -> Engine | None:
+    """Return the engine of a snapshot; `None` when it is gone, damaged, or of another layout."""
+    text = recording.text_of(kept) if kept.layout == Snapshot.LAYOUT else None
+    if text is None:
+        return None
+    try:
+        return Engine.restore(text)
+    except ValueError:
+        return None
+
+
+def feed(engine: Engine, recording: Recording, *, after: int = 0) -> Difference | None:
+    """Take `engine` through the events of a file after row `after`, up to the first difference.
 
     Raises:
         JournalBroken: its hash chain is broken, or an event that this orderloom cannot read.
     """
     first: Difference | None = None
-    for rows in recording.checked():
+    for rows in recording.checked(after=after):
         if first is not None:
             continue  # The chain is followed to its end.
         try:

@@ -7,9 +7,12 @@ and no market: adapters post events, and what it sends goes through the `Broker`
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 import time
 from collections import deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from orderloom._core import Engine, Event
@@ -17,7 +20,7 @@ from orderloom.errors import OrderloomError
 from orderloom.journal import JournalFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from orderloom._core import Command, Outcome
     from orderloom.journal import Journal
@@ -26,8 +29,11 @@ if TYPE_CHECKING:
 
 _FOR_THE_BROKER: Final = frozenset({"place", "modify", "cancel"})
 _OF_A_PERSON: Final = frozenset({"operator", "reloaded"})
+_SECOND: Final = 1_000_000_000
 # A replay at full speed waits for the disk when this many entries are ahead of it.
 _JOURNAL_AHEAD: Final = 50_000
+# As many events are judged again after a crash in a fraction of a second.
+SNAPSHOT_EVENTS: Final = 100_000
 
 
 class Listener(Protocol):
@@ -64,6 +70,7 @@ class Runner:
         on_problem: Callable[[str], None],
         listeners: Sequence[Listener] = (),
         recovered: Recovered | None = None,
+        snapshot_events: int = SNAPSHOT_EVENTS,
     ) -> None:
         self.engine: Final = Engine(config) if recovered is None else recovered.engine
         self.journal: Final = journal
@@ -77,6 +84,11 @@ class Runner:
         # A journal that goes on is numbered on.
         self._seq, self._at = (0, 0) if recovered is None else recovered.last[1:3]
         self._has_journal_failed = False
+        self._snapshot_events = snapshot_events
+        self._since_snapshot = 0 if recovered is None else recovered.events
+        self._day = None if recovered is None else recovered.day
+        self._next_day: int | None = None
+        self._turn_at = sys.maxsize
         self._broker_ns = 0
         self._deadline_changed = asyncio.Event()
         self.sent = 0
@@ -154,10 +166,11 @@ class Runner:
                 self._journal_failed(failure)
 
     def _handle(self, event: Event) -> None:
-        self._seq += 1
         # The engine's time never moves back; the journal says the same.
         self._at = at = max(self._at, self._clock.now())
-        seq = self._seq
+        if at >= self._turn_at:
+            self._begin_day()
+        self._seq = seq = self._seq + 1
         self.journal.append_event(seq, at, event)
         kind = event.kind
         if kind == "snapshot":
@@ -175,6 +188,31 @@ class Runner:
         for listener in self.listeners:
             listener.on_event(at, event, outcome)
         self._deadline_changed.set()
+        if kind == "session":
+            self._hear_session(json.loads(event.json())["session"])
+        self._since_snapshot += 1
+        if self._since_snapshot >= self._snapshot_events:
+            self.journal.append_snapshot(self.engine.snapshot())
+            self._since_snapshot = 0
+
+    def _hear_session(self, session: Mapping[str, int]) -> None:
+        """Note when the journal is to go on in the file of another day of the exchange.
+
+        That is its midnight, or the evening before if the session begins then.
+        """
+        day = session["date"]
+        if self._day is None:
+            self._day = day  # The file has just begun.
+        elif self._day < day <= (self._next_day or day):
+            midnight = datetime.strptime(str(day), "%Y%m%d").replace(tzinfo=UTC).timestamp()
+            self._next_day = day
+            self._turn_at = min(session["open"], int(midnight) * _SECOND - session["utc_offset"])
+
+    def _begin_day(self) -> None:
+        assert self._next_day is not None  # noqa: S101 - told with the time
+        self.journal.turn(self._next_day, self.engine.config, self.engine.snapshot())
+        self._day, self._next_day, self._turn_at = self._next_day, None, sys.maxsize
+        self._since_snapshot = 0
 
     def _carry_out(self, commands: Sequence[Command], engine_ns: int) -> None:
         orders = [command for command in commands if command.kind in _FOR_THE_BROKER]

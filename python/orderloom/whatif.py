@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from orderloom._core import Engine, Event
+from orderloom.errors import OrderloomError
 from orderloom.explain import rule_names
 from orderloom.instant import ns_to_iso
-from orderloom.journal import RECONFIGURE, Journal, JournalBroken
+from orderloom.journal import RECONFIGURE, Run
+from orderloom.replay import at_start
 from orderloom.report.funnel import is_entry
 
 if TYPE_CHECKING:
@@ -22,11 +24,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orderloom.config import Settings
-    from orderloom.journal import Recording
 
 # What was decided on: a symbol, and a rule's name or `signal`.
 _Subject: TypeAlias = tuple[str, str]
 _DECISIONS = frozenset({"signal_judged", "rule_fired", "rule_blocked"})
+
+
+class ComparisonImpossible(OrderloomError):  # noqa: N818 - says what it is
+    """Other rules that cannot be put in force where a day's file begins."""
+
+    exit_code = 2
 
 
 @dataclass(slots=True)
@@ -77,31 +84,33 @@ class Compared:
 def whatif(path: Path, settings: Settings) -> Compared:
     """Judge the events of the journal at `path` by the rules of `settings`.
 
+    The file of a later day begins with the trades that were open and with indicators as they stood;
+    indicators that only the other rules use begin cold.
+
     Raises:
         JournalBroken: it is no journal, or its hash chain is broken.
+        ComparisonImpossible: the file of a later day, and rules for symbols that it does not know.
     """
-    with Journal.open(path) as recording:
-        broken = recording.verify()
-        if broken is not None:
-            raise JournalBroken(path, broken.text)
-        return _compare(recording, settings)
+    with Run.open(path) as run:
+        run.verify()
+        return _compare(run, settings)
 
 
-def _compare(recording: Recording, settings: Settings) -> Compared:
-    old = recording.last_config()
+def _compare(run: Run, settings: Settings) -> Compared:
+    old = run.last_config()
     # Symbol numbers in the events count the journal's instruments, so those come first.
     known = {instrument["symbol"] for instrument in old["instruments"]}
     added = [each for each in settings.instruments() if each["symbol"] not in known]
     config = settings.engine_config(old["run"], [*old["instruments"], *added])
-    engine = Engine(config)
+    engine = _engine(run, config)
     symbols = [each["symbol"] for each in (*old["instruments"], *added)]
-    was = _decided(recording, symbols)
+    was = _decided(run, symbols)
     rules = [rule.name for rule in settings.rules]
     changes: list[Change] = []
     last: dict[_Subject, Change] = {}
     differing: set[str] = set()
     events = entries = 0
-    for seq, at, body in recording.events():
+    for seq, at, body in run.events():
         events += 1
         event = Event.from_json(body)
         if event.kind in RECONFIGURE:
@@ -130,17 +139,31 @@ def _compare(recording: Recording, settings: Settings) -> Compared:
                 last[subject] = change
                 here.add(subject[0])
         differing |= here
-    sent = sum(is_entry(json.loads(entry.body)) for entry in recording.commands())
+    sent = sum(is_entry(json.loads(entry.body)) for entry in run.commands())
     decisions = sum(len(each) for each in was.values())
     unheard = tuple(each["symbol"] for each in added)
     return Compared(events, decisions, changes, (sent, entries), unheard)
 
 
-def _decided(recording: Recording, symbols: Sequence[str]) -> dict[int, dict[_Subject, str]]:
+def _engine(run: Run, config: str) -> Engine:
+    """The other rules' engine: at the beginning, or as it stood when a later day's file begins."""
+    if run.first.header.previous is None:
+        return Engine(config)
+    engine = at_start(run.first)
+    _, seq, at, _ = run.first.start
+    outcome = engine.on_event(seq, at, Event.reloaded(config))
+    for command in () if outcome is None else outcome.commands:
+        if command.kind == "alert":
+            # Such as a symbol that the engine of that day does not know.
+            raise ComparisonImpossible(f"{run.first.path.name}: {command.text}")
+    return engine
+
+
+def _decided(run: Run, symbols: Sequence[str]) -> dict[int, dict[_Subject, str]]:
     decided: dict[int, dict[_Subject, str]] = {}
     rules: list[str] = []
-    configs = recording.configs()[::-1]
-    for entry in recording.notices():
+    configs = run.configs()[::-1]
+    for entry in run.notices():
         while configs and configs[-1][0] <= entry.seq:
             rules = rule_names(configs.pop()[1])
         if entry.kind in _DECISIONS:

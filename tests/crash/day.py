@@ -33,7 +33,12 @@ class Wait:
     seconds: float
 
 
-Step = Price | Signal | Wait
+@dataclass(frozen=True, slots=True)
+class NextDay:
+    """The exchange's day becomes the next one; the journal goes on in a file of its own."""
+
+
+Step = Price | Signal | Wait | NextDay
 
 
 def _on(signal: str, action: dict[str, Any]) -> dict[str, Any]:
@@ -64,6 +69,7 @@ LONG_AND_SHORT: Final[tuple[Step, ...]] = (
     Price(0, 102.0),
     Signal(0, "NEUTRAL"),
     Price(1, 200.3),
+    NextDay(),
     Wait(2),
     Price(1, 190.0),
     Signal(1, "NEUTRAL"),
@@ -82,6 +88,7 @@ LONG_AND_SHORT: Final[tuple[Step, ...]] = (
     Signal(0, "SHORT"),
     Signal(1, "BUY"),
     Price(0, 109.0),
+    NextDay(),
     Price(1, 207.0),
     Signal(0, "SELL"),
     Price(1, 207.1, size=45),
@@ -104,6 +111,9 @@ def generated(seed: int, steps: int = 30) -> tuple[Step, ...]:
             day.append(
                 Signal(symbol, chance.choice(("BUY", "SHORT", "NEUTRAL", "NEUTRAL", "SELL")))
             )
+            continue
+        if chance.random() < 0.1:
+            day.append(NextDay())
             continue
         if chance.random() < 0.2:
             day.append(Wait(chance.choice((0.5, 2.0, 20.0))))

@@ -16,9 +16,10 @@ from orderloom.ports import ContractSpec, MarketSubscription
 from orderloom.recovery import Recovered, Seat, recover
 from orderloom.report import RunTally
 from orderloom.runner import Runner
+from orderloom.sim.times import SECOND
 from orderloom.tws import Timeouts, TWSConnection, TWSSettings
 
-from .exchange import ACCOUNT, INSTRUMENTS, OPEN
+from .exchange import ACCOUNT, CLOSE, INSTRUMENTS, OPEN
 from .intents import Intents
 from .points import Points
 
@@ -31,6 +32,7 @@ _SYMBOLS: Final = tuple(each.symbol for each in INSTRUMENTS)
 # None of them is waited out here; a machine with much to do may come close.
 _TIMEOUTS: Final = Timeouts(connect=90.0, request=90.0, history=90.0, barrier=90.0, silence=300.0)
 _ROUNDS: Final = 60
+_SNAPSHOT_EVENTS: Final = 40
 
 
 class Hasty(Runner):
@@ -80,6 +82,7 @@ class Desk:
             on_problem=self._problems.append,
             listeners=[self._tally],
             recovered=recovered,
+            snapshot_events=_SNAPSHOT_EVENTS,
         )
         if recovered is not None:
             self.runner.post(Event.restarted(config))
@@ -112,6 +115,9 @@ class Desk:
             made = self._clock.now()
             name = _SYMBOLS[symbol]
             self.runner.post(Event.signal(key, name, symbol, side, 0.9, None, [], made, None, []))
+            await self._settle()
+        if (day := request.get("day")) is not None:
+            self.runner.post(Event.session(0, day, -4 * 3_600 * SECOND, OPEN, CLOSE))
             await self._settle()
         deadline = self.runner.next_deadline
         if deadline is not None and deadline <= self._clock.now():
@@ -170,7 +176,7 @@ async def live(
     points = Points(last, lambda message: intents.missing(message) if intents else None)
     points.watch()
     desk = Desk(directory, rules, start["port"], start["at"], is_hasty=is_hasty)
-    intents = Intents(lambda: desk.journal.path, _last_row(desk.journal.path))
+    intents = Intents(desk.journal.files, _last_row(desk.journal.files[0]))
     await desk.connect()
     line.answer(desk.books())
     while not (request := await line.next()).get("is_end"):

@@ -24,6 +24,8 @@ INSTRUMENTS: Final = (
     SimInstrument(76792991, "TSLA", trading_hours=_HOURS, liquid_hours=_HOURS),
 )
 OPEN: Final = Zone("US/Eastern").parse("20250922 09:30:00")
+CLOSE: Final = Zone("US/Eastern").parse("20250922 16:00:00")
+DATE: Final = 20250922
 
 
 async def exchange(line: Line) -> None:

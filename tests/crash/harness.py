@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from orderloom.replay import replay
+from orderloom.journal import Run, newest
+from orderloom.replay import replay, replay_all
 from orderloom.sim.times import SECOND
 
-from .day import RULES, Price, Signal
+from .day import RULES, NextDay, Price, Signal
 from .desk import live
-from .exchange import OPEN, exchange
+from .exchange import DATE, OPEN, exchange
 from .process import Child, Killed
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Day:
         self._untold = untold
         self._is_written = is_written
         self._at = OPEN
+        self._day = DATE
         self._told = Told()
         self._directory = Path(tempfile.mkdtemp(prefix="crash-"))
         self._exchange = Child(exchange)
@@ -107,6 +109,9 @@ class Day:
             yield {}
         elif isinstance(step, Signal):
             yield {"signal": (f"signal-{self._step}", step.symbol, step.side)}
+        elif isinstance(step, NextDay):
+            self._day += 1
+            yield {"day": self._day}
         else:
             yield from self._wait(step.seconds)
 
@@ -203,8 +208,12 @@ class Day:
             assert books["alive"][symbol] == 0, (symbol, books)
 
     def _replay(self) -> None:
-        """All lives are one journal, and it tells the same again (I14)."""
+        """All lives are one run, and its files tell the same again, together and alone (I14)."""
         path = Path(json.loads((self._directory / "seat" / "last.json").read_text())["journal"])
-        replayed = replay(path)
-        assert replayed.difference is None, replayed.difference
-        assert replayed.is_closed
+        with Run.until(newest(path)) as run:
+            days = sum(isinstance(step, NextDay) for step in self._steps)
+            # A kill between two files may leave one day in the file of the other.
+            assert len(run.files) == 1 + days or self._kills
+            for replayed in (replay_all(run), *(replay(each.path) for each in run.files)):
+                assert replayed.difference is None, replayed.difference
+                assert replayed.is_closed

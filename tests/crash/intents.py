@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from contextlib import closing
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 # TWS message ids, and the commands that they carry.
@@ -34,11 +35,11 @@ _QUERY: Final = """
 class Intents:
     """What one life has sent, against what it has written before.
 
-    `journal` says which file that is by now; `before` is the last row of earlier lives.
+    `journals` are its files, a day each; `before` is the last row of earlier lives in the first.
     """
 
-    def __init__(self, journal: Callable[[], Path], before: int) -> None:
-        self._journal = journal
+    def __init__(self, journals: Sequence[Path], before: int) -> None:
+        self._journals = journals
         self._before = before
         self._sent: Counter[tuple[str, int]] = Counter()
 
@@ -60,12 +61,13 @@ class Intents:
 
     def _written(self, kind: str, order_id: int) -> list[Any]:
         first, *more = _COMMANDS[kind]
-        reader = sqlite3.connect(f"file:{self._journal()}?mode=ro", uri=True)
-        try:
-            wanted = (self._before, first, *(more or [first]), order_id)
-            return reader.execute(_QUERY, wanted).fetchall()
-        finally:
-            reader.close()
+        found: list[Any] = []
+        for place, path in enumerate(self._journals):
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as reader:
+                before = 0 if place else self._before
+                wanted = (before, first, *(more or [first]), order_id)
+                found += reader.execute(_QUERY, wanted).fetchall()
+        return found
 
 
 def _is_of(fields: list[str], intent: Sequence[str | None]) -> bool:

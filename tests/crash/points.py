@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ib_async.connection import Connection
@@ -20,7 +21,6 @@ from orderloom.recovery import Seat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 _WRITES: Final = ("begin", "insert", "commit", "pragma wal_checkpoint")
 
@@ -69,15 +69,22 @@ class Points:
             write(connection, message)  # type: ignore[no-untyped-call]  # untyped in ib_async
             points.passed("after send")
 
+        def rename(path: Path, target: Path) -> Path:
+            points.passed("before rename")
+            renamed = move(path, target)
+            points.passed("after rename")
+            return renamed
+
         def note(seat: Seat, journal: Path) -> None:
             points.passed("before seat")
             remember(seat, journal)
             points.passed("after seat")
 
-        write, remember = Connection.sendMsg, Seat.remember
+        write, remember, move = Connection.sendMsg, Seat.remember, Path.rename
         vars(sqlite3)["connect"] = functools.partial(sqlite3.connect, factory=Database)
         type.__setattr__(Connection, "sendMsg", send)
         type.__setattr__(Seat, "remember", note)
+        type.__setattr__(Path, "rename", rename)
 
     def passed(self, kind: str) -> None:
         """Pass a point, or end there."""

@@ -12,7 +12,7 @@ import pytest
 from orderloom.cli import main
 from orderloom.journal import Header, Journal, JournalBroken
 from orderloom.journal.chain import genesis, row_hash
-from orderloom.journal.recording import symbols_json
+from orderloom.journal.file import symbols_json
 from orderloom.replay import replay
 
 if TYPE_CHECKING:

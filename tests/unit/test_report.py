@@ -16,7 +16,7 @@ import pytest
 from orderloom import backtest, bar, enter
 from orderloom.cli import main
 from orderloom.config import Settings
-from orderloom.journal import Journal
+from orderloom.journal import Run
 from orderloom.report import returns as measures
 from orderloom.report.account import Account
 from orderloom.report.performance import Performance
@@ -168,8 +168,8 @@ def two_days(tmp_path: Path) -> Path:
 
 def test_an_account_is_told_day_by_day_with_what_is_held(tmp_path: Path) -> None:
     run = two_days(tmp_path)
-    with Journal.open(run / "journal.db") as recording:
-        found = Performance.of(Account.of(recording))
+    with Run.open(run) as days:
+        found = Performance.of(Account.of(days))
     document = found.as_dict()
     # A dollar of commission; bars are told at their ends.
     assert document["days"] == {"2026-03-10": 199.0, "2026-03-11": -100.0}

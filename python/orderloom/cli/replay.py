@@ -20,6 +20,7 @@ def replay(
 ) -> None:
     """Run the engine again over a journal and compare every command and notice.
 
+    The directory of a run stands for the files of all its days, a file for its day alone.
     Ends with 5 at the first difference, and when the run did not end in order: the last entries of
     its journal may be missing.
     """
@@ -31,6 +32,8 @@ def replay(
         raise typer.Exit(code)
     if replayed.difference is not None:
         raise ComparisonDiffers(str(replayed.difference))
+    for reason in replayed.skipped:
+        typer.echo(f"not run: {reason}")
     rate = f"{replayed.events / replayed.seconds:,.0f}" if replayed.seconds else "-"
     typer.echo(
         f"identical: {replayed.events:,} events, {replayed.outcomes:,} commands and notices, "

@@ -12,7 +12,7 @@ import typer
 from orderloom.cli.journals import journal_of
 from orderloom.cli.run import UsageError
 from orderloom.cli.screen import round_trips
-from orderloom.journal import Journal
+from orderloom.journal import Run
 from orderloom.report.account import Account
 from orderloom.report.performance import Performance
 
@@ -34,12 +34,10 @@ def report(
     Everything is read from the journal, so the run may have ended in any way, or still go on.
     Profits are told at the closes of bars; days are the exchange's.
     """
-    path = journal_of(run)
-    with Journal.open(path) as recording:
-        for _ in recording.checked():
-            pass  # A journal that was changed proves nothing.
-        performance = Performance.of(Account.of(recording))
-        is_closed = recording.is_closed
+    with Run.open(journal_of(run), wants_prices=False) as days:
+        days.verify()  # A journal that was changed proves nothing.
+        performance = Performance.of(Account.of(days))
+        is_closed = days.is_closed
     if html is not None:
         _write(html, performance, str(run))
     if as_json:

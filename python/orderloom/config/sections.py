@@ -231,6 +231,13 @@ class EndOfDaySettings(Section):
     """Close every trade this long before the close, half days included."""
 
 
+class JournalSettings(Section):
+    """What becomes of the journal, which begins a file with every day of the exchange."""
+
+    keep_days: Whole = 10
+    """Days kept whole, besides the current one; of older ones the prices are removed for space."""
+
+
 def as_section(value: object) -> Any:
     """See `_none_is_empty`."""
     return _none_is_empty(value)

@@ -14,6 +14,7 @@ from orderloom.config.sections import (
     BrokerSettings,
     EndOfDaySettings,
     ExecutionSettings,
+    JournalSettings,
     LimitSettings,
     MarketSettings,
     Section,
@@ -64,6 +65,8 @@ class Settings(BaseSettings):
     """Patience and tolerances towards the broker."""
     end_of_day: EndOfDaySettings | None = None
     """What happens before the close; absent: positions stay overnight."""
+    journal: _Given[JournalSettings] = Field(default_factory=JournalSettings)
+    """What becomes of the record of a run."""
     rules: Annotated[tuple[Rule, ...], WithJsonSchema(RULES_SCHEMA)] = ()
     """In order of definition; rules made from templates come last."""
     templates: Annotated[tuple[()], WithJsonSchema(TEMPLATES_SCHEMA)] = ()

@@ -27,9 +27,16 @@ class Link(NamedTuple):
 
 
 def genesis(header: Header, symbols: str) -> Link:
-    """Return the start of a chain: the hash covers the `run` row, whose `symbols` are JSON."""
-    fields = (header.orderloom, header.config, symbols, header.account, str(header.started_at))
-    return Link(0, -1, header.started_at, sha256(SEPARATOR.join(fields).encode()).hexdigest())
+    """Return the start of a file's chain: the hash covers the `run` row, whose `symbols` are JSON.
+
+    It goes on where the chain of the run's file before it ended.
+    """
+    fields = [header.orderloom, header.config, symbols, header.account, str(header.started_at)]
+    seq, at = -1, header.started_at
+    if header.previous is not None:
+        fields += [header.previous.json(), str(header.day)]
+        seq, at = header.previous.seq, header.previous.at
+    return Link(0, seq, at, sha256(SEPARATOR.join(fields).encode()).hexdigest())
 
 
 def row_hash(

@@ -30,3 +30,14 @@ class JournalBroken(OrderloomError):  # noqa: N818 - says what it is
         super().__init__(f"{path.name}: {reason}")
         self.path = path
         self.reason = reason
+
+
+class JournalCompacted(JournalBroken):
+    """A journal's market data was removed to save space: what it led to stays, and can be read."""
+
+    def __init__(self, path: Path, when: str, events: int) -> None:
+        super().__init__(
+            path,
+            f"{events} prices were removed on {when} to save space, so it cannot be run again; "
+            "orders, fills, decisions and round trips are all there for `sqlite3`",
+        )

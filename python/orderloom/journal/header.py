@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
+from typing import Self
 
 from orderloom.redaction import Redactor, masked_account
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The file before this one in its run, and where its chain ended."""
+
+    name: str
+    """In the same directory."""
+    seq: int
+    at: int
+    hash: str
+
+    @classmethod
+    def read(cls, document: str | None) -> Self | None:
+        """Read what `json` wrote; `None` for a run's first file."""
+        return None if document is None else cls(**json.loads(document))
+
+    def json(self) -> str:
+        """Return it as the `run` row has it."""
+        return json.dumps({"name": self.name, "seq": self.seq, "at": self.at, "hash": self.hash})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +43,10 @@ class Header:
     """The broker's account; written masked."""
     started_at: int
     """UTC nanoseconds."""
+    previous: Previous | None = None
+    """The run's file before this one; `None`: this is its first."""
+    day: int | None = None
+    """The exchange's day that it was begun for, YYYYMMDD; `None` in a run's first file."""
 
     def redacted(self, redactor: Redactor) -> Header:
         """Return the header as it may be written."""

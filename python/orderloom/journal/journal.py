@@ -6,24 +6,27 @@ Knows nothing of what the entries mean.
 from __future__ import annotations
 
 import asyncio
-import os
+import json
 import sqlite3
 import time
-from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from orderloom.journal import schema
-from orderloom.journal.chain import Link, genesis
 from orderloom.journal.errors import JournalBroken, JournalFailed
-from orderloom.journal.recording import Recording, symbols_json
-from orderloom.journal.writer import End, Item, Recordable, Writer
+from orderloom.journal.file import begin, connect
+from orderloom.journal.recording import Recording
+from orderloom.journal.writer import End, Item, Turn, Writer
 from orderloom.redaction import Redactor
+from orderloom.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
 
+    from orderloom.journal.chain import Link
+    from orderloom.journal.file import Recordable
     from orderloom.journal.header import Header
 
 PENDING_MAX = 500_000
@@ -56,8 +59,10 @@ class Journal:
         True
     """
 
-    def __init__(self, path: Path, writer: Writer, last: Link) -> None:
-        self.path = path
+    def __init__(self, path: Path, header: Header, writer: Writer, last: Link) -> None:
+        self.files = [path]
+        """Those that were written, in order; a new one begins with each day of the exchange."""
+        self._header = header
         self._writer = writer
         self._last_seq = last.seq
         self._last_at = last.at
@@ -67,7 +72,13 @@ class Journal:
 
     @classmethod
     def create(
-        cls, path: Path, header: Header, *, secrets: Iterable[str] = (), linger: float = LINGER_S
+        cls,
+        path: Path,
+        header: Header,
+        *,
+        secrets: Iterable[str] = (),
+        linger: float = LINGER_S,
+        keep: int | None = None,
     ) -> Self:
         """Start a new journal, readable by its owner alone.
 
@@ -76,6 +87,7 @@ class Journal:
             header: what the run is.
             secrets: texts that must never be written.
             linger: seconds for which entries are collected while nobody waits.
+            keep: days before the current one that keep their prices; `None`: all of them.
 
         Raises:
             FileExistsError: there is a journal already; it is left as it was.
@@ -88,12 +100,11 @@ class Journal:
         if path.exists():
             raise FileExistsError(f"{path}: there is a journal already")
         try:
-            symbols = _write_start(path, header)
-            connection = _connect(path)
+            last = begin(path, header, redactor)
+            connection = connect(path)
         except (sqlite3.Error, OSError) as error:
             raise JournalFailed(path, str(error)) from None
-        last = genesis(header, symbols)
-        return cls(path, Writer(connection, path, last, redactor, linger), last)
+        return cls(path, header, Writer(connection, path, last, redactor, linger, keep), last)
 
     @classmethod
     def resume(
@@ -103,6 +114,7 @@ class Journal:
         secrets: Iterable[str] = (),
         linger: float = LINGER_S,
         verified: Link | None = None,
+        keep: int | None = None,
     ) -> Self:
         """Continue a journal after its last durable row, upgraded to the newest schema.
 
@@ -114,17 +126,17 @@ class Journal:
         """
         redactor = Redactor(secrets)
         with Recording(path) as recording:
-            last = recording.last
+            header, last = recording.header, recording.last
             if last != verified:
                 broken = recording.verify()
                 if broken is not None:
                     raise JournalBroken(path, broken.text)
         try:
-            connection = _connect(path)
+            connection = connect(path)
             schema.upgrade(connection, schema.UPGRADES)
         except (sqlite3.Error, OSError) as error:
             raise JournalFailed(path, str(error)) from None
-        return cls(path, Writer(connection, path, last, redactor, linger), last)
+        return cls(path, header, Writer(connection, path, last, redactor, linger, keep), last)
 
     @staticmethod
     def open(path: Path) -> Recording:
@@ -136,6 +148,11 @@ class Journal:
         return Recording(path)
 
     @property
+    def path(self) -> Path:
+        """The file that is written now."""
+        return self.files[-1]
+
+    @property
     def pending(self) -> int:
         """Items that wait for the disk; a replay at full speed commits when this grows."""
         return self._writer.pending
@@ -144,6 +161,11 @@ class Journal:
     def failure(self) -> JournalFailed | None:
         """Why nothing is acknowledged any more."""
         return self._writer.failure
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """What kept days that are over from being made small; nothing was lost by it."""
+        return self._writer.problems
 
     @property
     def lost(self) -> int:
@@ -175,6 +197,33 @@ class Journal:
             self._put("command", tuple(commands))
         if notices:
             self._put("notice", tuple(notices))
+
+    def append_snapshot(self, snapshot: Recordable) -> None:
+        """Add the engine as it stands after everything before: a recovery begins there."""
+        self._put("snapshot", (snapshot,))
+
+    def turn(self, day: int, config: str, snapshot: Recordable) -> None:
+        """End the file of the day before; go on in one for `day` (YYYYMMDD) beside it.
+
+        It begins with `snapshot`, the engine under the configuration `config` after everything
+        before, and carries the hash chain on.
+        """
+        date = f"{day // 10_000}-{day // 100 % 100:02}-{day % 100:02}"
+        path = self.path.resolve().with_name(f"journal-{date}.db")
+        number = 1
+        while path.exists():  # Left over from a run that a person moved or began anew.
+            number += 1
+            path = path.with_name(f"journal-{date}-{number}.db")
+        self._header = replace(
+            self._header,
+            orderloom=__version__,
+            config=config,
+            symbols=tuple(each["symbol"] for each in json.loads(config)["instruments"]),
+            started_at=self._last_at,
+            day=day,
+        )
+        self._writer.put(Turn(self._last_seq, self._last_at, path, self._header, snapshot))
+        self.files.append(path)
 
     def commit(self) -> int:
         """Wait until everything appended so far is durable; return the nanoseconds it took.
@@ -229,48 +278,3 @@ class Journal:
         if self._writer.failure is None and self._writer.pending >= PENDING_MAX:
             self._writer.fail(f"{PENDING_MAX} entries wait for the disk")
         self._writer.put(Item(self._last_seq, self._last_at, type_, records))
-
-
-def _write_start(path: Path, header: Header) -> str:
-    """Write a journal without rows, at once or not at all; returns its symbols as JSON.
-
-    Half a journal never has the name of one, so what a crash leaves stands in nobody's way.
-    """
-    new = path.with_name(f"{path.name}.new")
-    parts = [new.with_name(new.name + suffix) for suffix in ("", "-wal", "-shm")]
-    symbols = symbols_json(header.symbols)
-    try:
-        for part in parts:
-            part.unlink(missing_ok=True)
-        # SQLite gives its -wal and -shm files the mode of this one.
-        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        with closing(_connect(new)) as connection:
-            schema.upgrade(connection, schema.UPGRADES)
-            connection.execute(
-                "insert into run (orderloom, config, symbols, account, started_at)"
-                " values (?, ?, ?, ?, ?)",
-                (header.orderloom, header.config, symbols, header.account, header.started_at),
-            )
-        new.rename(path)
-    except BaseException:
-        for part in parts:
-            part.unlink(missing_ok=True)
-        raise
-    place = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(place)
-    finally:
-        os.close(place)
-    return symbols
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # The writer thread is the only user once it runs. Its statements differ in length and some are
-    # long: keeping many would cost more memory than compiling them costs time.
-    connection = sqlite3.connect(
-        path, isolation_level=None, check_same_thread=False, cached_statements=8
-    )
-    connection.execute("pragma journal_mode = wal")
-    connection.execute("pragma synchronous = full")
-    connection.execute("pragma wal_autocheckpoint = 0")
-    return connection

@@ -6,13 +6,15 @@ import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from orderloom._core import Chain
+from orderloom.instant import ns_to_iso
 from orderloom.journal import schema
-from orderloom.journal.chain import Link, genesis
-from orderloom.journal.errors import JournalBroken
-from orderloom.journal.header import Header
+from orderloom.journal.chain import Link, genesis, row_hash
+from orderloom.journal.errors import JournalBroken, JournalCompacted
+from orderloom.journal.header import Header, Previous
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 RECONFIGURE: Final = frozenset({"restarted", "reloaded"})
 """Kinds of event that carry another configuration of the engine."""
+_DAYS: Final = 2
+"""The schema that brought snapshots and days."""
 _BATCH_ROWS: Final = 2_048
 _ROWS: Final = """
 select cast(group_concat(
@@ -37,6 +41,14 @@ class Broken:
 
     id: int
     text: str
+
+
+class Kept(NamedTuple):
+    """A snapshot of the engine as a row tells of it; its text stands beside the rows."""
+
+    id: int
+    layout: int
+    sha256: str
 
 
 class Entry(NamedTuple):
@@ -66,13 +78,22 @@ class Recording:
                 raise JournalBroken(
                     path, f"expected schema 1 to {len(schema.UPGRADES)}, found {self.schema}"
                 )
+            added = "previous, day" if self.schema >= _DAYS else "null, null"
             rows = connection.execute(
-                "select orderloom, config, symbols, account, started_at from run"
+                f"select orderloom, config, symbols, account, started_at, {added} from run"  # noqa: S608 - a constant
             ).fetchall()
             if len(rows) != 1:
                 raise JournalBroken(path, f"expected one row in `run`, found {len(rows)}")
-            orderloom, config, symbols, account, started_at = rows[0]
-            self.header = Header(orderloom, config, tuple(json.loads(symbols)), account, started_at)
+            orderloom, config, symbols, account, started_at, before, day = rows[0]
+            self.header = Header(
+                orderloom,
+                config,
+                tuple(json.loads(symbols)),
+                account,
+                started_at,
+                Previous.read(before),
+                day,
+            )
         except (sqlite3.DatabaseError, ValueError, TypeError) as error:
             connection.close()
             raise JournalBroken(path, str(error)) from None
@@ -85,10 +106,69 @@ class Recording:
     @property
     def last(self) -> Link:
         """Where the chain stands."""
-        row = self._connection.execute(
-            "select id, seq, at, hash from entry order by id desc limit 1"
-        ).fetchone()
-        return Link(*row) if row else genesis(self.header, self._symbols)
+        row = self._one("select id, seq, at, hash from entry order by id desc limit 1")
+        return Link(*row) if row else self.start
+
+    @property
+    def start(self) -> Link:
+        """Where the chain begins: at nothing, or where the run's file before it ended."""
+        return genesis(self.header, self._symbols)
+
+    @property
+    def day(self) -> int | None:
+        """The exchange's day that it is of, YYYYMMDD: a first file's is the first that it hears."""
+        if self.header.day is not None:
+            return self.header.day
+        row = self._one(
+            "select json_extract(body, '$.session.date') from entry"
+            " where type = 'event' and kind = 'session' order by id limit 1"
+        )
+        return None if row is None else int(row[0])
+
+    @property
+    def next(self) -> Path | None:
+        """The file in which the run goes on, if it does: it may have been killed in between."""
+        row = self._one("select kind, body from entry order by id desc limit 1")
+        if row is None or row[0] != "rotated":
+            return None
+        try:
+            path = self.path.resolve().with_name(json.loads(row[1])["next"])
+        except (ValueError, LookupError, TypeError) as error:
+            raise JournalBroken(self.path, f"its last row: {error}") from None
+        return path if path.is_file() else None
+
+    @property
+    def compacted(self) -> JournalCompacted | None:
+        """What was removed from it, as the reason for which it cannot be run again."""
+        if self.schema < _DAYS:
+            return None
+        row = self._one("select at, events from compacted order by at desc limit 1")
+        return None if row is None else JournalCompacted(self.path, ns_to_iso(row[0]), row[1])
+
+    def snapshots(self) -> list[Kept]:
+        """Return what its rows tell of snapshots, the newest first."""
+        if self.schema < _DAYS:
+            return []
+        try:
+            rows = self._connection.execute(
+                "select id, body from entry where type = 'snapshot' order by id desc"
+            ).fetchall()
+            notes = [(id_, json.loads(body)) for id_, body in rows]
+            return [Kept(id_, int(note["layout"]), str(note["sha256"])) for id_, note in notes]
+        except (sqlite3.DatabaseError, ValueError, LookupError, TypeError):
+            return []  # What cannot be read is not used: the rows tell the same.
+
+    def text_of(self, kept: Kept) -> str | None:
+        """Return a snapshot's JSON; `None` when it is gone, or not what the row tells of."""
+        try:
+            row = self._connection.execute(
+                "select body from snapshot where id = ?", (kept.id,)
+            ).fetchone()
+        except sqlite3.DatabaseError:
+            return None
+        if row is None or sha256(str(row[0]).encode()).hexdigest() != kept.sha256:
+            return None
+        return str(row[0])
 
     @property
     def is_closed(self) -> bool:
@@ -96,7 +176,7 @@ class Recording:
 
         If not, its last entries may be missing: only the broker knows what was in them.
         """
-        row = self._connection.execute("select type from entry order by id desc limit 1").fetchone()
+        row = self._one("select type from entry order by id desc limit 1")
         return bool(row == ("end",))
 
     def events(self, kind: str | None = None) -> Iterator[tuple[int, int, str]]:
@@ -118,13 +198,16 @@ class Recording:
         """
         yield from self._batches(after, self.last.id)
 
-    def checked(self) -> Iterator[bytes]:
-        """Yield all rows as `batches` does, each proven to follow from the one before it.
+    def checked(self, *, after: int = 0) -> Iterator[bytes]:
+        """Yield the rows after row `after` as `batches` does, each proven to follow from that.
 
         Raises:
             JournalBroken: the first that does not is named.
+            JournalCompacted: rows were removed, so what is there does not follow by itself.
         """
-        yield from self._followed(self._chain())
+        if (compacted := self.compacted) is not None:
+            raise compacted
+        yield from self._followed(self._chain(after))
 
     def configs(self) -> list[tuple[int, str]]:
         """Return the engine's configurations in order, each with the event that it counts from."""
@@ -147,19 +230,24 @@ class Recording:
         """Yield what the engine told, in order."""
         return self._entries("notice")
 
-    def count(self) -> tuple[int, int]:
-        """How many events there are, and how many entries with their commands and notices."""
+    def count(self, *, after: int = 0) -> tuple[int, int]:
+        """How many events come after row `after`, and how many entries with what they led to."""
         counted = self._connection.execute(
-            "select count(*) filter (where type = 'event'), count(*) from entry where type <> 'end'"
+            "select count(*) filter (where type = 'event'), count(*) from entry"
+            " where type in ('event', 'command', 'notice') and id > ?",
+            (after,),
         ).fetchone()
         return (counted[0], counted[1])
 
     def verify(self) -> Broken | None:
         """Follow the chain from the start; return the first row that breaks it.
 
-        Rows missing at the end cannot be seen here: compare `is_closed`.
+        Rows missing at the end cannot be seen here: compare `is_closed`. Of a compacted file, each
+        row that is there must follow from the one before it, there or not.
         """
-        chain = self._chain()
+        if self.compacted is not None:
+            return self._verify_rest()
+        chain = self._chain(0)
         try:
             for _ in self._followed(chain):
                 pass
@@ -182,13 +270,36 @@ class Recording:
     ) -> None:
         self.close()
 
-    def _chain(self) -> Chain:
-        start = genesis(self.header, self._symbols)
-        return Chain(start.id, start.hash)
+    def _chain(self, after: int) -> Chain:
+        if after == 0:
+            return Chain(0, self.start.hash)
+        row = self._one("select hash from entry where id = ?", after)
+        if row is None:
+            raise JournalBroken(self.path, f"row {after}: expected it, found none")
+        return Chain(after, str(row[0]))
+
+    def _verify_rest(self) -> Broken | None:
+        removed = {
+            first: (last, hash_)
+            for first, last, hash_ in self._connection.execute(
+                "select first, last, hash from removed"
+            )
+        }
+        before, hash_ = 0, self.start.hash
+        for id_, seq, n, at, type_, kind, body, found in self._connection.execute(
+            "select id, seq, n, at, type, kind, body, hash from entry order by id"
+        ):
+            before, hash_ = removed.get(before + 1, (before, hash_))
+            if id_ != before + 1:
+                return Broken(before + 1, f"row {before + 1}: expected it, found row {id_}")
+            before, hash_ = id_, row_hash(hash_, id_, seq, n, at, type_, kind, body)
+            if hash_ != found:
+                return Broken(id_, f"row {id_} (event {seq}): it or a row before it was changed")
+        return None
 
     def _followed(self, chain: Chain) -> Iterator[bytes]:
         last = self.last  # A run may be writing more.
-        for rows in self._batches(0, last.id):
+        for rows in self._batches(chain.id, last.id):
             broken = chain.follow(rows)
             if broken is not None:
                 raise JournalBroken(self.path, broken)
@@ -219,13 +330,16 @@ class Recording:
         rows: bytes | None = row[0]
         return rows
 
+    def _one(self, query: str, *values: int) -> tuple[Any, ...] | None:
+        """The first row of a query."""
+        try:
+            row: tuple[Any, ...] | None = self._connection.execute(query, values).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise JournalBroken(self.path, str(error)) from None
+        return row
+
     def _entries(self, type_: str) -> Iterator[Entry]:
         for row in self._connection.execute(
             "select seq, n, at, kind, body from entry where type = ? order by id", (type_,)
         ):
             yield Entry(*row)
-
-
-def symbols_json(symbols: tuple[str, ...]) -> str:
-    """Return the names as the `run` row holds them."""
-    return json.dumps(symbols, ensure_ascii=False)

@@ -109,7 +109,33 @@ select json_extract(body, '$.context') as context, symbol, json_extract(body, '$
 from notices where kind = 'context_concluded';
 """  # noqa: S608 - constants
 
-UPGRADES: tuple[str, ...] = (_TABLES + _VIEWS,)
+_DAYS = """
+-- The file before this one in its run, and where that ended, JSON; null in a run's first.
+alter table run add column previous text;
+-- The exchange's day that the file was begun for, YYYYMMDD; null in a run's first.
+alter table run add column day integer;
+-- The engine as it stood at an entry of type `snapshot`, whose body has the hash of this.
+create table snapshot (
+  id   integer primary key,     -- of the entry
+  body text not null            -- JSON
+);
+create index entry_snapshot on entry (id) where type = 'snapshot';
+-- Market data that was taken out of a day that is over, run by run of entries.
+create table removed (
+  first integer primary key,    -- id of the first entry
+  last  integer not null,       -- id of the last one
+  hash  text not null           -- of the last one: the next entry follows from it
+);
+-- When that was, by which version, and what: kinds of events, JSON, and how many.
+create table compacted (
+  at        integer not null,   -- UTC nanoseconds
+  orderloom text not null,
+  kinds     text not null,
+  events    integer not null
+);
+"""
+
+UPGRADES: tuple[str, ...] = (_TABLES + _VIEWS, _DAYS)
 """Script `k` leads from schema `k` to `k + 1`; an empty file has schema 0.
 
 A script may add tables, views and columns. It must not touch the columns that the chain covers.

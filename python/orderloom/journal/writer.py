@@ -10,32 +10,28 @@ later; so a failed journal stays failed.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-from orderloom.journal.chain import Link, row_hash
-from orderloom.journal.errors import JournalFailed
+from orderloom.journal.compaction import compact_all_but
+from orderloom.journal.errors import JournalBroken, JournalFailed
+from orderloom.journal.file import Rows, begin, connect, settle
+from orderloom.journal.header import Previous
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from orderloom.journal.chain import Link
+    from orderloom.journal.file import Recordable
+    from orderloom.journal.header import Header
     from orderloom.redaction import Redactor
-
-
-class Recordable(Protocol):
-    """What can be written: the engine's events, commands and notices."""
-
-    @property
-    def kind(self) -> str:
-        """What it is, in snake_case."""
-
-    def json(self) -> str:
-        """Return all of it."""
 
 
 class Item(NamedTuple):
@@ -48,21 +44,29 @@ class Item(NamedTuple):
 
 
 class End(NamedTuple):
-    """The last entry of an orderly run."""
+    """The last entry of an orderly run, or of a file of it: then it names the next."""
 
     kind: str = "closed"
+    body: str = "{}"
 
     def json(self) -> str:
-        """Return an empty object: all that it says is that it is there."""
-        return "{}"
+        """Return all that it says; of a run, nothing but that it is there."""
+        return self.body
+
+
+class Turn(NamedTuple):
+    """The end of a day: what comes after it goes to the file at `path`."""
+
+    seq: int
+    at: int
+    path: Path
+    header: Header
+    snapshot: Recordable
+    """The engine after everything before."""
 
 
 Durable = Future[None]
 
-_INSERT = "insert into entry (id, seq, n, at, type, kind, body, hash) values "
-_PLACES = "(?, ?, ?, ?, ?, ?, ?, ?)"
-_STATEMENT_ROWS = 2_048
-"""SQLite binds at most 32,766 values in a statement."""
 _CHECKPOINT_ROWS = 20_000
 _GATHER_S = 0.005
 
@@ -77,17 +81,22 @@ class Writer(threading.Thread):
         last: Link,
         redactor: Redactor,
         linger: float,
+        keep: int | None,
     ) -> None:
         super().__init__(name="journal", daemon=True)
         self.failure: JournalFailed | None = None
         self.lost = 0
         """Entries given to a failed journal."""
+        self.problems: list[str] = []
+        """Why days that are over could not be made small."""
         self._connection = connection
         self._path = path
         self._last = last
         self._redactor = redactor
         self._linger = linger
-        self._queue: SimpleQueue[Item | Durable | None] = SimpleQueue()
+        self._keep = keep
+        self._compaction: threading.Thread | None = None
+        self._queue: SimpleQueue[Item | Turn | Durable | None] = SimpleQueue()
         self._awaited = threading.Event()
         self._unfolded = 0
         self._undurable = 0
@@ -98,7 +107,7 @@ class Writer(threading.Thread):
         """Items that were not taken yet."""
         return self._queue.qsize()
 
-    def put(self, item: Item) -> None:
+    def put(self, item: Item | Turn) -> None:
         """Hand over an item; never waits."""
         self._queue.put(item)
 
@@ -118,13 +127,15 @@ class Writer(threading.Thread):
         self._queue.put(None)
         self._awaited.set()
         self.join()
+        if self._compaction is not None:
+            self._compaction.join()
 
     def run(self) -> None:
         """Write until stopped."""
         is_stopping = False
         while not is_stopping:
             items, waiting, is_stopping = self._gather()
-            self._undurable += sum(len(item.records) for item in items)
+            self._undurable += sum(len(item.records) for item in items if isinstance(item, Item))
             if self.failure is None:
                 try:
                     self._insert(items)
@@ -142,21 +153,21 @@ class Writer(threading.Thread):
                     future.set_exception(self.failure)
             self._fold(is_stopping)
 
-    def _gather(self) -> tuple[list[Item], list[Durable], bool]:
+    def _gather(self) -> tuple[list[Item | Turn], list[Durable], bool]:
         """Wait for work; wait a little for more of it unless somebody waits."""
-        items: list[Item] = []
+        items: list[Item | Turn] = []
         waiting: list[Durable] = []
         try:
             taken = self._queue.get(timeout=self._wait_s())
         except Empty:
             return items, waiting, False
-        if isinstance(taken, Item):
+        if isinstance(taken, Item | Turn):
             self._awaited.wait(_GATHER_S)
         self._awaited.clear()
         while True:
             if taken is None:
                 return items, waiting, True
-            if isinstance(taken, Item):
+            if isinstance(taken, Item | Turn):
                 items.append(taken)
             else:
                 waiting.append(taken)
@@ -169,29 +180,55 @@ class Writer(threading.Thread):
         """Seconds until the open transaction must end; `None` when there is none."""
         return None if self._due is None else max(self._due - time.monotonic(), 0)
 
-    def _insert(self, items: list[Item]) -> None:
-        rows: list[tuple[object, ...]] = []
-        id_, last_seq, last_at, hash_ = self._last
-        for seq, at, type_, records in items:
-            for n, record in enumerate(records):
-                id_ += 1
-                kind, body = record.kind, self._redactor.json(record.json())
-                hash_ = row_hash(hash_, id_, seq, n, at, type_, kind, body)
-                rows.append((id_, seq, n, at, type_, kind, body, hash_))
-            last_seq, last_at = seq, at
+    def _insert(self, items: list[Item | Turn]) -> None:
+        rows = Rows(self._last, self._redactor)
+        for item in items:
+            if isinstance(item, Turn):
+                self._write(rows)
+                self._turn(item)
+                rows = Rows(self._last, self._redactor)
+            else:
+                rows.add(*item)
+        self._write(rows)
+
+    def _write(self, rows: Rows) -> None:
         if not rows:
             return
         if self._due is None:
             self._connection.execute("begin immediate")
             self._due = time.monotonic() + self._linger
-        for start in range(0, len(rows), _STATEMENT_ROWS):
-            part = rows[start : start + _STATEMENT_ROWS]
-            self._connection.execute(
-                _INSERT + ",".join([_PLACES] * len(part)),
-                [value for row in part for value in row],
-            )
-        self._last = Link(id_, last_seq, last_at, hash_)
+        rows.insert(self._connection)
+        self._last = rows.last
         self._unfolded += len(rows)
+
+    def _turn(self, turn: Turn) -> None:
+        """End this file and go on in the next.
+
+        Its last row names the next file, which appears whole. Killed before that, a run goes on
+        behind that row; after it, in the next file. There is no third place.
+        """
+        rows = Rows(self._last, self._redactor)
+        rows.add(turn.seq, turn.at, "end", (End("rotated", json.dumps({"next": turn.path.name})),))
+        self._write(rows)
+        self._commit()
+        settle(self._connection)
+        previous = Previous(self._path.name, self._last.seq, self._last.at, self._last.hash)
+        header = replace(turn.header, previous=previous).redacted(self._redactor)
+        self._last = begin(turn.path, header, self._redactor, turn.snapshot)
+        self._connection = connect(turn.path)
+        self._path, self._unfolded = turn.path, 0
+        if self._keep is not None and (self._compaction is None or not self._compaction.is_alive()):
+            # It takes seconds, and orders wait for this thread.
+            self._compaction = threading.Thread(
+                target=self._compact, args=(turn.path, self._keep), name="compaction", daemon=True
+            )
+            self._compaction.start()
+
+    def _compact(self, last: Path, keep: int) -> None:
+        try:
+            compact_all_but(last, keep)
+        except (JournalBroken, sqlite3.Error, OSError) as error:
+            self.problems.append(f"days before {last.name} could not be made small: {error}")
 
     def _commit(self) -> None:
         if self._due is not None:

@@ -18,7 +18,7 @@ from orderloom.report.trades import Trade
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from orderloom.journal import Recording
+    from orderloom.journal import Run
 
 _DAY: Final = 86_400_000_000_000
 _EPOCH: Final = date(1970, 1, 1)
@@ -62,10 +62,10 @@ class Account:
     commission: float = 0.0
 
     @classmethod
-    def of(cls, recording: Recording) -> Account:
-        """Read a journal from its first row to its last."""
+    def of(cls, run: Run) -> Account:
+        """Read a run from its first row to its last."""
         account = cls()
-        _Reader(account, recording).read()
+        _Reader(account, run).read()
         return account
 
     def days(self) -> dict[str, float]:
@@ -83,24 +83,25 @@ class Account:
 
 
 class _Reader:
-    def __init__(self, account: Account, recording: Recording) -> None:
+    def __init__(self, account: Account, run: Run) -> None:
         self._account = account
-        self._recording = recording
-        self._symbols: Sequence[str] = recording.header.symbols
-        self._configs = [(seq, json.loads(text)) for seq, text in recording.configs()]
-        listed = self._configs[0][1]["instruments"]
+        self._run = run
+        self._configs = [(seq, json.loads(text)) for seq, text in run.configs()]
+        # A restart may have added some after those that were there.
+        listed = self._configs[-1][1]["instruments"]
+        self._symbols: Sequence[str] = [each["symbol"] for each in listed]
         self._held = [_Held(float(each["multiplier"])) for each in listed]
         self._openers: dict[int, str] = {}
 
     def read(self) -> None:
         account = self._account
-        values = self._recording.events("account_value")
+        values = self._run.events("account_value")
         told = (json.loads(body) for _, _, body in values)
         account.start = next(
             (float(each["value"]) for each in told if each["tag"] == "NetLiquidation"), None
         )
         offset = None
-        for _, at, body in self._recording.events("session"):
+        for _, at, body in self._run.events("session"):
             if offset != (offset := json.loads(body)["session"]["utc_offset"]):
                 account.offsets.append((at, offset))
         marks, notices = self._marks(), self._notices()
@@ -123,7 +124,7 @@ class _Reader:
         """Every price: event, time, symbol, price; history from before the run is none."""
         for kind in _PRICED:
             is_any = False
-            for seq, at, body in self._recording.events(kind):
+            for seq, at, body in self._run.events(kind):
                 event = json.loads(body)
                 if (price := _price_of(kind, event)) is not None:
                     is_any = True
@@ -132,7 +133,7 @@ class _Reader:
                 return
 
     def _notices(self) -> Iterator[tuple[int, int, str, dict[str, Any]]]:
-        for entry in self._recording.notices():
+        for entry in self._run.notices():
             if entry.kind in _TOLD:
                 yield entry.seq, entry.at, entry.kind, json.loads(entry.body)
 

@@ -16,7 +16,7 @@ from orderloom.clock import ManualClock, SystemClock
 from orderloom.config.sections import BAR_SIZES
 from orderloom.control import ControlServer
 from orderloom.errors import BrokerUnavailable, LanguageError, OrderloomError, shown
-from orderloom.journal import Header, Journal, JournalBroken
+from orderloom.journal import FIRST, Header, Journal, JournalBroken
 from orderloom.log import RunLog
 from orderloom.ports import ContractSpec, MarketSubscription
 from orderloom.recovery import Recovered, Seat, recover, seat_name, state_directory
@@ -155,11 +155,12 @@ class Session:
 
     def _open_journal(self, account: str) -> tuple[str, Journal]:
         """The engine's configuration, and the journal of this run or of the one that it goes on."""
-        path, recovered = self.directory / "journal.db", self.recovered
+        path, recovered = self.directory / FIRST, self.recovered
+        keep = self._settings.journal.keep_days
         if recovered is None:
             config = self._engine_config(self._settings)
             header = Header(__version__, config, self.symbols, account, self._started)
-            journal = Journal.create(path, header, secrets=self._secrets)
+            journal = Journal.create(path, header, secrets=self._secrets, keep=keep)
             self._made.append(path)
             return config, journal
         self.symbols = tuple(str(each["symbol"]) for each in self._instruments)
@@ -167,7 +168,12 @@ class Session:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.symlink_to(recovered.path.resolve())
         self._made.append(path)
-        return self._engine_config(self._settings), recovered.resume(self._secrets)
+        return self._engine_config(self._settings), recovered.resume(self._secrets, keep=keep)
+
+    def _close_journal(self, journal: Journal) -> None:
+        journal.close()
+        for problem in journal.problems:
+            self._problem(problem)
 
     def _engine_config(self, settings: Settings) -> str:
         """The engine's configuration of settings, under this run's name and instruments."""
@@ -176,7 +182,7 @@ class Session:
 
     def _open_runner(self, stack: AsyncExitStack, account: str) -> None:
         config, journal = self._open_journal(account)
-        stack.callback(journal.close)
+        stack.callback(self._close_journal, journal)
         self.runner = Runner(
             config,
             clock=self._clock,
@@ -508,6 +514,7 @@ class Session:
             "invariant_violations": violations,
             "ledger_differences": unlike,
             "orders_sent": self.runner.sent,
+            "journals": [str(path) for path in self.runner.journal.files],
         }
 
 

@@ -187,12 +187,6 @@ impl Engine {
         &self.state.config
     }
 
-    /// The exchange's day, by the sessions that were told; it never goes back.
-    #[must_use]
-    pub fn day(&self) -> Option<crate::time::Date> {
-        self.state.account.day
-    }
-
     /// Complete bars that indicators need before every one of them has a value.
     #[must_use]
     pub fn warm_up_bars(&self) -> usize {

@@ -17,6 +17,7 @@ use crate::command::{Command, Notice, json};
 use crate::event::Event;
 use crate::replay::{Comparison, Difference, Rest};
 use crate::rows::text;
+use crate::snapshot::Snapshot;
 
 /// What the engine asks for and tells after one event.
 ///
@@ -100,6 +101,18 @@ impl Engine {
             .map_err(|error| PyValueError::new_err(format!("engine configuration: {error}")))?;
         let engine = CoreEngine::new(config).map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(Self { engine, comparison: Comparison::default() })
+    }
+
+    /// The engine that a snapshot's JSON tells of; the same from there on, or a `ValueError`.
+    #[staticmethod]
+    fn restore(py: Python<'_>, snapshot: &str) -> PyResult<Self> {
+        let engine = py.detach(|| crate::snapshot::restore(snapshot))?;
+        Ok(Self { engine, comparison: Comparison::default() })
+    }
+
+    /// The engine as it stands now, to be written down whenever there is time.
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.engine)
     }
 
     /// `None` when the event led to nothing.
@@ -199,6 +212,12 @@ impl Engine {
 
     fn next_deadline(&self) -> Option<i64> {
         self.engine.next_deadline().map(|at| at.0)
+    }
+
+    /// The configuration that is in force, as JSON.
+    #[getter]
+    fn config(&self) -> PyResult<String> {
+        json(self.engine.config())
     }
 
     #[getter]

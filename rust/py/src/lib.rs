@@ -9,6 +9,7 @@ mod event;
 mod indicator;
 mod replay;
 mod rows;
+mod snapshot;
 mod ticks;
 mod venue;
 
@@ -22,6 +23,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     command::register(module)?;
     engine::register(module)?;
     rows::register(module)?;
+    snapshot::register(module)?;
     venue::register(module)?;
     ticks::register(module)?;
     backtest::register(module)

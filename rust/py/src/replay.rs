@@ -7,6 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::rows::{Row, rows};
+use crate::snapshot::differing;
 
 /// Event number, place among its outcome, what the journal has, what the engine says.
 pub(crate) type Difference = (u64, usize, Option<String>, Option<String>);
@@ -47,6 +48,11 @@ impl Comparison {
             match what {
                 "event" => self.judge(engine, &row)?,
                 "end" => {}
+                "snapshot" => {
+                    if let Some(found) = differing(engine, body)? {
+                        return Ok(Some((seq, self.ends.len(), Some(body.to_owned()), Some(found))));
+                    }
+                }
                 "command" | "notice" => {
                     return Ok(Some((seq, 0, Some(body.to_owned()), None)));
                 }

@@ -16,7 +16,7 @@ const ROW: char = '\x1e';
 pub(crate) struct Row<'a> {
     pub(crate) seq: u64,
     pub(crate) at: i64,
-    /// `event`, `command`, `notice` or `end`.
+    /// `event`, `command`, `notice`, `snapshot` or `end`.
     pub(crate) what: &'a str,
     pub(crate) kind: &'a str,
     pub(crate) body: &'a str,
@@ -108,7 +108,7 @@ impl Chain {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -1,0 +1,160 @@
+"""The files of a run in their order, read as one."""
+
+from __future__ import annotations
+
+import json
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING, Any, Self
+
+from orderloom.journal.errors import JournalBroken, JournalCompacted
+from orderloom.journal.recording import Broken, Entry, Recording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+FIRST = "journal.db"
+"""The name of a run's first file in its directory."""
+
+
+class Run:
+    """Files that follow each other, open for reading.
+
+    `skipped` are the run's files before them that were compacted, unless prices are not wanted.
+    """
+
+    def __init__(self, files: Sequence[Recording], skipped: Sequence[JournalCompacted]) -> None:
+        self.files = tuple(files)
+        self.skipped = tuple(skipped)
+
+    @classmethod
+    def open(cls, path: Path, *, wants_prices: bool = True) -> Self:
+        """Open the journal at `path` alone; of a run's directory, all its files in order.
+
+        To run it again takes every price; to read what came of it does not.
+
+        Raises:
+            JournalBroken: one of them is missing, no journal, or does not follow from the one
+                before it.
+            JournalCompacted: none of them can be run again.
+        """
+        if not path.is_dir():
+            return cls._of([Recording(path)], wants_prices=wants_prices)
+        files = [Recording(path / FIRST)]
+        while (following := files[-1].next) is not None:
+            files.append(Recording(following))
+        return cls._of(files, wants_prices=wants_prices)
+
+    @classmethod
+    def until(cls, path: Path) -> Self:
+        """Open the journal at `path` with all of its run before it.
+
+        Raises:
+            JournalBroken, JournalCompacted: as `open` does.
+        """
+        files = [Recording(path)]
+        while (previous := files[0].header.previous) is not None:
+            files.insert(0, Recording(files[0].path.resolve().with_name(previous.name)))
+        return cls._of(files, wants_prices=True)
+
+    @classmethod
+    def _of(cls, files: list[Recording], *, wants_prices: bool) -> Self:
+        for before, after in pairwise(files):
+            previous = after.header.previous
+            if previous is None or previous.hash != before.last.hash:
+                raise JournalBroken(
+                    after.path, f"expected it to go on where {before.path.name} ends, it does not"
+                )
+        skipped = [each.compacted if wants_prices else None for each in files]
+        whole = len(files)
+        while whole and skipped[whole - 1] is None:
+            whole -= 1
+        reasons = [reason for reason in skipped if reason is not None]
+        if whole == len(files):
+            raise reasons[-1]
+        return cls(files[whole:], reasons)
+
+    @property
+    def first(self) -> Recording:
+        """The first that can be run again."""
+        return self.files[0]
+
+    @property
+    def last(self) -> Recording:
+        """The one in which the run ends, or goes on."""
+        return self.files[-1]
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it ended in order; if not, its last entries may be missing."""
+        return self.last.is_closed
+
+    def events(self, kind: str | None = None) -> Iterator[tuple[int, int, str]]:
+        """Yield each event's number, time in UTC nanoseconds, and JSON; of one kind, or all."""
+        return chain.from_iterable(each.events(kind) for each in self.files)
+
+    def commands(self) -> Iterator[Entry]:
+        """Yield what the engine asked for, in order."""
+        return chain.from_iterable(each.commands() for each in self.files)
+
+    def notices(self) -> Iterator[Entry]:
+        """Yield what the engine told, in order."""
+        return chain.from_iterable(each.notices() for each in self.files)
+
+    def configs(self) -> list[tuple[int, str]]:
+        """Return the engine's configurations in order, each with the event that it counts from."""
+        first, *rest = (each.configs() for each in self.files)
+        # A later file begins under the configuration that was in force.
+        return [*first, *(config for configs in rest for config in configs[1:])]
+
+    def last_config(self) -> dict[str, Any]:
+        """Return the engine's configuration as it was last."""
+        document: dict[str, Any] = json.loads(self.configs()[-1][1])
+        return document
+
+    def count(self) -> tuple[int, int]:
+        """How many events there are, and how many entries with their commands and notices."""
+        counts = [each.count() for each in self.files]
+        return (sum(events for events, _ in counts), sum(entries for _, entries in counts))
+
+    def verify(self) -> None:
+        """Follow the chain through all files.
+
+        Raises:
+            JournalBroken: the first row that breaks it is named.
+        """
+        for each in self.files:
+            broken: Broken | None = each.verify()
+            if broken is not None:
+                raise JournalBroken(each.path, broken.text)
+
+    def close(self) -> None:
+        """Give up the files."""
+        for each in self.files:
+            each.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def newest(path: Path) -> Path:
+    """Return the file in which the run of the journal at `path` ends, or goes on.
+
+    Raises:
+        JournalBroken: one on the way is no journal.
+    """
+    while True:
+        with Recording(path) as recording:
+            following = recording.next
+        if following is None:
+            return path
+        path = following
