@@ -156,6 +156,9 @@ pub struct Context {
     pub last_exit: Option<(Role, OrderId)>,
     /// Whether the last reducing trade was somebody else's.
     pub closed_by_others: bool,
+    /// Shares that it began with, filled by orders of a trade that was over, and what was paid for them
+    /// (without multiplier).
+    pub adopted: (Quantity, Money),
     /// Shares of it that others traded away, and their value (without multiplier).
     pub given: (Quantity, Money),
     /// What others traded out of the symbol beyond what the trade held by then, when and for how much.
@@ -200,6 +203,7 @@ impl Context {
             opened_at: None,
             last_exit: None,
             closed_by_others: false,
+            adopted: (Quantity::ZERO, Money::ZERO),
             given: (Quantity::ZERO, Money::ZERO),
             beyond: Vec::new(),
             commission: Money::ZERO,

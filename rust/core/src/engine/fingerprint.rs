@@ -133,7 +133,7 @@ impl<H: Hasher> Print<'_, H> {
         next.map(|next| (next.rule, format!("{:?}", next.enter))).hash(self.hasher);
         self.until(next.map(|next| next.valid_until));
         (context.opened_at.is_some(), context.commissions_awaited).hash(self.hasher);
-        context.given.hash(self.hasher);
+        (context.adopted, context.given).hash(self.hasher);
         for (at, quantity, price) in &context.beyond {
             (state.now - *at, quantity, price).hash(self.hasher);
         }

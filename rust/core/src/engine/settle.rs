@@ -143,6 +143,9 @@ impl State {
         );
         let mut bracket = Bracket::new(None);
         bracket.foreign = own.abs();
+        // What is held was paid for at its average price, whoever's order filled when.
+        let multiplier = self.config.instruments[symbol.index()].multiplier;
+        let paid = self.ledger.position(symbol).average_price(multiplier).unwrap_or_default();
         let id = self.allocate_context();
         let side = if own.is_positive() { PositionSide::Long } else { PositionSide::Short };
         let policy = Policy {
@@ -156,6 +159,7 @@ impl State {
             closing: Some(Closing { reason: ExitReason::Recovery, since: self.now }),
             opened_at: Some(self.now),
             brackets: vec![bracket],
+            adopted: (own.abs(), paid.value(own.abs(), 1)),
             ..Context::new(id, symbol, side, NO_RULE, policy, self.now)
         });
     }
@@ -567,8 +571,8 @@ impl State {
             }
         }
         let multiplier = self.config.instruments[symbol.index()].multiplier;
-        let (quantity, entry_price) = context.filled(true, &self.orders);
-        let (_, paid) = context.filled_value(true, &self.orders);
+        let (quantity, paid) = context.filled_value(true, &self.orders);
+        let (quantity, paid) = (quantity + context.adopted.0, paid + context.adopted.1);
         let (closed, received) = context.filled_value(false, &self.orders);
         let (closed, received) = (closed + context.given.0, received + context.given.1);
         let gain = Money::from_counts((received - paid).counts() * i128::from(multiplier));
@@ -579,7 +583,7 @@ impl State {
             rule: context.rule,
             exit_reason: context.exit_reason(&self.orders),
             quantity,
-            entry_price,
+            entry_price: paid.per_share(quantity, 1),
             exit_price: received.per_share(closed, 1),
             tranches: context
                 .brackets

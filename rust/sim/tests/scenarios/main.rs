@@ -56,6 +56,7 @@ mod stop_is_moved_to_break_even;
 mod stop_steps_behind_the_market;
 mod support;
 mod symbol_is_free_after_each_exit;
+mod target_fills_again_after_its_trade_was_over;
 mod target_fills_in_part;
 mod trailing_stop_follows_the_market;
 mod trailing_stop_is_left_to_the_broker;
