@@ -70,7 +70,7 @@ def test_a_port_that_cannot_be_had_is_one_sentence(
         ("prices.csv", b"\xff\xfe\x00\x01", "expected CSV in UTF-8"),
         ("columns.csv", b"a,b\n1,2\n", "no kind of market data has the columns a, b"),
         ("prices.parquet", b"PAR1 and no more", "expected Parquet"),
-        ("prices.txt", b"AAPL 100", "expected a .parquet or .csv file"),
+        ("prices.txt", b"AAPL 100", "expected a .parquet, .csv, .jsonl or .ndjson file"),
     ],
 )
 def test_a_market_that_cannot_be_read_is_told_with_its_file(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv as csv_module
 import itertools
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -64,10 +66,46 @@ def parquet(path: Path, text: str) -> Path:
     return path
 
 
-def test_csv_and_parquet_hold_the_same_bars(tmp_path: Path) -> None:
+def lines(path: Path, text: str) -> Path:
+    """The same rows as JSON lines, numbers as numbers."""
+    rows = csv_module.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    with path.open("w", encoding="utf-8-sig") as file:
+        for row in rows:
+            values = {
+                name: text if name in {"ts_utc", "symbol"} or not text else json.loads(text)
+                for name, text in row.items()
+            }
+            file.write(json.dumps(values) + "\n\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("[1]", r"bad\.jsonl:2: expected a JSON object, found"),
+        ("{", r"bad\.jsonl:2: expected a JSON object: "),
+        ('{"ts_utc": 5, "symbol": "A"}', r"bad\.jsonl:2: `ts_utc`: expected ISO 8601"),
+        (
+            '{"ts_utc": "2026-03-10T13:31:00Z", "symbol": "A", "price": "ten", "size": 1}',
+            r"bad\.jsonl:2: `price`: expected a number, found: ten",
+        ),
+        (
+            '{"ts_utc": "2026-03-10T13:31:00Z", "symbol": "A", "price": 10}',
+            r"bad\.jsonl:2: `size`: expected a whole number",
+        ),
+    ],
+)
+def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str, said: str) -> None:
+    good = '{"ts_utc": "2026-03-10T13:30:00Z", "symbol": "A", "price": 10, "size": 1}'
+    with pytest.raises(FeedError, match=said):
+        read_items(csv(tmp_path / "bad.jsonl", f"{good}\n{line}\n"))
+
+
+def test_every_format_holds_the_same_bars(tmp_path: Path) -> None:
     from_csv = read_items(csv(tmp_path / "bars.csv", BARS))
 
     assert from_csv == read_items(parquet(tmp_path / "bars.parquet", BARS))
+    assert from_csv == read_items(lines(tmp_path / "bars.jsonl", BARS))
     assert from_csv[0] == Bar(AT, "A", MINUTE, 10.0, 11.0, 9.5, 10.5, 101)
     assert [item.at for item in from_csv] == [AT, AT, AT + MINUTE, AT + 3 * MINUTE]
 
@@ -161,7 +199,8 @@ def test_columns_of_the_wrong_type_are_refused(tmp_path: Path) -> None:
     [
         ("few.csv", "ts_utc,symbol,open,high,low\n", "for bars it lacks close"),
         ("none.csv", "", "no kind of market data"),
-        ("x.txt", "ts_utc", "expected a .parquet or .csv file"),
+        ("x.txt", "ts_utc", "expected a .parquet, .csv, .jsonl or .ndjson file"),
+        ("empty.jsonl", "", "no kind of market data"),
         ("broken.parquet", "not parquet", "expected Parquet"),
     ],
 )

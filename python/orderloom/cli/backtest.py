@@ -25,7 +25,7 @@ def backtest(
     file: Annotated[Path, typer.Argument(help="The strategy file.")] = Path("strategy.yaml"),
     *,
     market: Annotated[
-        list[Path] | None, typer.Option("--market", help="Market data: Parquet or CSV.")
+        list[Path] | None, typer.Option("--market", help="Market data: Parquet, CSV or JSON lines.")
     ] = None,
     signals: Annotated[
         Path | None, typer.Option("--signals", help="Predictions: JSON lines, Parquet or CSV.")

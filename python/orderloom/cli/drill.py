@@ -22,7 +22,7 @@ def drill(
         list[str] | None, typer.Option("--fault", help="Only this one; several may be given.")
     ] = None,
     market: Annotated[
-        list[Path] | None, typer.Option("--market", help="Market data: Parquet or CSV.")
+        list[Path] | None, typer.Option("--market", help="Market data: Parquet, CSV or JSON lines.")
     ] = None,
     signals: Annotated[
         Path | None, typer.Option("--signals", help="Predictions: JSON lines, Parquet or CSV.")

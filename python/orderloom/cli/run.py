@@ -32,7 +32,7 @@ def run(
     live: Annotated[bool, typer.Option("--live", help="Real money; `broker.account` too.")] = False,
     market: Annotated[
         list[Path] | None,
-        typer.Option("--market", help="Market data of the simulated venue: Parquet or CSV."),
+        typer.Option("--market", help="Market data of the venue: Parquet, CSV or JSON lines."),
     ] = None,
     signals: Annotated[
         Path | None,

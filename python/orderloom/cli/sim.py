@@ -24,7 +24,9 @@ def sim(
     port: Annotated[int, typer.Option("--port", help="0 takes a free one.")] = 7497,
     market: Annotated[
         list[Path] | None,
-        typer.Option("--market", help="Parquet or CSV; the packaged sample day if left out."),
+        typer.Option(
+            "--market", help="Parquet, CSV or JSON lines; the packaged sample day if left out."
+        ),
     ] = None,
     symbols: Annotated[
         str, typer.Option("--symbols", help="What to list, with commas; default: all there are.")

@@ -36,7 +36,7 @@ def sweep(
         ),
     ],
     market: Annotated[
-        list[Path] | None, typer.Option("--market", help="Market data: Parquet or CSV.")
+        list[Path] | None, typer.Option("--market", help="Market data: Parquet, CSV or JSON lines.")
     ] = None,
     signals: Annotated[
         Path | None, typer.Option("--signals", help="Predictions: JSON lines, Parquet or CSV.")

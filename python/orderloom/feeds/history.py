@@ -32,7 +32,7 @@ def read_history(
     and merged as for the simulated TWS.
 
     Args:
-        paths: Parquet or CSV files of any kind that `feeds` knows.
+        paths: Parquet, CSV or JSON lines of any kind that `feeds` knows.
         symbols: Only these.
         start: First moment, UTC ns.
         end: First moment no longer wanted, UTC ns.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+from codecs import BOM_UTF8
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -36,6 +38,7 @@ class Kind(Enum):
         return _ALWAYS + own
 
 
+LINES: Final = (".jsonl", ".ndjson")
 # Columns that are read where a file has them.
 OPTIONAL: Final = ("volume", "suspicious", "correction")
 
@@ -49,7 +52,7 @@ class MarketFile:
 
 
 def detect(path: Path | str) -> MarketFile:
-    """Look at the columns of a `.parquet` or `.csv` file.
+    """Look at the columns of a `.parquet`, `.csv`, `.jsonl` or `.ndjson` file.
 
     Raises:
         FeedError: neither, no kind fits the columns, or Parquet without polars installed.
@@ -73,8 +76,12 @@ def columns_of(path: Path) -> list[str]:
     if path.suffix == ".csv":
         with csv_text(path) as file:
             return next(csv.reader(without_comments(file)), [])
+    if path.suffix in LINES:
+        return list(next((row for _, row in json_rows(path)), {}))
     if path.suffix != ".parquet":
-        raise FeedError(f"{path}: expected a .parquet or .csv file, was `{path.suffix}`")
+        raise FeedError(
+            f"{path}: expected a .parquet, .csv, .jsonl or .ndjson file, was `{path.suffix}`"
+        )
     require_polars(path)
     import polars as pl  # noqa: PLC0415
 
@@ -92,6 +99,26 @@ def csv_text(path: Path) -> Iterator[TextIO]:
             yield file
         except (UnicodeDecodeError, csv.Error) as error:
             raise FeedError(f"{path}: expected CSV in UTF-8: {error}") from None
+
+
+def json_rows(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """The objects of JSON lines, each with its line's number; values as CSV would write them."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            text = line.removeprefix(BOM_UTF8).strip() if number == 1 else line.strip()
+            if not text:
+                continue
+            try:
+                row = json.loads(text)
+            except ValueError as error:  # not UTF-8 is one, too
+                raise FeedError(f"{path}:{number}: expected a JSON object: {error}") from None
+            if not isinstance(row, dict):
+                raise FeedError(f"{path}:{number}: expected a JSON object, found: {text[:60]!r}")
+            yield number, {name: _as_text(value) for name, value in row.items()}
+
+
+def _as_text(value: object) -> str | None:
+    return value if isinstance(value, str) or value is None else json.dumps(value)
 
 
 def without_comments(file: TextIO) -> Iterable[str]:

@@ -40,7 +40,7 @@ def read_market(
     """All items of the files in time order; at the same time, in the order of `paths`.
 
     Args:
-        paths: Parquet or CSV files of any kind that `detect` knows.
+        paths: Parquet, CSV or JSON lines of any kind that `detect` knows.
         symbols: Only these; None for all.
         start: First moment, UTC ns.
         end: First moment no longer wanted, UTC ns.

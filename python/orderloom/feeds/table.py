@@ -10,11 +10,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from orderloom.feeds.items import FeedError
-from orderloom.feeds.kind import OPTIONAL, MarketFile, csv_text, require_polars
+from orderloom.feeds.kind import (
+    LINES,
+    OPTIONAL,
+    MarketFile,
+    columns_of,
+    csv_text,
+    json_rows,
+    require_polars,
+)
 from orderloom.instant import iso_to_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable, Iterator
+    from pathlib import Path
 
 _TEXT: Final = frozenset({"symbol"})
 _WHOLE: Final = frozenset(
@@ -27,13 +36,13 @@ class Table:
     """Rows with `start <= ts_utc < end` of the wanted symbols, in the order of the file."""
 
     file: MarketFile
-    rows: list[int]  # as a person counts: first data row 1 in Parquet, line number in CSV
+    rows: list[int]  # as a person counts: first data row 1 in Parquet, else the line's number
     columns: dict[str, list[Any]]
     step: int | None  # the smallest distance of two rows of a symbol in the whole file, ns
 
     def place(self, index: int) -> str:
         """File and row, for a message."""
-        word = ":" if self.file.path.suffix == ".csv" else ": row "
+        word = ": row " if self.file.path.suffix == ".parquet" else ":"
         return f"{self.file.path}{word}{self.rows[index]}"
 
 
@@ -45,33 +54,45 @@ def read_table(
     Raises:
         FeedError: a value or a column of another type than expected.
     """
-    read = _read_csv if file.path.suffix == ".csv" else _read_parquet
-    return read(file, start, end, symbols)
+    if file.path.suffix == ".parquet":
+        return _read_parquet(file, start, end, symbols)
+    given = json_rows(file.path) if file.path.suffix in LINES else _csv_rows(file.path)
+    return _read_text(file, given, start, end, symbols)
 
 
-def _read_csv(
-    file: MarketFile, start: int | None, end: int | None, symbols: Collection[str] | None
-) -> Table:
-    with csv_text(file.path) as text:
+def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """The rows, each with its line's number."""
+    with csv_text(path) as text:
         lines = text.readlines()
-    comments = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    reader = csv.DictReader(lines[comments:])
-    wanted = (*file.kind.columns, *OPTIONAL)
-    names = [name for name in wanted if name in (reader.fieldnames or ())]
+        comments = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
+        reader = csv.DictReader(lines[comments:])
+        for row in reader:
+            number = comments + reader.line_num
+            if None in row or None in row.values():
+                raise FeedError(
+                    f"{path}:{number}: expected {len(reader.fieldnames or ())} values as the first "
+                    f"line names, found {'more' if None in row else 'fewer'}"
+                )
+            yield number, row
+
+
+def _read_text(
+    file: MarketFile,
+    given: Iterable[tuple[int, dict[str, str | None]]],
+    start: int | None,
+    end: int | None,
+    symbols: Collection[str] | None,
+) -> Table:
+    found = columns_of(file.path)
+    names = [name for name in (*file.kind.columns, *OPTIONAL) if name in found]
     rows: list[int] = []
     columns: dict[str, list[Any]] = {name: [] for name in names}
     last: dict[str, int] = {}
     steps: set[int] = set()
-    for row in reader:
-        number = comments + reader.line_num
-        if None in row or None in row.values():
-            wanted_count = len(reader.fieldnames or ())
-            raise FeedError(
-                f"{file.path}:{number}: expected {wanted_count} values as the first line names, "
-                f"found {'more' if None in row else 'fewer'}"
-            )
+    for number, row in given:
         values = {
-            name: _cell(name, row[name], f"{file.path}:{number}", _parser(name)) for name in names
+            name: _cell(name, row.get(name), f"{file.path}:{number}", _parser(name))
+            for name in names
         }
         at, symbol = values["ts_utc"], values["symbol"]
         if at is None or not symbol:
