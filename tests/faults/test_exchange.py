@@ -214,15 +214,39 @@ async def test_fault_44_refused_short_sales_end_with_the_daily_cap(tmp_path: Pat
         assert desk.is_flat()
 
 
-async def test_fault_45_a_share_more_than_ordered_is_covered_with_the_others(
+@pytest.mark.parametrize("side", ["BUY", "SHORT"])
+async def test_fault_45_a_share_more_than_ordered_is_told_and_sold_at_once(
+    tmp_path: Path, side: str
+) -> None:
+    sign = 1 if side == "BUY" else -1
+    async with trading(tmp_path) as desk:
+        await desk.signal(side)
+        await desk.inject(faults.Overfill(more=1))
+        await desk.wait(30)
+        assert desk.fills() == [sign * 100, sign * 1, -sign * 1]
+        assert desk.is_protected(sign * 100)
+        assert desk.alarms == ["OVERFILL"]
+        assert len(desk.orders()) == 2
+        await desk.signal(side)
+        assert len(desk.placed("entry")) == 1
+        await desk.quote(110.0 if side == "BUY" else 90.0)
+        assert desk.is_flat()
+
+
+async def test_fault_45_a_share_too_many_that_cannot_be_sold_goes_with_the_others(
     tmp_path: Path,
 ) -> None:
     async with trading(tmp_path) as desk:
         await desk.signal("BUY")
+        await desk.inject(faults.Refuse(count=20, order_types=["MKT"]))
         await desk.inject(faults.Overfill(more=1))
+        await desk.wait(3)
+        assert desk.position() == 101
+        assert desk.stopped() == 100
         await desk.wait(30)
-        assert desk.is_protected(101)
-        assert desk.live() == ["SELL 101 LMT 108.01", "SELL 101 STP 97.01"]
+        assert desk.is_flat()
+        assert desk.fills() == [100, 1, -101]
+        assert desk.alarms == ["OVERFILL", "UNCOVERED"]
 
 
 async def test_fault_46_an_early_close_moves_the_end_of_the_day(tmp_path: Path) -> None:

@@ -75,6 +75,19 @@ impl Bracket {
         })
     }
 
+    /// Shares that its entry filled beyond what was ordered, and that nobody has traded away yet.
+    #[must_use]
+    pub fn excess(&self, side: PositionSide, orders: &Orders) -> Quantity {
+        let entry = self.entry.and_then(|id| orders.find(id)).filter(|_| self.split.is_none());
+        let beyond = entry.map_or(Quantity::ZERO, |entry| entry.cum_qty - entry.total().max(entry.largest));
+        if !beyond.is_positive() {
+            return Quantity::ZERO;
+        }
+        let is_shed = |order: &&Order| order.role == Role::Close && order.ticket.side == side.exit();
+        let shed: Quantity = self.members(orders).filter(is_shed).map(|order| order.cum_qty).sum();
+        (beyond - shed + self.foreign.min(Quantity::ZERO)).max(Quantity::ZERO)
+    }
+
     /// Shares bought or sold by its entry as they count now.
     fn in_todays_shares(&self, quantity: Quantity) -> Quantity {
         self.split.map_or(quantity, |(now, then)| quantity.scaled(now, then))

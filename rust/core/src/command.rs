@@ -370,7 +370,7 @@ pub enum Reason {
     Quarantined,
     /// Our clock and the broker's differ by more than a second.
     ClockOffset,
-    /// The broker's program is about to restart.
+    /// The broker's program restarts about now: shortly before a known time, and until it is over.
     BrokerRestart,
     /// No usable quote: missing, crossed, not positive, stale or delayed.
     NoPrice,

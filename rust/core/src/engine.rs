@@ -116,7 +116,9 @@ impl Engine {
     /// strategy.
     fn settle(&mut self) -> Vec<(Conclusion, Option<Successor>)> {
         self.state.note_doubts();
-        self.state.settle()
+        let concluded = self.state.settle();
+        self.state.verify();
+        concluded
     }
 
     /// Step 4: rules triggered by this event, by priority, then by order of definition.

@@ -435,7 +435,7 @@ pub enum Connection {
 pub enum HoldReason {
     /// The broker's clock and ours differ by more than a second.
     ClockOffset,
-    /// The broker's program is about to restart.
+    /// The broker's program is about to restart, or restarting: a line that is lost now is no incident.
     BrokerRestart,
 }
 

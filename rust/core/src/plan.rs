@@ -136,6 +136,16 @@ pub fn plan(context: &Context, situation: Situation<'_>) -> Plan {
     planner.plan
 }
 
+/// Whether a live stop stands for every share of `context` that has left its entry's care: while an
+/// entry works, its stop is the broker's to start.
+#[must_use]
+pub fn is_protected(context: &Context, situation: Situation<'_>) -> bool {
+    let none = Plan { steps: Vec::new(), due: Timestamp::MAX, uncovered: Quantity::ZERO, wants_price: false };
+    let planner = Planner { context, at: situation, plan: none };
+    let is_protected = |bracket| !planner.entry_is_done(bracket) || planner.uncovered(bracket).is_zero();
+    context.brackets.iter().all(is_protected)
+}
+
 /// Prices that an exit should have; `None` leaves one as it is.
 #[derive(Debug, Clone, Copy, Default)]
 struct Planned {
@@ -227,6 +237,12 @@ impl Planner<'_> {
                 ),
             );
         }
+        let excess = bracket.excess(context.side, orders);
+        if excess.is_positive() && !context.overfill_alarmed {
+            let symbol = &self.at.instrument.symbol;
+            let text = format!("{excess} shares of {symbol} were filled that were not ordered");
+            self.alarm(IncidentCode::Overfill, bracket.entry, text);
+        }
         if bracket.members(orders).any(Order::has_unproven_fills) {
             // More has traded than executions tell: what is open is not known until they do.
             return;
@@ -282,8 +298,10 @@ impl Planner<'_> {
             return;
         }
         if let Some(close) = bracket.leg(Role::Close, orders).filter(|close| !close.is_done()) {
-            if close.phase() == Phase::Held {
-                // It lives and cannot fire. What replaces it must not stand beside it.
+            // Held, it lives and cannot fire, and what replaces it must not stand beside it. Lost, it is
+            // not sent again beside exits that have all that is open.
+            let is_superfluous = close.is_absent && self.kept_by_exits(bracket) >= open;
+            if close.phase() == Phase::Held || is_superfluous {
                 self.cancel(close);
             }
             return;
@@ -294,8 +312,27 @@ impl Planner<'_> {
         }
         if context.closing.is_some() {
             self.close(index, open);
+            return;
+        }
+        if excess.is_positive() {
+            self.shed(index, open, excess.min(open));
         } else {
             self.protect(index, open);
+        }
+    }
+
+    /// More was filled than the entry asked for: what goes beyond it is traded away at the market, once,
+    /// beside exits that stand for no more than the rest.
+    fn shed(&mut self, index: usize, open: Quantity, excess: Quantity) {
+        let bracket = &self.context.brackets[index];
+        let kept = open - excess;
+        if self.kept_by_exits(bracket) <= kept {
+            self.flatten(index, self.context.side.exit(), excess);
+        }
+        if kept.is_zero() {
+            self.cancel_all(bracket, None);
+        } else {
+            self.protect(index, kept);
         }
     }
 
@@ -602,7 +639,9 @@ impl Planner<'_> {
         }
         let id = order.ticket.order_id;
         let is_exit = order.role != Role::Entry;
-        // An exit that is sent again is sent for what is open now.
+        // An exit that is sent again is sent for what is open now; a close beside exits that live, for
+        // what they leave.
+        let open = if order.role == Role::Close { open - self.kept_by_exits(bracket) } else { open };
         let closes = if order.ticket.side == self.context.side.exit() { open } else { -open };
         let is_wanted = is_exit && closes.is_positive();
         let quantity = if is_wanted && self.entry_is_done(bracket) {
@@ -637,6 +676,13 @@ impl Planner<'_> {
             // It may have ended, and the word of it be lost: a snapshot says so.
             self.plan.steps.push(Step::Reconcile { order: id });
         }
+    }
+
+    /// Shares that live exits of a bracket stand for; of its group only one can trade.
+    fn kept_by_exits(&self, bracket: &Bracket) -> Quantity {
+        let exits = bracket.members(self.at.orders);
+        let exits = exits.filter(|order| matches!(order.role, Role::Stop | Role::Target));
+        exits.map(Order::leaves_qty).max().unwrap_or(Quantity::ZERO)
     }
 
     fn entry_is_done(&self, bracket: &Bracket) -> bool {

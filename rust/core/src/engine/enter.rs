@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::bracket::Bracket;
-use crate::command::{ExitReason, Notice, OrderType, PositionSide, Reason, Role, Ticket, TimeInForce};
+use crate::command::{ExitReason, Mode, Notice, OrderType, PositionSide, Reason, Role, Ticket, TimeInForce};
 use crate::context::{Context, Exit, Policy, Successor};
 use crate::decimal::{Price, Quantity, Rounding};
 use crate::engine::state::State;
@@ -315,11 +315,17 @@ impl State {
     /// Whether risk may be taken at all: mode, and the symbol's state.
     pub(crate) fn may_take_risk(&self, symbol: SymbolId) -> Result<(), Refusal> {
         match self.mode() {
-            crate::command::Mode::Active => {}
-            crate::command::Mode::ReduceOnly => {
-                return Err(Refusal::new(Reason::ReduceOnly, "only reducing orders are sent"));
+            Mode::Active => {}
+            Mode::ReduceOnly => {
+                let detail = match self.ordered_mode {
+                    Mode::Active if self.is_connected && self.is_synced => {
+                        "only reducing orders are sent until every share is known to have its stop"
+                    }
+                    _ => "only reducing orders are sent",
+                };
+                return Err(Refusal::new(Reason::ReduceOnly, detail));
             }
-            crate::command::Mode::Halted => return Err(Refusal::new(Reason::Halted, "trading is halted")),
+            Mode::Halted => return Err(Refusal::new(Reason::Halted, "trading is halted")),
         }
         if let Some(hold) = self.holds.first() {
             return Err(match hold {
@@ -327,7 +333,7 @@ impl State {
                     Refusal::new(Reason::ClockOffset, "our clock and the broker's differ by over a second")
                 }
                 HoldReason::BrokerRestart => {
-                    Refusal::new(Reason::BrokerRestart, "the broker's program is about to restart")
+                    Refusal::new(Reason::BrokerRestart, "the broker's program restarts about now")
                 }
             });
         }

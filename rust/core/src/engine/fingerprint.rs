@@ -42,6 +42,14 @@ impl<H: Hasher> Print<'_, H> {
         let modes = (state.is_connected, state.is_synced, state.ordered_mode, state.told_mode);
         modes.hash(self.hasher);
         state.holds.hash(self.hasher);
+        let verifying = state.verifying.map(|since| {
+            let is_newer = |at: Timestamp| at >= since;
+            (
+                state.confirmed_at.is_some_and(is_newer),
+                state.snapshot.as_ref().is_some_and(|it| is_newer(it.began)),
+            )
+        });
+        verifying.hash(self.hasher);
         self.snapshot();
         for slot in &state.slots {
             self.slot(slot);

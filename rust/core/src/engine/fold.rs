@@ -2,8 +2,8 @@
 //!
 //! Nothing is decided here. A symbol whose facts changed is marked dirty, and planned again in step 3.
 
+use crate::command::{Command, IncidentCode, Notice, Reconcile, Role};
 use crate::command::{ExitReason, Mode, Reason};
-use crate::command::{IncidentCode, Notice, Role};
 use crate::decimal::Quantity;
 use crate::engine::state::{Snapshot, State};
 use crate::event::{
@@ -17,6 +17,8 @@ use crate::time::Span;
 
 /// How long the identity of a prediction is remembered after it was made.
 const SIGNAL_MEMORY: Span = Span::from_secs(2 * 86_400);
+
+const LINE_DOWN: &str = "the line to the broker is down: no new entries until it is back and reconciled";
 
 impl State {
     /// Takes in what happened. A signal comes back when it is new and goes to the rules.
@@ -378,18 +380,15 @@ impl State {
                 self.is_connected = true;
                 self.is_synced = false;
                 self.snapshot = None;
+                self.verifying = Some(self.now);
             }
             Connection::Down => {
                 self.is_connected = false;
                 self.is_synced = false;
                 self.snapshot = None;
-                self.commands.push(crate::command::Command::Alert(crate::command::Incident {
-                    code: IncidentCode::Disconnected,
-                    symbol: None,
-                    order_id: None,
-                    text: "the line to the broker is down: no new entries until it is back and reconciled"
-                        .into(),
-                }));
+                if !self.holds.contains(&HoldReason::BrokerRestart) {
+                    self.alert(IncidentCode::Disconnected, None, None, LINE_DOWN);
+                }
             }
             Connection::DataStale => {
                 for slot in &mut self.slots {
@@ -404,8 +403,31 @@ impl State {
             true => self.holds.insert(hold.reason),
             false => self.holds.remove(&hold.reason),
         };
-        if is_news && hold.is_on && hold.reason == HoldReason::ClockOffset {
-            self.alert(IncidentCode::ClockOffset, None, None, hold.detail.clone());
+        match (hold.reason, hold.is_on) {
+            _ if !is_news => {}
+            (HoldReason::ClockOffset, true) => {
+                self.alert(IncidentCode::ClockOffset, None, None, hold.detail.clone());
+            }
+            (HoldReason::BrokerRestart, false) => self.after_restart(),
+            (HoldReason::ClockOffset, false) | (HoldReason::BrokerRestart, true) => {}
+        }
+    }
+
+    /// The time of a restart of the broker's program is over. Whether the line was lost in it or not, what
+    /// stands at the broker now is asked for before anything is added to it.
+    fn after_restart(&mut self) {
+        if self.is_connected {
+            self.verifying = Some(self.now);
+            // A snapshot that is being received began before.
+            let reason = "the time of the broker's restart is over".into();
+            self.commands.push(Command::Reconcile(Reconcile { reason }));
+        } else {
+            self.alert(
+                IncidentCode::Disconnected,
+                None,
+                None,
+                format!("{LINE_DOWN}; its restart is overdue"),
+            );
         }
     }
 

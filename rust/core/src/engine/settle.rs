@@ -13,7 +13,7 @@ use crate::engine::state::State;
 use crate::event::Side;
 use crate::id::{ContextId, OrderId, OrderRef, RuleId, SymbolId};
 use crate::order::{Asked, Order, Terms};
-use crate::plan::{Situation, Step, plan};
+use crate::plan::{Situation, Step, is_protected, plan};
 use crate::rule::Reprice;
 use crate::time::Timestamp;
 
@@ -36,6 +36,20 @@ impl State {
             self.update_due();
         }
         concluded
+    }
+
+    /// Lets entries go on once the broker's whole word has come since they were stopped and a live stop
+    /// stands for every share.
+    pub(crate) fn verify(&mut self) {
+        let Some(since) = self.verifying else { return };
+        let is_told = self.is_connected && self.is_synced && self.confirmed_at.is_some_and(|at| at >= since);
+        let is_protected = |symbol: SymbolId| {
+            let context = self.slot(symbol).context.as_ref();
+            context.is_none_or(|context| is_protected(context, self.situation(symbol)))
+        };
+        if is_told && self.symbols().all(is_protected) {
+            self.verifying = None;
+        }
     }
 
     /// The next moment at which time alone changes something.

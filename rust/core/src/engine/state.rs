@@ -115,6 +115,9 @@ pub(crate) struct State {
     pub(crate) recent: Recent,
     pub(crate) is_connected: bool,
     pub(crate) is_synced: bool,
+    /// Since when entries wait for a whole word of the broker that is newer, and for a live stop of every
+    /// share that is held.
+    pub(crate) verifying: Option<Timestamp>,
     pub(crate) snapshot: Option<Snapshot>,
     /// When the last snapshot that ended began.
     pub(crate) confirmed_at: Option<Timestamp>,
@@ -172,6 +175,7 @@ impl State {
             recent: Recent::default(),
             is_connected: false,
             is_synced: false,
+            verifying: None,
             snapshot: None,
             confirmed_at: None,
             holds: BTreeSet::new(),
@@ -226,9 +230,10 @@ impl State {
         (0..self.slots.len() as u32).map(SymbolId)
     }
 
-    /// What may be sent now: a person's word, and reduce-only until the broker's snapshot has ended.
+    /// What may be sent now: a person's word, and reduce-only until the broker's snapshot has ended and
+    /// every share has its stop.
     pub(crate) fn mode(&self) -> Mode {
-        if self.is_connected && self.is_synced {
+        if self.is_connected && self.is_synced && self.verifying.is_none() {
             self.ordered_mode
         } else {
             self.ordered_mode.max(Mode::ReduceOnly)

@@ -5,7 +5,7 @@ use orderloom_core::id::SymbolId;
 use orderloom_core::order::Order;
 use orderloom_sim::OpenOrder;
 
-use crate::duty::UNTIL_RECOVERED;
+use crate::duty::{Tranche, UNTIL_RECOVERED};
 use crate::world::{CLIENT, Check, World};
 
 impl World {
@@ -70,10 +70,21 @@ impl World {
         Ok(())
     }
 
+    /// A tranche of the open trade that holds more than its entry was for, where only ours traded.
+    fn excess_of(&self, symbol: SymbolId) -> Option<Tranche> {
+        let id = self.engine.context(symbol)?.id;
+        let is_plain = self.duty.books[symbol.index()].by_hand.is_zero();
+        let mut tranches = self.duty.tranches.range((id, 0)..=(id, usize::MAX)).map(|(_, tranche)| *tranche);
+        tranches.find(|tranche| is_plain && tranche.shares > tranche.ordered)
+    }
+
     pub(crate) fn check_symbol_end(&mut self, symbol: SymbolId, live: &[OpenOrder]) -> Check {
         let book = &self.duty.books[symbol.index()];
         if book.was_overfilled && !book.is_alarmed {
             return Err(format!("I13: {symbol} was overfilled and nobody was told"));
+        }
+        if book.has_excess && !book.is_overfill_told {
+            return Err(format!("I13: an entry of {symbol} was overfilled and nobody was told"));
         }
         if book.was_forked {
             return if book.is_alarmed { Ok(()) } else { Err("I9: a fork was not told".into()) };
@@ -100,6 +111,8 @@ impl World {
             if let Some(order) = resting.next() {
                 return Err(format!("I18: order {} lives without a trade", order.order_id));
             }
+        } else if let Some(tranche) = self.excess_of(symbol) {
+            return Err(format!("I13: {} shares are held, {} were ordered", tranche.shares, tranche.ordered));
         } else if book.naked.is_positive() {
             return Err(format!("I3: {} shares have no stop over the night", book.naked));
         }

@@ -36,6 +36,8 @@ pub(crate) struct Leg {
 pub(crate) struct Tranche {
     /// Positive in the trade's direction.
     pub(crate) shares: Quantity,
+    /// What its entry was for.
+    pub(crate) ordered: Quantity,
     /// Since when a part of them has had no stop at work.
     pub(crate) naked_since: Option<Timestamp>,
 }
@@ -49,6 +51,9 @@ pub(crate) struct Book {
     pub(crate) excuse: Option<&'static str>,
     /// Exits did execute beyond the position, or shares came from elsewhere.
     pub(crate) was_overfilled: bool,
+    /// An entry filled more than was ordered.
+    pub(crate) has_excess: bool,
+    pub(crate) is_overfill_told: bool,
     pub(crate) by_hand: Quantity,
     pub(crate) was_forked: bool,
     pub(crate) is_alarmed: bool,

@@ -84,6 +84,10 @@ pub(crate) enum Mishap {
     Correct {
         cents: i64,
     },
+    /// The entry that filled last fills to its end and beyond.
+    Overfill {
+        more: i64,
+    },
     /// A person's words.
     OperatorHalt {
         lasts: i64,
@@ -116,6 +120,7 @@ impl Mishap {
             Self::CancelAll => "all orders cancelled by hand",
             Self::Stale => "data stale",
             Self::Correct { .. } => "execution corrected",
+            Self::Overfill { .. } => "entry overfilled",
             Self::OperatorHalt { .. } => "operator halt",
             Self::OperatorFlatten { .. } => "operator flatten",
         }

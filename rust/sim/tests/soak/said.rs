@@ -30,7 +30,9 @@ impl World {
                 Command::Alert(incident) => {
                     self.tally.add_incident(incident.code);
                     if let Some(symbol) = incident.symbol {
-                        self.duty.books[symbol.index()].is_alarmed = true;
+                        let book = &mut self.duty.books[symbol.index()];
+                        book.is_alarmed = true;
+                        book.is_overfill_told |= incident.code == IncidentCode::Overfill;
                     }
                     if matches!(incident.code, IncidentCode::Adapter | IncidentCode::ScriptFailed) {
                         return Err(format!("I30: {}", incident.text));
@@ -214,7 +216,9 @@ impl World {
             })
             .sum();
         let worst = side.signed(book.position) + resting + underway + quantity;
-        if limits.max_position_shares.is_some_and(|most| worst > most) && book.by_hand.is_zero() {
+        // Of shares that nobody ordered the engine may not have heard yet.
+        let is_known = book.by_hand.is_zero() && !book.has_excess;
+        if limits.max_position_shares.is_some_and(|most| worst > most) && is_known {
             return Err(format!("I20: entry {id} could make the position {worst}"));
         }
         let open = self.symbols().filter(|symbol| self.engine.context(*symbol).is_some()).count();
@@ -286,7 +290,11 @@ impl World {
             let tranche = (context.id, bracket.unwrap_or(0));
             // Shares that no order of it explains.
             let foreign = context.brackets[tranche.1].foreign;
-            self.duty.tranches.entry(tranche).or_insert(Tranche { shares: foreign, naked_since: None });
+            let new = Tranche { shares: foreign, ordered: foreign, naked_since: None };
+            let of_it = self.duty.tranches.entry(tranche).or_insert(new);
+            if order.role == Role::Entry {
+                of_it.ordered = order.ticket.quantity;
+            }
             tranche
         });
         let leg = Leg {

@@ -178,6 +178,13 @@ fn mishaps(seed: u64, symbols: u32, days: usize) -> Vec<(usize, usize, Mishap)> 
     all
 }
 
+fn overfills(seed: u64, days: usize) -> Option<(usize, usize, Mishap)> {
+    let random = &mut Random::new(seed, 6);
+    let day = random.between(0, days as i64 - 1) as usize;
+    let (tick, more) = (random.between(1, 90) as usize, random.pick(&[1, 1, 7, 60]));
+    random.percent(12).then_some((day, tick, Mishap::Overfill { more }))
+}
+
 impl Script {
     pub(crate) fn new(case: &Case) -> Self {
         let seed = case.seed;
@@ -199,6 +206,8 @@ impl Script {
             || venue.oca_reduction == OcaReduction::Lagging;
         let mut predictions = predictions(seed, symbols, count);
         let mut mishaps = mishaps(seed, symbols, count);
+        // They come last, so that the places of the others stay what regressions name.
+        mishaps.extend(overfills(seed, count).filter(|_| case.defect.is_none()));
         keep(&mut predictions, case.signals.as_deref());
         keep(&mut mishaps, case.mishaps.as_deref());
         Self { case: case.clone(), engine, venue, symbols, days, predictions, mishaps, latency, can_overfill }

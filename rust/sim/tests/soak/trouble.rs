@@ -85,6 +85,7 @@ impl World {
                     self.settle_venue()?;
                 }
             }
+            Mishap::Overfill { more } => self.overfill(more)?,
             Mishap::OperatorHalt { lasts } if self.is_alive => {
                 self.duty.is_halted = true;
                 self.hear_halt()?;
@@ -118,6 +119,21 @@ impl World {
         self.duty.disturb(self.now);
         // Without a price nobody trades by hand either.
         _ = self.venue.manual_trade(self.now, symbol, side, quantity, None, &mut self.out);
+        self.settle_venue()
+    }
+
+    fn overfill(&mut self, more: i64) -> Check {
+        let last = self.venue.executions().last().map(|report| &report.execution);
+        let of_entry = last.filter(|last| {
+            let is_ours = last.client_id == CLIENT && self.is_of_today(last.at);
+            is_ours && self.duty.role(last.order_id) == Some(Role::Entry)
+        });
+        let Some(symbol) = of_entry.map(|last| SymbolId((last.con_id.0 - 1) as u32)) else { return Ok(()) };
+        self.duty.books[symbol.index()].has_excess = true;
+        self.duty.disturb(self.now);
+        self.tally.add("entries overfilled", 1);
+        let more = Quantity::from_units(more);
+        self.venue.overfill(self.now, more, &mut self.out).expect("something was executed");
         self.settle_venue()
     }
 
