@@ -138,7 +138,7 @@ class ConfigError(OrderloomError):
         ... except ConfigError as error:
         ...     print(error)
         strategy.yaml:1: broker.prot: unknown key `prot`, expected one of `mode`, `host`, `port`, \
-`client_id`, `account`, hint: did you mean `port`?
+`client_id`, `account`, `restarts`, hint: did you mean `port`?
     """
 
     exit_code: ClassVar[int] = 2

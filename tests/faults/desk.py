@@ -20,6 +20,7 @@ from orderloom.ports import ContractSpec, MarketSubscription
 from orderloom.recovery import recover
 from orderloom.replay import replay
 from orderloom.runner import Runner
+from orderloom.sessions.restarts import Restarts
 from orderloom.sim import SimInstrument, SimulatedTws
 from orderloom.sim.times import SECOND, Zone
 from orderloom.tws import Timeouts, TWSConnection, TWSError, TWSSettings
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orderloom._core import Outcome
+    from orderloom.config.sections import RestartSettings
     from orderloom.recovery import Recovered
     from orderloom.sim.faults import Fault
 
@@ -83,9 +85,11 @@ class Desk:
         venue: Mapping[str, Any] | None = None,
         settings: Mapping[str, Any] | None = None,
         instruments: tuple[SimInstrument, SimInstrument] = (AAPL, TSLA),
+        restarts: tuple[RestartSettings, ...] = (),
         **tws: Any,
     ) -> None:
         self.clock = ManualClock(OPEN)
+        self.restarts = Restarts(restarts, self.clock)
         self.instruments = instruments
         self.venue: Any = _core.Venue(json.dumps({"commission": "none", **(venue or {})}))
         self.tws = SimulatedTws(self.venue, instruments, clock=self.clock.now, **tws)
@@ -134,6 +138,7 @@ class Desk:
         self.broker = self.another_line()
         self.runner.connect(self.broker)
         await self.broker.connect()
+        self._announcing = asyncio.create_task(self.restarts.announce(self.runner.post))
         await self.settle()
         await self.broker.start_market(
             [MarketSubscription(symbol=index) for index in range(len(self.instruments))]
@@ -149,6 +154,7 @@ class Desk:
             clock=self.clock,
             sink=self.runner.post,
             on_problem=self.problems.append,
+            is_away=self.restarts.is_near,
         )
 
     async def crash(self) -> None:
@@ -180,6 +186,7 @@ class Desk:
     async def close(self) -> None:
         """Put everything away, whatever broke."""
         self.runner.finish()
+        self._announcing.cancel()
         await self.broker.disconnect()
         self.journal.close()
 

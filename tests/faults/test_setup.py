@@ -6,16 +6,30 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 
 from orderloom._core import Event
+from orderloom.signals import (
+    PollLimits,
+    Prediction,
+    PredictionBook,
+    PredictionClient,
+    PredictionRecord,
+    PredictionServer,
+    PredictionSource,
+    Signal,
+)
+from orderloom.sim.times import SECOND
 from orderloom.tws import ClientIdInUseError, WrongModeError
 
-from .desk import AAPL, enter, on, trading
+from .desk import AAPL, OPEN, TSLA, enter, on, trading
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from orderloom._core import Outcome
+
+    from .desk import Desk
 
 
 @pytest.mark.parametrize("shares", [999, 1_000, 1_001, 5_000])
@@ -110,3 +124,112 @@ async def test_fault_75_a_second_client_of_the_same_number_is_turned_away(tmp_pa
         await desk.signal("BUY")
         assert desk.fills() == [100]
         assert desk.is_protected(100)
+
+
+HMAC_KEY = "a shared secret of 27 bytes"
+
+
+async def _ask(desk: Desk, url: str) -> None:
+    """Poll a source that must sign, once, and post what it says as a session does."""
+
+    def post(said: Prediction) -> None:
+        desk.runner.post(
+            Event.signal(
+                said.key, said.ticker, 0, str(said.signal), said.confidence, None, [],
+                said.predicted_at, None, [],
+            )
+        )  # fmt: skip
+
+    def reject(*answer: str) -> None:
+        desk.runner.post(Event.signal_rejected(*answer))
+
+    source = PredictionSource(url=url, hmac_key=SecretStr(HMAC_KEY))
+    limits = PollLimits(per_minute=None, attempts=1)
+    client = PredictionClient(
+        source,
+        on_prediction=post,
+        on_rejected=reject,
+        on_alarm=desk.problems.append,
+        limits=limits,
+        now=desk.clock.now,
+    )
+    async with client:
+        await client.poll_once(["AAPL"])
+    await desk.settle()
+
+
+def _server(desk: Desk, *, key: str = HMAC_KEY, at: int = OPEN) -> PredictionServer:
+    said = Prediction(ticker="AAPL", signal=Signal.BUY, confidence=0.9, predicted_at=at, id=f"{at}")
+    book = PredictionBook([PredictionRecord(said, at)])
+    return PredictionServer(book, clock=desk.clock.now, hmac_key=key)
+
+
+@pytest.mark.parametrize(("key", "code"), [("", "UNSIGNED"), ("another secret", "BAD_SIGNATURE")])
+async def test_fault_76_a_prediction_that_is_not_signed_with_our_key_moves_nothing(
+    tmp_path: Path, key: str, code: str
+) -> None:
+    async with trading(tmp_path) as desk:
+        with _server(desk, key=key) as forger:
+            await _ask(desk, forger.url)
+            await _ask(desk, forger.url)
+        assert [each["reason"] for each in desk.of("signal_rejected")] == [code, code]
+        assert len(desk.problems) == 2, "each client tells it once"
+        assert desk.placed() == []
+        with _server(desk) as source:
+            await _ask(desk, source.url)
+        assert desk.is_protected(100)
+
+
+async def test_fault_76_a_signed_prediction_is_worth_one_trade_however_often_it_is_replayed(
+    tmp_path: Path,
+) -> None:
+    async with trading(tmp_path) as desk:
+        with _server(desk) as source:
+            await _ask(desk, source.url)
+            await _ask(desk, source.url)
+            await desk.signal("SELL")
+            await desk.wait(5)
+            await _ask(desk, source.url)
+            # Nor is it one for a process that comes after.
+            await desk.crash()
+            await desk.restart()
+            await _ask(desk, source.url)
+        assert desk.refusals == ["DUPLICATE"] * 3
+        assert len(desk.placed("entry")) == 1
+        assert desk.is_flat()
+
+
+async def test_fault_76_a_signed_prediction_that_was_kept_back_is_too_old_to_be_replayed(
+    tmp_path: Path,
+) -> None:
+    async with trading(tmp_path) as desk:
+        with _server(desk, at=OPEN - 121 * SECOND) as source:
+            await _ask(desk, source.url)
+        assert desk.refusals == ["EXPIRED"]
+        assert desk.placed() == []
+
+
+async def test_fault_76_a_flood_of_predictions_opens_what_limits_allow_and_delays_no_exit(
+    tmp_path: Path,
+) -> None:
+    limits = {"limits": {"max_orders_per_minute": 2}}
+    async with trading(tmp_path, config=limits) as desk:
+        await desk.signal("BUY")
+        for number in range(3_000):
+            made = desk.clock.now()
+            symbol = number % 2
+            side = "BUY" if number % 3 else "SHORT"
+            desk.runner.post(
+                Event.signal(f"flood-{number}", "AAPL", symbol, side, 0.9, None, [], made, None, [])
+            )
+            if number == 1_500:
+                desk.quote_unheard(96.0)
+        await desk.settle()
+        # The stop has sold in the middle of it.
+        assert desk.fills()[:2] == [100, -100]
+        assert len(desk.placed("entry")) <= 2 + 2
+        await desk.signal("SELL")
+        await desk.signal("SELL", symbol=1)
+        await desk.wait(5)
+        assert desk.is_flat()
+        assert desk.is_flat(TSLA)

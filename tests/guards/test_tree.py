@@ -70,6 +70,16 @@ def test_no_code_is_made_from_text_and_nothing_is_unpickled() -> None:
                 assert node.module not in {"pickle", "marshal", "shelve"}, place
 
 
+def test_no_crate_may_be_unsafe_and_the_core_depends_on_little() -> None:
+    lints = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["lints"]["rust"]
+    assert lints["unsafe_code"] == "forbid"
+    crates = {name: tomllib.loads((ROOT / "rust" / name / "Cargo.toml").read_text()) for name in
+              ("core", "sim")}  # fmt: skip
+    assert all(crate["lints"] == {"workspace": True} for crate in crates.values())
+    allowed = {"indexmap", "rust_decimal", "rustc-hash", "serde", "thiserror"}
+    assert set(crates["core"]["dependencies"]) <= allowed
+
+
 def test_versions_agree_and_the_changelog_knows_them() -> None:
     cargo = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
     python = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

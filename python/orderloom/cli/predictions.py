@@ -37,6 +37,12 @@ def predictions(
             "--api-key", help="Asked of every request.", envvar="ORDERLOOM_SIGNALS__API_KEY"
         ),
     ] = DEFAULT_KEY,
+    hmac_key: Annotated[
+        str,
+        typer.Option(
+            "--hmac-key", help="Signs every answer.", envvar="ORDERLOOM_SIGNALS__HMAC_KEY"
+        ),
+    ] = "",
     shift: Annotated[
         bool, typer.Option("--shift", help="Move the file's times so that it begins now.")
     ] = False,
@@ -79,6 +85,7 @@ def predictions(
             PredictionBook(records),
             clock=lambda: time.time_ns() + ahead,
             api_key=SecretStr(api_key),
+            hmac_key=SecretStr(hmac_key),
             tickers=tuple(names),
             port=port,
         )

@@ -16,7 +16,7 @@ from orderloom.config.document import value_at
 from orderloom.config.settings import ENV_DELIMITER, ENV_PREFIX, Settings
 from orderloom.errors import LanguageError, did_you_mean, shown
 
-SECRETS: Final[tuple[KeyPath, ...]] = (("signals", "api_key"),)
+SECRETS: Final[tuple[KeyPath, ...]] = (("signals", "api_key"), ("signals", "hmac_key"))
 """Values that may never stand in the file."""
 
 
@@ -86,20 +86,21 @@ def read_overrides(environment: Mapping[str, str], dotenv: Path | None = None) -
     return overrides
 
 
-def read_secret(data: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The API key and its origin, from `api_key_file` or `api_key_keyring`.
+def read_secret(data: Mapping[str, Any], secret: KeyPath) -> tuple[str, str] | None:
+    """A secret and its origin, from the keys beside it that end in `_file` or `_keyring`.
 
     Raises:
         LanguageError: The file or entry is missing, or the file is open to others.
     """
-    signals = data.get("signals")
-    if not isinstance(signals, Mapping):
+    section, key = secret
+    values = data.get(str(section))
+    if not isinstance(values, Mapping):
         return None
-    if isinstance(name := signals.get("api_key_file"), str):
+    if isinstance(name := values.get(f"{key}_file"), str):
         path = Path(name).expanduser()
-        where = ("signals", "api_key_file")
+        where = (section, f"{key}_file")
         if not path.is_file():
-            raise LanguageError(f"no file {shown(name)}", "a file with the API key", path=where)
+            raise LanguageError(f"no file {shown(name)}", "a file with the key", path=where)
         if (reason := _readable_by_others(path)) is not None:
             raise LanguageError(reason.what, reason.expected, reason.hint, path=where)
         try:
@@ -107,10 +108,10 @@ def read_secret(data: Mapping[str, Any]) -> tuple[str, str] | None:
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "not UTF-8"
             raise LanguageError(
-                f"{shown(name)} cannot be read ({why})", "a file with the API key", path=where
+                f"{shown(name)} cannot be read ({why})", "a file with the key", path=where
             ) from None
-    if isinstance(name := signals.get("api_key_keyring"), str) and "/" in name:
-        return _from_keyring(name), f"keyring {name}"
+    if isinstance(name := values.get(f"{key}_keyring"), str) and "/" in name:
+        return _from_keyring(name, secret), f"keyring {name}"
     return None
 
 
@@ -165,15 +166,15 @@ def _readable_by_others(path: Path) -> LanguageError | None:
     return None
 
 
-def _from_keyring(name: str) -> str:
-    where = ("signals", "api_key_keyring")
+def _from_keyring(name: str, secret: KeyPath) -> str:
+    where = (secret[0], f"{secret[1]}_keyring")
     service, _, user = name.partition("/")
     try:
         import keyring.errors  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
     except ImportError:
         raise LanguageError(
             "the package `keyring` is not installed",
-            "it for `api_key_keyring`",
+            f"it for `{where[-1]}`",
             "pip install keyring",
             path=where,
         ) from None
@@ -183,13 +184,13 @@ def _from_keyring(name: str) -> str:
         raise LanguageError(
             f"the keyring cannot be read ({(str(error) or type(error).__name__).splitlines()[0]})",
             "one that is unlocked",
-            "ORDERLOOM_SIGNALS__API_KEY or `api_key_file` where there is none",
+            f"{variable(secret)} or `{secret[1]}_file` where there is none",
             path=where,
         ) from None
     if not found:
         raise LanguageError(
             f"no entry {shown(name)} in the keyring",
-            "the API key there",
+            "the key there",
             f"keyring set {service} {user}",
             path=where,
         )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from orderloom.config.settings import Settings
     from orderloom.rules import Rule
 
+_HMAC_KEY_MIN: Final = 16
 _REGULAR_SESSION: Final = Span.parse("6h30m")
 _LONG: Final = Span.parse("1h")
 _ONLY_ON: Final = {
@@ -92,13 +93,22 @@ def _of_sections(settings: Settings, session: Span | None) -> Iterator[Finding]:
             expected="this machine",
             hint="tunnel the port, for example through ssh",
         )
-    key = settings.signals.api_key.get_secret_value()
-    if 0 < len(key) < LENGTH_MIN:
+    signals = settings.signals
+    keys = (("api_key", signals.api_key, LENGTH_MIN), ("hmac_key", signals.hmac_key, _HMAC_KEY_MIN))
+    for name, key, least in keys:
+        if 0 < (length := len(key.get_secret_value())) < least:
+            yield Finding(
+                path=("signals", name),
+                what=f"a key of {length} characters, too short to be kept secret",
+                expected=f"at least {least}",
+                severity="error",
+            )
+    is_trusted = signals.is_signed or settings.limits.unsigned is not None
+    if settings.broker.mode == "live" and signals.url is not None and not is_trusted:
         yield Finding(
-            path=("signals", "api_key"),
-            what=f"a key of {len(key)} characters, too short to be kept out of logs",
-            expected=f"at least {LENGTH_MIN}",
-            severity="error",
+            path=("signals", "url"),
+            what="predictions are not signed: whoever answers in the source's name is believed",
+            expected="`hmac_key_file`, or lower limits under `limits.unsigned`",
         )
     if any(not rule.symbols for rule in settings.rules):
         if not settings.symbols:

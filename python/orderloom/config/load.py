@@ -17,6 +17,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from orderloom.config.document import BYTES_MAX, Document, dotted, value_at
 from orderloom.config.document import Path as KeyPath
 from orderloom.config.environment import (
+    SECRETS,
     Overrides,
     merged,
     read_overrides,
@@ -167,7 +168,7 @@ class _Loader:
         self._custom = custom
         self._data = merged(document.data, overrides.data)
         self._paths: dict[str, KeyPath] = {}
-        self._secret_origin = ""
+        self._secret_origins: dict[KeyPath, str] = {}
         self._problems = [
             ConfigProblem(
                 file=place, where="the environment", what=e.what, expected=e.expected, hint=e.hint
@@ -209,16 +210,17 @@ class _Loader:
                     path=path,
                 )
             )
-        if value_at(self._data, ("signals", "api_key")) is not None:
-            return
-        try:
-            found = read_secret(self._data)
-        except LanguageError as error:
-            self._add(error)
-            return
-        if found is not None:
-            self._data = merged(self._data, {"signals": {"api_key": found[0]}})
-            self._secret_origin = found[1]
+        for path in SECRETS:
+            if value_at(self._data, path) is not None:
+                continue
+            try:
+                found = read_secret(self._data, path)
+            except LanguageError as error:
+                self._add(error)
+                continue
+            if found is not None:
+                value, self._secret_origins[path] = found
+                self._data = merged(self._data, {str(path[0]): {str(path[1]): value}})
 
     def _rules(self) -> tuple[Rule, ...]:
         rules: list[Rule] = []
@@ -320,8 +322,8 @@ class _Loader:
             yield ResolvedValue(dotted(path), _shown(value), self._origin(path))
 
     def _origin(self, path: KeyPath) -> str:
-        if path == ("signals", "api_key") and self._secret_origin:
-            return self._secret_origin
+        if path in self._secret_origins:
+            return self._secret_origins[path]
         if path in self._overrides.origins:
             return self._overrides.origins[path]
         if self._document.has(path):

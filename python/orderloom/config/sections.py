@@ -6,6 +6,7 @@ A new key is one line here; engine keys carry the engine's own names.
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -17,14 +18,20 @@ from orderloom.config.values import (
     Percentage,
     PositiveDecimal,
     Symbols,
+    TimeOfDay,
+    Weekdays,
     Whole,
+    Zone,
 )
 from orderloom.errors import LanguageError, shown
+from orderloom.names import WEEKDAYS
 from orderloom.signals.fields import FieldMapping
+from orderloom.signals.signing import HEADER
 from orderloom.signals.source import PredictionSource
 from orderloom.units import Span
 
 _SECOND = 1_000_000_000
+_AWAY_MAX = Span(3 * 86_400 * _SECOND)
 
 BAR_SIZES = {
     seconds * _SECOND: size
@@ -62,6 +69,28 @@ def _form(pattern: str, expected: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+class RestartSettings(Section):
+    """A known time at which TWS or the Gateway is away: its daily restart, its weekly log-in."""
+
+    at: TimeOfDay
+    """When it begins, as set in TWS (Configuration, Lock and Exit) or the Gateway."""
+    zone: Zone = ZoneInfo("America/New_York")
+    """The time zone of `at`; daylight saving is followed."""
+    days: Weekdays = WEEKDAYS
+    """On which days."""
+    before: LongDuration = Span(5 * 60 * _SECOND)
+    """No new entries from so long before it."""
+    lasts: LongDuration = Span(15 * 60 * _SECOND)
+    """How long it may take; a line that is down after that is alarmed."""
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> Self:
+        for name, value in (("before", self.before), ("lasts", self.lasts)):
+            if value > _AWAY_MAX:
+                raise LanguageError(f"found `{value}`", f"at most `{_AWAY_MAX}`", path=(name,))
+        return self
+
+
 class BrokerSettings(Section):
     """Where TWS or the Gateway is, and on which terms orders go there."""
 
@@ -75,6 +104,8 @@ class BrokerSettings(Section):
     """Which client of TWS; each program that connects needs its own."""
     account: str = ""
     """Account number; empty: the only one."""
+    restarts: tuple[RestartSettings, ...] = ()
+    """Known times at which TWS is away; no entries until every stop was found standing after it."""
 
     @model_validator(mode="after")
     def _live_is_explicit(self) -> Self:
@@ -136,6 +167,21 @@ class SignalSettings(Section):
         Annotated[str, _form("[^/]+/.+", "`service/user`"), Field(pattern=r"^[^/]+/.+$")] | None
     ) = None
     """`service/user` of an entry in the system's keyring."""
+    hmac_key: SkipJsonSchema[SecretStr] = SecretStr("")
+    """Only from `ORDERLOOM_SIGNALS__HMAC_KEY`, `hmac_key_file` or `hmac_key_keyring`: with it, only
+    predictions that are signed with it are taken."""
+    hmac_key_file: Path | None = None
+    """A file with nothing but the key of signatures, readable by its owner only."""
+    hmac_key_keyring: (
+        Annotated[str, _form("[^/]+/.+", "`service/user`"), Field(pattern=r"^[^/]+/.+$")] | None
+    ) = None
+    """`service/user` of the key of signatures in the system's keyring."""
+    signature_header: Annotated[
+        str,
+        _form("[A-Za-z0-9-]+", "a header such as `X-Signature`"),
+        Field(pattern="^[A-Za-z0-9-]+$"),
+    ] = HEADER
+    """The answer's header with `sha256=` and the HMAC of its body."""
     poll: LongDuration = Span(60 * _SECOND)
     """How often each ticker is asked for."""
     max_age: LongDuration = Span(120 * _SECOND)
@@ -161,14 +207,25 @@ class SignalSettings(Section):
                 ) from None
         return self
 
+    @property
+    def is_signed(self) -> bool:
+        """Whether only signed predictions are taken."""
+        return bool(self.hmac_key.get_secret_value())
+
     def source(self) -> PredictionSource | None:
         """The source that the client polls; none without a URL."""
         if self.url is None:
             return None
-        return PredictionSource(url=self.url, api_key=self.api_key, fields=self.fields)
+        return PredictionSource(
+            url=self.url,
+            api_key=self.api_key,
+            hmac_key=self.hmac_key,
+            signature_header=self.signature_header,
+            fields=self.fields,
+        )
 
 
-class LimitSettings(Section):
+class Limits(Section):
     """Limits on what increases risk; absent means no limit. Exits always pass."""
 
     max_order_value: PositiveDecimal | None = None
@@ -201,6 +258,28 @@ class LimitSettings(Section):
     """Symbols that may not be sold short."""
     check_buying_power: bool = False
     """Whether an entry may cost more than the account's buying power."""
+
+
+class LimitSettings(Limits):
+    """The limits, and lower ones for predictions that nobody has signed."""
+
+    unsigned: Limits | None = None
+    """Hold besides while no `signals.hmac_key` is set; the lower of each counts."""
+
+    def in_force(self, *, is_signed: bool) -> Limits:
+        """The limits that count for predictions with or without signatures."""
+        ours = {name: getattr(self, name) for name in Limits.model_fields}
+        if is_signed or self.unsigned is None:
+            return Limits.model_construct(**ours)
+        for name, theirs in self.unsigned:
+            mine = ours[name]
+            if isinstance(theirs, bool):
+                ours[name] = mine or theirs
+            elif isinstance(theirs, tuple):
+                ours[name] = tuple(dict.fromkeys((*mine, *theirs)))
+            elif theirs is not None:
+                ours[name] = theirs if mine is None else min(mine, theirs)
+        return Limits.model_construct(**ours)
 
 
 class ExecutionSettings(Section):

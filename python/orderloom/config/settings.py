@@ -137,7 +137,7 @@ class Settings(BaseSettings):
                 "max_age": int(self.signals.max_age),
                 "max_future": int(self.signals.max_future),
             },
-            "limits": _plain(self.limits),
+            "limits": _plain(self.limits.in_force(is_signed=self.signals.is_signed)),
             "end_of_day": None if self.end_of_day is None else int(self.end_of_day.close),
             "execution": _plain(self.execution),
             "rules": [rule.as_dict() for rule in self.rules],

@@ -1,13 +1,16 @@
 """Values of the configuration that pydantic validates by the language's own readers."""
 
+from datetime import time
 from decimal import Decimal
 from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from orderloom.errors import LanguageError, shown
+from orderloom.names import WEEKDAYS
 from orderloom.rules import checked_symbols
-from orderloom.units import Span, decimal_text, exact
+from orderloom.units import Span, decimal_text, exact, parse_clock
 
 _NUMBER_SCHEMA: Final[dict[str, Any]] = {
     "anyOf": [
@@ -55,6 +58,34 @@ def _span_text(value: Span) -> str:
     return str(value)
 
 
+def _time_of_day(value: object) -> time:
+    if isinstance(value, time):
+        return value
+    try:
+        minutes, second = divmod(parse_clock(value), 60)
+        return time(minutes // 60, minutes % 60, second)
+    except (LanguageError, ValueError):
+        expected = "a time of day before 24:00, such as `23:45`"
+        raise LanguageError(f"found {shown(value)}", expected) from None
+
+
+def _zone(value: object) -> ZoneInfo:
+    try:
+        return value if isinstance(value, ZoneInfo) else ZoneInfo(str(value))
+    except (KeyError, ValueError, OSError):
+        expected = "a time zone of the IANA's list, such as `America/New_York`"
+        raise LanguageError(f"found {shown(value)}", expected) from None
+
+
+def _weekdays(value: object) -> tuple[str, ...]:
+    days = value if isinstance(value, list | tuple) else None
+    words = [day.strip().lower()[:3] if isinstance(day, str) else "" for day in days or ()]
+    if not words or not set(words) <= set(WEEKDAYS):
+        expected = f"a list of weekdays out of {', '.join(WEEKDAYS)}"
+        raise LanguageError(f"found {shown(value)}", expected)
+    return tuple(sorted(set(words), key=WEEKDAYS.index))
+
+
 Duration = Annotated[
     Span, PlainValidator(Span.parse), PlainSerializer(_span_text), WithJsonSchema(SPAN_SCHEMA)
 ]
@@ -97,3 +128,26 @@ Symbols = Annotated[
     WithJsonSchema({"type": "array", "items": {"type": "string"}}),
 ]
 """Tickers as the configuration writes them everywhere."""
+
+TimeOfDay = Annotated[
+    time,
+    PlainValidator(_time_of_day),
+    PlainSerializer(lambda value: value.isoformat()),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?$"}),
+]
+"""A moment of every day, without a zone."""
+
+Zone = Annotated[
+    ZoneInfo,
+    PlainValidator(_zone),
+    PlainSerializer(lambda value: value.key),
+    WithJsonSchema({"type": "string", "examples": ["America/New_York"]}),
+]
+"""A time zone by its IANA name."""
+
+Weekdays = Annotated[
+    tuple[str, ...],
+    PlainValidator(_weekdays),
+    WithJsonSchema({"type": "array", "items": {"enum": list(WEEKDAYS)}, "minItems": 1}),
+]
+"""Some days of the week, by their first three letters."""

@@ -27,6 +27,7 @@ from orderloom.sessions.books import differences
 from orderloom.sessions.lockstep import LockStep
 from orderloom.sessions.readiness import Readiness
 from orderloom.sessions.reload import Reloader
+from orderloom.sessions.restarts import Restarts
 from orderloom.sessions.words import Words
 from orderloom.version import __version__
 from orderloom.world import Stage
@@ -81,6 +82,7 @@ class Session:
         self._broker: TWSConnection
         self._client: PredictionClient | None = None
         self._clock: Final = ManualClock() if options.mode == "sim" else SystemClock()
+        self._restarts: Final = Restarts(settings.broker.restarts, self._clock)
         self._log: RunLog
         self._has_begun = False
         self._made: list[Path] = []
@@ -135,8 +137,9 @@ class Session:
 
     @property
     def _secrets(self) -> list[str]:
-        key = self._settings.signals.api_key.get_secret_value()
-        return [key] if key else []
+        signals = self._settings.signals
+        keys = (key.get_secret_value() for key in (signals.api_key, signals.hmac_key))
+        return [key for key in keys if key]
 
     def _time(self) -> int:
         """The run's time; the system's until a simulated market has begun."""
@@ -223,6 +226,7 @@ class Session:
             sink=self.runner.post,
             on_problem=self._problem,
             on_sent=self.runner.on_sent,
+            is_away=self._restarts.is_near,
         )
         self.runner.connect(self._broker)
         stack.push_async_callback(self._broker.disconnect)
@@ -233,6 +237,8 @@ class Session:
         stack.push_async_callback(control.stop)
         await self._unless_stopped(self._broker.connect())
         self._has_begun = True
+        announcing = asyncio.create_task(self._restarts.announce(self.runner.post))
+        stack.callback(announcing.cancel)
         self._check_contracts()
 
     async def _unless_stopped(self, connecting: Coroutine[Any, Any, None]) -> None:
@@ -287,8 +293,11 @@ class Session:
         from orderloom.signals import PollLimits, PredictionClient, PredictionSource  # noqa: PLC0415
 
         signals = self._settings.signals
-        key = SecretStr(_LOCAL_KEY) if is_embedded else signals.api_key
-        source = PredictionSource(url=url, api_key=key, fields=signals.fields)
+        # Ours speaks as documented, whatever the source of a later run does.
+        source = None if is_embedded else signals.source()
+        source = source or PredictionSource(
+            url=url, api_key=SecretStr(_LOCAL_KEY), hmac_key=signals.hmac_key
+        )
         self._client = PredictionClient(
             source,
             on_prediction=self._on_prediction,
@@ -388,6 +397,7 @@ class Session:
             PredictionBook(read_records(path) if path is not None else ()),
             clock=stage.clock.now,
             api_key=SecretStr(_LOCAL_KEY),
+            hmac_key=self._settings.signals.hmac_key,
             tickers=tuple(self._tickers),
             requests_per_minute=None,
         )
@@ -461,6 +471,7 @@ class Session:
             PredictionBook(read_records(self._options.signals)),
             clock=self._clock.now,
             api_key=SecretStr(_LOCAL_KEY),
+            hmac_key=self._settings.signals.hmac_key,
             tickers=tuple(self._tickers),
             requests_per_minute=None,
         )

@@ -22,6 +22,7 @@ from orderloom.signals.pace import Pace
 from orderloom.signals.parse import decode, parse_answer
 from orderloom.signals.prediction import Prediction
 from orderloom.signals.refusal import MalformedPrediction, Reason, Refused, shown, status_reason
+from orderloom.signals.signing import FORGED, check
 from orderloom.signals.source import PredictionSource, open_http
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class PredictionClient:
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._http: httpx2.AsyncClient | None = None
         self._is_stopped = False
+        self._is_forged_told = False
 
     async def __aenter__(self) -> Self:
         self._open()
@@ -224,13 +226,15 @@ class PredictionClient:
         received_monotonic_ns, received_at = self._monotonic_ns(), self._now()
         try:
             if response.status_code != 200:
-                said = shown(body[:200].decode(errors="replace"))
+                said = shown(self._masked(body[:200]).decode(errors="replace"))
                 raise Refused(
                     status_reason(response.status_code),
                     f"{ticker}: HTTP {response.status_code}: {said}",
                 )
+            if source.hmac_key.get_secret_value():
+                check(source.hmac_key, body, response.headers.get(source.signature_header))
             prediction = parse_answer(
-                decode(body),
+                decode(self._masked(body)),
                 source.fields,
                 source=source.name,
                 received_at=received_at,
@@ -259,9 +263,14 @@ class PredictionClient:
             body += chunk
             if len(body) > most:
                 raise Refused(Reason.TOO_LARGE, f"an answer over {most} bytes")
-        key = self.source.api_key.get_secret_value().encode()
-        # A server may repeat what it was asked with; no message about its answer may.
-        return bytes(body).replace(key, MASK.encode()) if key else bytes(body)
+        return bytes(body)
+
+    def _masked(self, body: bytes) -> bytes:
+        """A server may repeat what it was asked with; no message about its answer may."""
+        for secret in (self.source.api_key, self.source.hmac_key):
+            if key := secret.get_secret_value().encode():
+                body = body.replace(key, MASK.encode())
+        return body
 
     def _heed_rate(self, response: httpx2.Response, *, is_limited: bool) -> None:
         """Pause the source when it says that nothing is left until its reset."""
@@ -273,12 +282,17 @@ class PredictionClient:
 
     def _deliver(self, outcome: Outcome) -> None:
         if isinstance(outcome, Prediction):
+            self._is_forged_told = False
             self._call(self._on_prediction, outcome)
             return
         self._call(self._on_rejected, self.source.name, str(outcome.reason), outcome.detail)
         if outcome.reason is Reason.UNAUTHORIZED and not self._is_stopped:
             self._is_stopped = True
             self._alarm(f"{self.source.name}: the API key was refused (401); polling has stopped")
+        if outcome.reason in FORGED and not self._is_forged_told:
+            # Once, until it signs again: polling goes on, since the forger may go away.
+            self._is_forged_told = True
+            self._alarm(f"{self.source.name}: {outcome.detail}; none is taken without")
 
     def _alarm(self, text: str) -> None:
         self._call(self._on_alarm, text)

@@ -7,8 +7,11 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
+from pydantic import SecretStr
+
 from orderloom.signals.parse import DOCUMENTED, decode, parse_message
 from orderloom.signals.refusal import Reason, Refused, shown
+from orderloom.signals.signing import FORGED, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +27,8 @@ class PredictionPush:
     """Feeds the callbacks of `PredictionClient` from a transport.
 
     A lost connection is opened again with exponential back-off and jitter, for as long as it
-    takes; a bad message is reported and skipped; a refused key ends it with an alarm.
+    takes; a bad message is reported and skipped; a refused key ends it with an alarm. With an
+    `hmac_key`, only messages of `signing.wrapped` are taken.
     """
 
     def __init__(
@@ -33,6 +37,7 @@ class PredictionPush:
         *,
         name: str = "push",
         fields: FieldMapping = DOCUMENTED,
+        hmac_key: SecretStr | str = "",
         on_prediction: OnPrediction,
         on_rejected: OnRejected = lambda source, code, detail: None,
         on_alarm: OnAlarm = _log.error,
@@ -43,12 +48,14 @@ class PredictionPush:
         self._transport = transport
         self._name = name
         self._fields = fields
+        self._hmac_key = hmac_key if isinstance(hmac_key, SecretStr) else SecretStr(hmac_key)
         self._on_prediction = on_prediction
         self._on_rejected = on_rejected
         self._on_alarm = on_alarm
         self._now = now
         self._backoff_initial = backoff_initial
         self._backoff_max = backoff_max
+        self._is_forged_told = False
 
     async def run(self) -> None:
         """Receive until cancelled, until nothing more can come, or until the key is refused."""
@@ -94,6 +101,8 @@ class PredictionPush:
     def _take(self, message: str) -> None:
         received_monotonic_ns, received_at = time.monotonic_ns(), self._now()
         try:
+            if self._hmac_key.get_secret_value():
+                message = unwrapped(self._hmac_key, message)
             prediction = parse_message(
                 decode(message),
                 self._fields,
@@ -103,7 +112,11 @@ class PredictionPush:
             )
         except Refused as refused:
             self._reject(refused)
+            if refused.reason in FORGED and not self._is_forged_told:
+                self._is_forged_told = True
+                self._call(self._on_alarm, f"{self._name}: {refused.detail}; none is taken without")
             return
+        self._is_forged_told = False
         self._call(self._on_prediction, prediction)
 
     def _reject(self, refused: Refused) -> None:

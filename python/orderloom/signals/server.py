@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import SecretStr
 
 from orderloom.instant import ns_to_iso
+from orderloom.signals.signing import HEADER, signature, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,7 +87,8 @@ class PredictionServer:
     """Serves a `PredictionBook`; use it as a context manager, or `start` and `stop`.
 
     `clock` gives the moment (UTC ns) as of which every question is answered. `tickers` are those
-    that the API knows, by default those of the book. An empty `api_key` asks for none.
+    that the API knows, by default those of the book. An empty `api_key` asks for none; with an
+    `hmac_key` every answer is signed.
 
     Example:
         >>> from orderloom.signals import PredictionBook, PredictionServer
@@ -101,6 +103,7 @@ class PredictionServer:
         *,
         clock: Callable[[], int] = time.time_ns,
         api_key: SecretStr | str = "",
+        hmac_key: SecretStr | str = "",
         tickers: tuple[str, ...] | None = None,
         base_path: str = "/api/v1",
         port: int = 0,
@@ -115,6 +118,7 @@ class PredictionServer:
         self.wall = wall
         self.closing = threading.Event()
         self._api_key = api_key if isinstance(api_key, SecretStr) else SecretStr(api_key)
+        self._hmac_key = hmac_key if isinstance(hmac_key, SecretStr) else SecretStr(hmac_key)
         self._http = _Server(("127.0.0.1", port), _Exchange)
         self._http.app = self
         self._thread: threading.Thread | None = None
@@ -150,6 +154,11 @@ class PredictionServer:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def signed(self, body: bytes) -> dict[str, str]:
+        """The headers that sign an answer; none without a key."""
+        is_keyed = bool(self._hmac_key.get_secret_value())
+        return {HEADER: signature(self._hmac_key, body)} if is_keyed else {}
 
     def admit(self, key: str | None) -> None:
         """Check the API key in constant time.
@@ -223,18 +232,25 @@ class PredictionServer:
             for ticker in sorted(tickers):
                 record = self.book.latest(ticker, self.clock())
                 if record is not None:
-                    yield _event(None, record)
+                    yield self._event(None, record)
         quiet_since = time.monotonic()
         while not self.closing.wait(_STREAM_EVERY_SECONDS):
             until = self.book.count(self.clock())
             for number, record in enumerate(self.book.between(position, until), start=position):
                 if record.prediction.ticker in tickers:
-                    yield _event(number, record)
+                    yield self._event(number, record)
                     quiet_since = time.monotonic()
             position = max(position, until)
             if time.monotonic() - quiet_since > _HEARTBEAT_SECONDS:
                 yield b": still here\n\n"
                 quiet_since = time.monotonic()
+
+    def _event(self, number: int | None, record: PredictionRecord) -> bytes:
+        data = json.dumps({"status": "success", "data": envelope_data(record)})
+        if self._hmac_key.get_secret_value():
+            data = wrapped(self._hmac_key, data)
+        head = "" if number is None else f"id: {number}\n"
+        return f"{head}event: prediction\ndata: {data}\n\n".encode()
 
 
 def envelope_data(record: PredictionRecord, *, default_only: bool = False) -> dict[str, Any]:
@@ -248,12 +264,6 @@ def envelope_data(record: PredictionRecord, *, default_only: bool = False) -> di
             "using_default_only": default_only,
         },
     }
-
-
-def _event(number: int | None, record: PredictionRecord) -> bytes:
-    data = json.dumps({"status": "success", "data": envelope_data(record)})
-    head = "" if number is None else f"id: {number}\n"
-    return f"{head}event: prediction\ndata: {data}\n\n".encode()
 
 
 class _Server(ThreadingHTTPServer):
@@ -314,7 +324,7 @@ class _Exchange(BaseHTTPRequestHandler):
 
     def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
         head = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
-        self._head(status, head, body)
+        self._head(status, {**head, **self.server.app.signed(body)}, body)
 
     def _head(self, status: int, headers: dict[str, str], body: bytes = b"") -> None:
         """Head and body leave in one write, since two would wait for an acknowledgement."""

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from orderloom.signals.fields import FieldMapping
+from orderloom.signals.signing import HEADER
 
 _SECURE: Final = frozenset({"https", "wss"})
 _PLAIN: Final = frozenset({"http", "ws"})
@@ -27,6 +28,10 @@ class PredictionSource(BaseModel):
     name: str = "predictions"
     api_key: SecretStr = SecretStr("")
     api_key_header: str = "X-API-Key"
+    hmac_key: SecretStr = Field(
+        default=SecretStr(""), description="when given, only answers signed with it are taken"
+    )
+    signature_header: str = HEADER
     path: str = "prediction/latest"
     stream_path: str = "stream"
     ticker_parameter: str = "ticker"

@@ -31,7 +31,7 @@ from orderloom.tws.replies import REQUEST_ID_MIN
 from orderloom.tws.snapshots import Snapshots
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from orderloom._core import Command, Ticket
     from orderloom.ports import (
@@ -68,6 +68,7 @@ class TWSConnection:
     Events reach `sink` in the order in which TWS sent them. `instruments` are the symbols by
     index. `on_problem` takes what an operator should know; `on_sent` takes order id, monotonic
     ns after the last byte of an order was handed to the socket, and ns spent in `ib_async`.
+    While `is_away` says that TWS restarts about now, a lost line is no problem to tell.
 
     Example:
         >>> from orderloom.clock import SystemClock
@@ -91,12 +92,14 @@ class TWSConnection:
         sink: EventSink,
         on_problem: OnProblem,
         on_sent: OnSent | None = None,
+        is_away: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._sink = sink
         self._on_problem = on_problem
         self._on_sent = on_sent
+        self._is_away = is_away
         self._instruments = Instruments(instruments)
         self._market = Market(
             settings,
@@ -321,7 +324,7 @@ class TWSConnection:
                 self._on_problem(f"TWS is not reconnected: {describe(error)}")
                 return
             except TWSError as error:
-                self._on_problem(f"TWS, next attempt in {pause:g} s: {describe(error)}")
+                self._tell_of_line(f"TWS, next attempt in {pause:g} s: {describe(error)}")
             else:
                 self._go_live(link)
                 link.run(self._market.resume(link))
@@ -333,6 +336,12 @@ class TWSConnection:
             level = logging.INFO if reason == _BY_US else logging.WARNING
             _log.log(level, "connection to TWS ended: %s", reason)
             self._sink(Event.connection("down"))
+
+    def _tell_of_line(self, text: str) -> None:
+        if self._is_away():
+            _log.info("%s", text)
+        else:
+            self._on_problem(text)
 
     def _measured(self, link: Link, offset: int) -> None:
         is_off = abs(offset) > _OFFSET_MAX
@@ -351,7 +360,7 @@ class TWSConnection:
         if code in (_CUT, _SERVER_CUT):
             if not self._is_cut:
                 self._is_cut = True
-                self._on_problem(f"TWS lost its server, error {code}: {text}")
+                self._tell_of_line(f"TWS lost its server, error {code}: {text}")
                 link.wrapper.post(Event.connection("down"))
             self._is_cut_from_server = code == _SERVER_CUT
         elif code == _RESTORED_EMPTY:
@@ -361,7 +370,7 @@ class TWSConnection:
         elif code == _RESTORED:
             self._restored(link)
         elif code == _PORT_CHANGED:
-            self._on_problem(f"TWS changed its port, error {code}: {text}")
+            self._tell_of_line(f"TWS changed its port, error {code}: {text}")
             link.kill(text)
         elif code in _FARM_DOWN:
             self._has_farm_down = True
