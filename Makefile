@@ -94,6 +94,10 @@ explore-large: ## What has tens of millions of states and takes an hour
 crash: develop ## 10,000 kills at every write and send, and recoveries; takes half an hour
 	$(BIN)/python -m tests.crash 10000
 
+.PHONY: ten-days
+ten-days: develop ## Ten trading days with their nights, a weekend and a change of the clocks; takes minutes
+	$(BIN)/python -m tests.ten_days
+
 SESSIONS ?= 100000
 .PHONY: soak
 soak: ## SESSIONS=n random days of engine and venue; SEED=n tells one

@@ -95,10 +95,29 @@ class LockStep:
         raise OrderloomError(f"the simulated TWS did not come to rest in {_SETTLE_ROUNDS} rounds")
 
     async def _line_is_back(self) -> None:
-        """Wait until the broker is connected again; the market stands still meanwhile."""
+        """Wait until the broker is connected again. The market stands still meanwhile.
+
+        Only where the broker is away for a known time does that pass, as slowly as it has to.
+        """
         async with asyncio.timeout(_REPAIR_SECONDS):
-            while not self._broker.is_connected:  # noqa: ASYNC110 - the line has no event to set
+            while not self._broker.is_connected:
+                if (back_at := self._stage.tws.faults.back_at) is not None:
+                    self._advance(min(back_at, *self._wakes(back_at)))
                 await asyncio.sleep(0.01)
+
+    def _wakes(self, otherwise: int) -> tuple[int, ...]:
+        """When somebody has something to do by time alone; `otherwise` where nobody has."""
+        wakes = (
+            self._runner.next_deadline,
+            self._clock.next_wake,
+            self._stage.tws.faults.next_due,
+        )
+        return tuple(otherwise if at is None else at for at in wakes)
+
+    def _advance(self, at: int) -> None:
+        self._clock.advance_to(max(at, self._clock.now()))
+        self._stage.pass_time()
+        self._runner.on_time()
 
     def _is_over(self, at: int, wall: float) -> bool:
         options = self._options
@@ -110,17 +129,13 @@ class LockStep:
 
     async def _pass_time(self, until: int) -> None:
         """Let everything happen that time alone makes happen before `until`."""
-        clock, runner = self._clock, self._runner
         while not self._stop.is_set():
-            wakes = (runner.next_deadline, clock.next_wake)
-            due = min((at for at in wakes if at is not None), default=until)
-            if due >= until:
+            wakes = self._wakes(until)
+            if min(wakes) >= until:
                 return
-            clock.advance_to(max(due, clock.now()))
-            self._stage.pass_time()
-            runner.on_time()
+            self._advance(min(wakes))
             await self.settle()
-            if (runner.next_deadline, clock.next_wake) == wakes:
+            if self._wakes(until) == wakes:
                 # What was due is done and asks for the same moment again: the world moves on.
                 return
 

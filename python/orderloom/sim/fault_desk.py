@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _LOST = ((1100, 2103, 2105, 2157), (2104, 2106, 2158))
 """Codes that tell of lost and of restored connections to IB and to its data farms."""
+_NEVER = 1 << 62
 _MALFORMED = {
     "unknown": ("7777", "1", "what"),
     "short": ("3", "1"),
@@ -118,6 +119,8 @@ class FaultDesk:
         self.seed = 1
         self.clock_offset = 0
         self.is_turning_away = False
+        self.back_at: int | None = None
+        """Until when clients are turned away, where that is known."""
         self.is_idle = True
         """Whether frames may go past this desk."""
         self._random = random.Random(self.seed)  # noqa: S311 - reproducible on purpose
@@ -166,6 +169,12 @@ class FaultDesk:
         self._bends.clear()
         self._settle()
         self._server.flush()
+
+    @property
+    def next_due(self) -> int | None:
+        """When time alone makes a fault strike or end."""
+        strikes = (each.due for each in self._armed if each.due is not None)
+        return min((*strikes, *(at for at, _, _ in self._ends[:1])), default=None)
 
     @property
     def armed(self) -> int:
@@ -263,7 +272,7 @@ class FaultDesk:
 
     def _later(self, duration: int | None, end: Callable[[], None]) -> None:
         """Call `end` when a fault is over; without a duration, when all are cleared."""
-        at = 1 << 62 if duration is None else self._server.now() + duration
+        at = _NEVER if duration is None else self._server.now() + duration
         heapq.heappush(self._ends, (at, next(self._number), end))
 
     def _strike(self, fault: Fault) -> None:
@@ -427,10 +436,12 @@ class FaultDesk:
         self.is_turning_away = duration is not None
         self._server.disconnect_clients()
         if duration is not None:
+            self.back_at = self._server.now() + duration
             self._later(duration, self._come_back)
 
     def _come_back(self) -> None:
         self.is_turning_away = False
+        self.back_at = None
 
     def _outage(self, fault: faults.Outage, *, repeats: int, farms: bool) -> None:
         server = self._server
