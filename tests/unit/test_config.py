@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -217,6 +218,38 @@ BROKEN: dict[str, tuple[str, int, str, str, str]] = {
     ),
     "endless nesting": ("[" * 5000, 1, "the file", "nested too deeply", ""),
 }  # fmt: skip
+
+
+def test_a_key_comes_from_the_keyring_or_it_is_told_why_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Stands in for the system's keyring, which a test machine does not have.
+    class KeyringError(Exception):
+        pass
+
+    def get_password(service: str, user: str) -> str | None:
+        if service == "locked":
+            raise KeyringError("the collection is locked")
+        return {("desk", "api"): "a-secret-key"}.get((service, user))
+
+    keyring, errors = ModuleType("keyring"), ModuleType("keyring.errors")
+    monkeypatch.setattr(errors, "KeyringError", KeyringError, raising=False)
+    monkeypatch.setattr(keyring, "errors", errors, raising=False)
+    monkeypatch.setattr(keyring, "get_password", get_password, raising=False)
+    monkeypatch.setitem(sys.modules, "keyring", keyring)
+    monkeypatch.setitem(sys.modules, "keyring.errors", errors)
+
+    checked = check_text("signals: {api_key_keyring: desk/api}", environment={})
+    assert checked.settings is not None
+    assert checked.settings.signals.api_key.get_secret_value() == "a-secret-key"
+    (shown,) = (value for value in checked.resolved if value.key == "signals.api_key")
+    assert (shown.value, shown.origin) == ("********", "keyring desk/api")
+    for entry, said in (
+        ("desk/other", "no entry `desk/other` in the keyring"),
+        ("locked/api", "the keyring cannot be read (the collection is locked)"),
+    ):
+        checked = check_text(f"signals: {{api_key_keyring: {entry}}}", environment={})
+        assert said in str(checked.errors[0])
 
 
 def test_a_hint_that_does_not_help_is_not_given() -> None:
