@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from orderloom.conditions import ema as ema
     from orderloom.conditions import fill as fill
     from orderloom.conditions import market as market
+    from orderloom.conditions import over as over
     from orderloom.conditions import position as position
     from orderloom.conditions import reading as reading
     from orderloom.conditions import rsi as rsi
@@ -105,6 +106,7 @@ if TYPE_CHECKING:
     from orderloom.positions import Position as Position
     from orderloom.positions import PositionTracker as PositionTracker
     from orderloom.positions import StockPosition as StockPosition
+    from orderloom.resampling import resample as resample
     from orderloom.rule_engine import RuleEngine as RuleEngine
     from orderloom.rules import Rule as Rule
     from orderloom.rules import rule as rule
@@ -162,6 +164,7 @@ _HOMES = {
         "ema",
         "fill",
         "market",
+        "over",
         "position",
         "reading",
         "rsi",
@@ -232,6 +235,7 @@ _HOMES = {
         "PositionTracker",
         "StockPosition",
     ),
+    "resampling": ("resample",),
     "rule_engine": ("RuleEngine",),
     "rules": (
         "Rule",

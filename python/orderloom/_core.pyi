@@ -29,6 +29,7 @@ __all__ = [
     "Venue",
     "bar_path",
     "as_column",
+    "resample",
     "run_backtest",
 ]
 
@@ -351,9 +352,11 @@ class Engine:
     def config(self) -> str:
         """The configuration that is in force, as JSON."""
 
-    @property
-    def warm_up_bars(self) -> int:
-        """Bars that the rules' indicators need before they are warm."""
+    def warm_up_bars(self, span: int) -> int:
+        """Bars of `span` ns that the rules' indicators need before they are warm."""
+
+    def misfit(self, span: int) -> str | None:
+        """The indicator over longer bars that bars of `span` ns do not build; `None` if all can."""
 
     @property
     def mode(self) -> Literal["Active", "ReduceOnly", "Halted"]: ...
@@ -392,8 +395,10 @@ class Engine:
         On the event of the question `ask`, if that is waiting; `None` while it is unknown.
         """
 
-    def indicators(self, symbol: int) -> list[tuple[str, list[float], float | None]]:
-        """Name, parameters and value of every indicator that rules use."""
+    def indicators(
+        self, symbol: int
+    ) -> list[tuple[str, list[float], tuple[int, str] | None, float | None]]:
+        """Name, parameters, longer bars and value of every indicator that rules use."""
 
 @final
 class Ticks:
@@ -660,6 +665,21 @@ class BacktestResult:
     def profit(self) -> float: ...
     @property
     def mode(self) -> str: ...
+
+def resample(
+    times: Any,
+    prices: Sequence[Any],
+    sizes: Any | None,
+    *,
+    span: int,
+    base: int | None,
+    sessions: Sequence[tuple[int, int, int, int]],
+) -> dict[str, memoryview[Any]]:
+    """Bars of `base` ns, or prints, as bars of `span` ns.
+
+    `prices` are open, high, low and close, or the price alone; without `base` the distance of the
+    bars tells it. Data that do not fit raise `ValueError`.
+    """
 
 def as_column(name: str, column: Any, is_time: bool) -> Any:
     """A column that back-tests read in place: itself, or a memory view of its copied values."""

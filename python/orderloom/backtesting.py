@@ -266,7 +266,12 @@ def _detail(rules: Sequence[Rule]) -> Detail:
     triggers = {trigger for rule in rules for trigger in rule.on}
     if "Quote" in triggers:
         return "quotes"
-    return "prints" if "Trade" in triggers else "bars"
+    return "prints" if "Trade" in triggers or any(map(_is_over_prints, rules)) else "bars"
+
+
+def _is_over_prints(rule: Rule) -> bool:
+    """Whether the condition or a level reads an indicator over bars of prints."""
+    return '"of": "trades"' in json.dumps(rule.as_dict())
 
 
 def _script(

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Final
 
 from orderloom.expression import parse_condition
-from orderloom.functions import ask, crosses_above, crosses_below, feature, known, reading
+from orderloom.functions import ask, crosses_above, crosses_below, feature, known, over, reading
 from orderloom.indicators import (
     adx,
     atr,
@@ -132,6 +132,7 @@ __all__ = [
     "market",
     "minus_di",
     "obv",
+    "over",
     "parse_condition",
     "parse_structured",
     "plus_di",

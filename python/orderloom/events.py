@@ -143,6 +143,9 @@ class VolumeEvent(MarketEvent):
 class IndicatorEvent(MarketEvent):
     """An indicator that rules use, after a bar; `value` is `None` until it is warm.
 
+    `over` tells the longer bars that it is computed from, if it is: their span in nanoseconds, and
+    `bars` or `trades`, which they are built of.
+
     Example:
         >>> IndicatorEvent(symbol="AAPL", name="atr", parameters=(14.0,), value=1.25).value
         1.25
@@ -151,6 +154,7 @@ class IndicatorEvent(MarketEvent):
     name: str
     parameters: tuple[float, ...]
     value: float | None
+    over: tuple[int, str] | None = None
 
 
 # -- predictions and readings ---------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from orderloom.errors import LanguageError, shown
 from orderloom.indicators import INDICATORS
@@ -12,6 +13,8 @@ from orderloom.tree import (
     CrossCondition,
     CustomCondition,
     Feature,
+    Frame,
+    Indicator,
     KnownCondition,
     Node,
     Number,
@@ -22,9 +25,14 @@ from orderloom.tree import (
     numeric,
     operand,
 )
+from orderloom.units import Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
+
+_SECOND: Final = 1_000_000_000
+_DAY: Final = 86_400 * _SECOND
 
 
 def feature(name: str) -> Feature:
@@ -45,6 +53,40 @@ def reading(name: str) -> Reading:
         reading("vix") < 30
     """
     return Reading(checked_name(name, "a reading"))
+
+
+def over(indicator: Indicator, span: str | timedelta, of: str = "bars") -> Indicator:
+    """An indicator over longer bars than the strategy's own, such as `over(atr(14), "5m")`.
+
+    They are built as the market goes, begin on the exchange's clock, and never span a close: the
+    first bar of an hour of a session that opens at half past is half as long. The value changes
+    when one is complete. Past bars of the strategy warm it up; prints (`of="trades"`) have none.
+
+    Args:
+        indicator: One over the strategy's bars.
+        span: Whole seconds that divide a day; with `of="bars"` a multiple of the strategy's bars.
+        of: `bars`, or `trades` for bars of prints, which may be shorter than the strategy's.
+
+    Raises:
+        LanguageError: No indicator, one that is over such bars already, another span or source.
+
+    Example:
+        >>> from orderloom.conditions import bar, ema, rsi, sma
+        >>> print((over(rsi(14), "1h") < 30) & (bar.close > over(sma(20), "15m")))
+        over(rsi(14), "1h") < 30 and bar.close > over(sma(20), "15m")
+        >>> print(over(ema(9), "15s", of="trades"))
+        over(ema(9), "15s", of="trades")
+    """
+    if not isinstance(indicator, Indicator) or indicator.over is not None:
+        raise LanguageError(f"found {shown(str(indicator))}", "an indicator such as `atr(14)`")
+    length = Span.parse(span)
+    if length == 0 or length % _SECOND or _DAY % length:
+        raise LanguageError(
+            f"found bars of {shown(str(length))}", "whole seconds that divide a day, up to `1d`"
+        )
+    if of not in {"bars", "trades"}:
+        raise LanguageError(f"`of` is {shown(of)}", "`bars` or `trades`")
+    return replace(indicator, over=Frame(length, cast("Any", of)))
 
 
 def crosses_above(left: NumberLike, right: NumberLike) -> Condition:
@@ -98,7 +140,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Node]]] = {
     **INDICATORS,
     **{
         function.__name__: function
-        for function in (feature, reading, crosses_above, crosses_below, known, ask)
+        for function in (feature, reading, over, crosses_above, crosses_below, known, ask)
     },
 }
 """Everything that conditions call without a dot."""

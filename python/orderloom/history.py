@@ -72,9 +72,9 @@ class History:
         events = sorted(signals, key=lambda each: each[0])
         within = _moment("start", source.start), _moment("end", source.end)
         times = [columns["ts_utc"] for _, columns in (*bars, *quotes, *prints)]
-        bounds = _bounds(times, [at for at, _, _ in events])
+        bounds = bounds_of(times, [at for at, _, _ in events])
         if source.poll is not None:
-            first = _bounds(times, [])[0] if times else bounds[0]
+            first = bounds_of(times, [])[0] if times else bounds[0]
             first = first if within[0] is None else max(first, within[0])
             events = list(_polled(events, first, span_of(source.poll)))
         return cls(
@@ -93,7 +93,7 @@ class History:
                 (symbol, [columns["ts_utc"], columns["price"]], columns.get("size"))
                 for symbol, columns in prints
             ],
-            sessions=_sessions(names.calendar(source.calendar), bounds),
+            sessions=sessions_of(names.calendar(source.calendar), bounds),
             events=[(at, event) for at, _, event in events],
             within=within,
         )  # fmt: skip
@@ -221,7 +221,7 @@ def _moment(name: str, given: object) -> int | None:
         return None if given is None else moment(given)
 
 
-def _bounds(columns: Sequence[Any], moments: Sequence[int]) -> tuple[int, int]:
+def bounds_of(columns: Sequence[Any], moments: Sequence[int]) -> tuple[int, int]:
     """First and last moment of everything."""
     ends = [at for column in columns if len(column) for at in (column[0], column[-1])]
     known = [_nanoseconds(at) for at in ends] + [*moments[:1], *moments[-1:]]
@@ -233,7 +233,8 @@ def _nanoseconds(value: Any) -> int:
     return moment(plain) if not hasattr(plain, "__index__") else int(plain)
 
 
-def _sessions(calendar: str | None, bounds: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+def sessions_of(calendar: str | None, bounds: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+    """Date, offset from UTC, open and close of a calendar's sessions; none without one."""
     if calendar is None:
         return []
     from orderloom.hours import Hours  # noqa: PLC0415 - calendars are slow to load

@@ -175,8 +175,8 @@ class Publisher:
     def _tell_indicators(self, event: Event) -> None:
         symbol = event.symbol
         assert symbol is not None  # noqa: S101 - bars are about one
-        for name, parameters, value in self._engine.indicators(symbol):
-            fields = {"name": name, "parameters": tuple(parameters), "value": value}
+        for name, parameters, over, value in self._engine.indicators(symbol):
+            fields = {"name": name, "parameters": tuple(parameters), "over": over, "value": value}
             self._tell(events.IndicatorEvent, {"symbol": self._symbols[symbol], **fields})
 
     def _take_outcome(self, event: Event, outcome: Outcome) -> None:

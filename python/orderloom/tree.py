@@ -18,6 +18,8 @@ from orderloom.errors import LanguageError, did_you_mean, shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from orderloom.units import Span
+
 JsonDict = dict[str, Any]
 Sign = Literal["<", "<=", "==", "!=", ">=", ">"]
 
@@ -222,19 +224,38 @@ class Reading(Numeric):
         return f"reading({_quoted(self.name)})"
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Bars of another length than the strategy's own, built of those or of prints (`trades`)."""
+
+    span: Span
+    of: Literal["bars", "trades"]
+
+    def __str__(self) -> str:
+        return f'"{self.span}"' + ("" if self.of == "bars" else f', of="{self.of}"')
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Indicator(Numeric):
-    """An indicator of the event's symbol. `bars` must be complete before it has a value."""
+    """An indicator of the event's symbol, over the strategy's bars or longer ones.
+
+    `bars` of them must be complete before it has a value.
+    """
 
     name: str
     parameters: tuple[float, ...]
     bars: int
+    over: Frame | None = None
 
     def _form(self) -> JsonDict:
-        return {"indicator": {"name": self.name, "parameters": list(self.parameters)}}
+        spec: JsonDict = {"name": self.name, "parameters": list(self.parameters)}
+        if self.over is not None:
+            spec["over"] = {"span": int(self.over.span), "of": self.over.of}
+        return {"indicator": spec}
 
     def __str__(self) -> str:
-        return f"{self.name}({', '.join(str(Number(value)) for value in self.parameters)})"
+        call = f"{self.name}({', '.join(str(Number(value)) for value in self.parameters)})"
+        return call if self.over is None else f"over({call}, {self.over})"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -20,8 +20,8 @@ CRATES = {
 ADAPTERS = {"feeds", "journal", "signals", "sim", "tws"}
 TOPS = {
     "__main__", "app", "backtesting", "cli", "config", "control", "doctor", "drill", "explain",
-    "history", "log", "monitor", "recovery", "replay", "report", "runner", "sessions", "sweeping",
-    "whatif", "world",
+    "history", "log", "monitor", "recovery", "replay", "report", "resampling", "runner", "sessions",
+    "sweeping", "whatif", "world",
 }  # fmt: skip
 """What stands on top: it may use everything, and only its own kind may use it."""
 

@@ -7,10 +7,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from orderloom import backtest, samples
 from orderloom.config import load_settings
 from orderloom.feeds.history import read_history
 from orderloom.journal import Journal
+from orderloom.replay import replay
 from orderloom.sessions import RunOptions, Session
 
 if TYPE_CHECKING:
@@ -41,8 +44,23 @@ def on_the_socket(settings: Settings, out: Path, **options: Any) -> list[Any]:
     return sent(out / "journal.db")
 
 
-def test_the_sample_day_leads_to_the_same_orders_at_the_same_moments(tmp_path: Path) -> None:
-    settings = load_settings(QUICKSTART)
+def quickstart(stop: str, path: Path) -> Settings:
+    """The rules of the quickstart with another stop."""
+    text = QUICKSTART.read_text()
+    assert text.count("{atr: 12}") > 2
+    path.write_text(text.replace("{atr: 12}", stop))
+    return load_settings(path)
+
+
+@pytest.mark.parametrize(
+    "stop",
+    ["{atr: 12}", """{distance: 'over(atr(3), "5m") + 4 * over(atr(5), "10s", of="trades")'}"""],
+    ids=["minutes", "longer"],
+)
+def test_the_sample_day_leads_to_the_same_orders_at_the_same_moments(
+    tmp_path: Path, stop: str
+) -> None:
+    settings = quickstart(stop, tmp_path / "strategy.yaml")
     live = on_the_socket(settings, tmp_path / "live")
     journal = tmp_path / "history.db"
     backtest(
@@ -58,3 +76,4 @@ def test_the_sample_day_leads_to_the_same_orders_at_the_same_moments(tmp_path: P
     for number, (one, other) in enumerate(zip(live, history, strict=False)):
         assert one == other, f"the first difference is order command {number}"
     assert len(live) == len(history)
+    assert replay(tmp_path / "live" / "journal.db").difference is None

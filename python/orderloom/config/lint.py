@@ -193,12 +193,27 @@ def _warm_up(rule: Rule, settings: Settings, session: Span) -> Iterator[Finding]
     if rule.window is not None:
         until_end = Span.parse(f"{rule.window.end}s")
         span = Span(min(session, until_end))
-    bars = settings.market.history * session // settings.market.bars + span // settings.market.bars
     nodes: list[Operand] = list(operands(rule.when))
     for action in _entries(rule.then):
         for level in (*action.stop, *action.target):
             nodes.extend(operands(level.of) if level.of is not None else ())
     for node in {str(n): n for n in nodes if isinstance(n, Indicator)}.values():
+        own, length = settings.market.bars, settings.market.bars
+        if node.over is not None:
+            length = node.over.span
+            if node.over.of == "trades":
+                continue
+            if length % own:
+                yield Finding(
+                    rule=rule.name,
+                    path=("when",) if str(node) in str(rule.when) else ("do",),
+                    what=f"`{node}` cannot be built from `market.bars` of {own}",
+                    expected=f"a whole multiple of {own}",
+                    severity="error",
+                )
+                continue
+        length = min(length, session)
+        bars = settings.market.history * session // length + span // length
         if node.bars > bars:
             yield Finding(
                 rule=rule.name,

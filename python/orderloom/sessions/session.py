@@ -279,7 +279,13 @@ class Session:
 
     async def _start_market(self) -> None:
         bars = BAR_SIZES[self._settings.market.bars]
-        warm_up = self.runner.engine.warm_up_bars
+        engine, span = self.runner.engine, int(self._settings.market.bars)
+        if (misfit := engine.misfit(span)) is not None:
+            raise BrokerUnavailable(
+                f"rules: expected bars that can be built from `market.bars` "
+                f"({self._settings.market.bars}), found `{misfit}`"
+            )
+        warm_up = engine.warm_up_bars(span)
         await self._broker.start_market(
             [
                 MarketSubscription(symbol=index, bars=bars, warm_up=warm_up)

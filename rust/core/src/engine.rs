@@ -33,7 +33,7 @@ use crate::indicator::IndicatorTable;
 use crate::order::Orders;
 use crate::position::{Ledger, Position};
 use crate::rule::{IndicatorSpec, RuleSet, compile};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 pub use crate::engine::explain::{Blocker, Gate, Verdict};
 
@@ -189,10 +189,16 @@ impl Engine {
         &self.state.config
     }
 
-    /// Complete bars that indicators need before every one of them has a value.
+    /// Complete bars of `span` that indicators need before every one of them has a value.
     #[must_use]
-    pub fn warm_up_bars(&self) -> usize {
-        self.state.indicators.warmup_max()
+    pub fn warm_up_bars(&self, span: Span) -> usize {
+        self.state.indicators.warmup_max(span)
+    }
+
+    /// An indicator over longer bars that cannot be built from bars of `span`, if rules use one.
+    #[must_use]
+    pub fn misfit(&self, span: Span) -> Option<&IndicatorSpec> {
+        self.state.indicators.misfit(span)
     }
 
     /// Every indicator that rules use, with its value at a symbol after the last bar.

@@ -178,8 +178,9 @@ fn bar_field() -> impl Strategy<Value = Field> {
 }
 
 fn indicator() -> impl Strategy<Value = Operand> {
-    prop::sample::select(INDICATORS.to_vec())
-        .prop_map(|name| Operand::Indicator(IndicatorSpec { name: name.into(), parameters: vec![] }))
+    prop::sample::select(INDICATORS.to_vec()).prop_map(|name| {
+        Operand::Indicator(IndicatorSpec { name: name.into(), parameters: vec![], over: None })
+    })
 }
 
 fn arithmetic(leaf: BoxedStrategy<Operand>) -> impl Strategy<Value = Operand> {
@@ -282,8 +283,9 @@ fn table() -> impl Strategy<Value = Table> {
             let names = NAMES.map(String::from);
             let words = known(Field::ALL, words).into_iter().filter(|(field, _)| !field.words().is_empty());
             let mut slots = IndicatorTable::new(1);
-            let slots = INDICATORS
-                .map(|name| slots.slot(&IndicatorSpec { name: name.into(), parameters: vec![] }).unwrap());
+            let slots = INDICATORS.map(|name| {
+                slots.slot(&IndicatorSpec { name: name.into(), parameters: vec![], over: None }).unwrap()
+            });
             Table {
                 numbers: known(Field::ALL, numbers),
                 befores: known(Field::ALL, befores),
@@ -327,7 +329,7 @@ fn rule(name: usize, on: &[Trigger], symbols: &[Box<str>], priority: i32, when: 
 fn indicator_table() -> IndicatorTable {
     let mut table = IndicatorTable::new(3);
     for name in INDICATORS {
-        table.slot(&IndicatorSpec { name: name.into(), parameters: vec![] }).unwrap();
+        table.slot(&IndicatorSpec { name: name.into(), parameters: vec![], over: None }).unwrap();
     }
     table
 }

@@ -400,6 +400,11 @@ impl BacktestResult {
     }
 }
 
+/// A session as Python tells it: date, offset from UTC, open and close.
+pub(crate) const fn session(&(date, utc_offset, open, close): &(u32, i64, i64, i64)) -> Session {
+    Session { date: Date(date), utc_offset: Span(utc_offset), open: Timestamp(open), close: Timestamp(close) }
+}
+
 /// The word under which an enum is written.
 fn word<T: Serialize>(value: &T) -> String {
     tag(value).unwrap_or_default()
@@ -408,6 +413,12 @@ fn word<T: Serialize>(value: &T) -> String {
 fn bytes_of<T>(values: &[T]) -> &[u8] {
     // SAFETY: plain numbers without padding; every byte is initialised.
     unsafe { std::slice::from_raw_parts(values.as_ptr().cast::<u8>(), size_of_val(values)) }
+}
+
+/// A read-only `memoryview` of a copy of the values; `code` is their type.
+pub(crate) fn view<'py, T>(py: Python<'py>, values: &[T], code: &str) -> PyResult<Bound<'py, PyAny>> {
+    let bytes = PyBytes::new(py, bytes_of(values));
+    PyMemoryView::from(&bytes)?.call_method1("cast", (code,))
 }
 
 /// Plays a history against the simulated venue.
@@ -457,12 +468,6 @@ fn run_backtest(
     if let Some(symbol) = symbols.chain(in_events).find(|symbol| *symbol as usize >= count) {
         return Err(PyValueError::new_err(format!("`symbol` must be below {count}, was `{symbol}`")));
     }
-    let session = |&(date, utc_offset, open, close): &(u32, i64, i64, i64)| Session {
-        date: Date(date),
-        utc_offset: Span(utc_offset),
-        open: Timestamp(open),
-        close: Timestamp(close),
-    };
     let mut history = History {
         bars: held_bars.iter().map(HeldBars::bars).collect(),
         ticks: held_ticks.iter().map(HeldTicks::ticks).collect(),
@@ -487,6 +492,12 @@ fn run_backtest(
     let (world, played) = py.detach(|| {
         let mut world = Backtest::new(config, venue, history.first(), recorder)
             .map_err(|error| refused(error.to_string()))?;
+        if let Some(spec) = world.engine.misfit(history.span).filter(|_| !history.bars.is_empty()) {
+            let span = history.span;
+            return Err(refused(format!(
+                "`{spec}` cannot be built from bars of {span}, which do not divide it"
+            )));
+        }
         let played = world.play(&history).map_err(|error| refused(error.to_string()));
         PyResult::Ok((world, played))
     })?;
@@ -507,10 +518,7 @@ fn as_column<'py>(name: &str, column: Bound<'py, PyAny>, is_time: bool) -> PyRes
         code: &str,
     ) -> PyResult<Bound<'py, PyAny>> {
         match Column::<T>::new(name, &column)? {
-            Column::Copied(values) => {
-                let bytes = PyBytes::new(column.py(), bytes_of(&values));
-                PyMemoryView::from(&bytes)?.call_method1("cast", (code,))
-            }
+            Column::Copied(values) => view(column.py(), &values, code),
             Column::Buffer(_) | Column::Arrow(_) => Ok(column),
         }
     }

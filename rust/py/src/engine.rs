@@ -7,7 +7,8 @@ use orderloom_core::engine::{Engine as CoreEngine, Output, Worth};
 use orderloom_core::event::Event as CoreEvent;
 use orderloom_core::id::{AskId, OrderId, SymbolId};
 use orderloom_core::order::Order;
-use orderloom_core::time::Timestamp;
+use orderloom_core::rule::IndicatorSpec;
+use orderloom_core::time::{Span, Timestamp};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
@@ -65,7 +66,7 @@ impl Outcome {
 }
 
 /// An indicator's name, parameters and value.
-type IndicatorValue = (String, Vec<f64>, Option<f64>);
+type IndicatorValue = (String, Vec<f64>, Option<(i64, &'static str)>, Option<f64>);
 
 /// Rules, trades, orders and positions of one account.
 ///
@@ -220,9 +221,13 @@ impl Engine {
         json(self.engine.config())
     }
 
-    #[getter]
-    fn warm_up_bars(&self) -> usize {
-        self.engine.warm_up_bars()
+    fn warm_up_bars(&self, span: i64) -> usize {
+        self.engine.warm_up_bars(Span(span))
+    }
+
+    /// The indicator over longer bars that cannot be built from bars of `span` ns; `None` if all can.
+    fn misfit(&self, span: i64) -> Option<String> {
+        self.engine.misfit(Span(span)).map(ToString::to_string)
     }
 
     #[getter]
@@ -273,10 +278,15 @@ impl Engine {
         worth(py, &self.engine, operand, symbol, ask)
     }
 
-    /// Name, parameters and value of every indicator that rules use.
+    /// Name, parameters, longer bars (span and what they are built of) and value of every indicator that
+    /// rules use.
     fn indicators(&self, symbol: u32) -> PyResult<Vec<IndicatorValue>> {
         let indicators = self.engine.indicators(self.symbol(symbol)?);
-        Ok(indicators.map(|(spec, value)| (spec.name.to_string(), spec.parameters.clone(), value)).collect())
+        let row = |(spec, value): (&IndicatorSpec, _)| {
+            let over = spec.over.map(|frame| (frame.span.0, frame.of.as_str()));
+            (spec.name.to_string(), spec.parameters.clone(), over, value)
+        };
+        Ok(indicators.map(row).collect())
     }
 
     /// Profit of the run as a decimal string.

@@ -8,6 +8,7 @@ mod engine;
 mod event;
 mod indicator;
 mod replay;
+mod resample;
 mod rows;
 mod snapshot;
 mod ticks;
@@ -26,5 +27,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     snapshot::register(module)?;
     venue::register(module)?;
     ticks::register(module)?;
+    resample::register(module)?;
     backtest::register(module)
 }

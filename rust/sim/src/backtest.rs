@@ -9,7 +9,7 @@ mod message;
 mod record;
 mod wire;
 
-pub use history::{Bars, Detail, History, HistoryError, Ticks};
+pub use history::{Bars, Detail, History, HistoryError, Ticks, usual_span};
 pub use message::{to_core, to_opened, to_status};
 pub use record::{Blocked, Record};
 pub use wire::to_request;

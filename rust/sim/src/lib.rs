@@ -37,7 +37,7 @@ mod watch;
 pub use account::{AccountValues, PositionValue, WhatIf};
 pub use backtest::{
     Backtest, Bars, Blocked, Detail, History, HistoryError, Observer, Record, Ticks, to_core, to_opened,
-    to_request, to_status,
+    to_request, to_status, usual_span,
 };
 pub use bars::bar_path;
 pub use config::{

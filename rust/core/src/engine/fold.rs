@@ -64,15 +64,17 @@ impl State {
         let now = self.now;
         let slot = &mut self.slots[trade.symbol.index()];
         slot.market.on_trade(trade, now);
+        self.indicators.on_trade(now, trade, slot.market.session.as_ref());
         if slot.wants_price {
             self.mark_dirty(trade.symbol);
         }
     }
 
     fn on_bar(&mut self, bar: &Bar) {
-        self.indicators.on_bar(bar.symbol, bar);
         let now = self.now;
-        self.slot_mut(bar.symbol).market.on_bar(bar, now);
+        let market = &mut self.slots[bar.symbol.index()].market;
+        self.indicators.on_bar(bar.symbol, bar, market.session.as_ref());
+        market.on_bar(bar, now);
     }
 
     fn on_session(&mut self, symbol: SymbolId, session: crate::time::Session) {
@@ -82,7 +84,7 @@ impl State {
         }
         let before = self.slot(symbol).market.session;
         if before.is_none_or(|before| before.date != session.date) {
-            self.indicators.begin_session(symbol);
+            self.indicators.begin_session(symbol, &session);
         }
         self.slot_mut(symbol).market.on_session(session);
         self.mark_dirty(symbol);

@@ -13,6 +13,7 @@ pub mod chandelier;
 pub mod donchian;
 pub mod ema;
 pub mod extreme;
+pub mod frame;
 pub mod keltner;
 pub mod macd;
 pub mod obv;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::indicator::frame::Frame;
+
 /// A three-valued condition: yes, no or unknown. Unknown never fires, nor does its negation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -101,6 +103,9 @@ pub struct IndicatorSpec {
     pub name: Box<str>,
     /// Parameters in their documented order.
     pub parameters: Vec<f64>,
+    /// The bars that it is computed from; none for the strategy's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Frame>,
 }
 
 macro_rules! fields {

@@ -118,6 +118,9 @@ fn write_term(f: &mut fmt::Formatter<'_>, operand: &Operand) -> fmt::Result {
 
 impl fmt::Display for IndicatorSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.over.is_some() {
+            f.write_str("over(")?;
+        }
         write!(f, "{}(", self.name)?;
         for (index, parameter) in self.parameters.iter().enumerate() {
             if index > 0 {
@@ -125,6 +128,10 @@ impl fmt::Display for IndicatorSpec {
             }
             write!(f, "{parameter}")?;
         }
-        f.write_str(")")
+        f.write_str(")")?;
+        match self.over {
+            Some(frame) => write!(f, ", {frame})"),
+            None => Ok(()),
+        }
     }
 }

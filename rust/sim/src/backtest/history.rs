@@ -139,18 +139,24 @@ pub enum HistoryError {
 /// The usual lengths of bars, in seconds.
 const SPANS: [i64; 14] = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400];
 
+/// Length of bars that begin at `starts`: the longest usual one that fits the smallest distance of two.
+/// `None` when none of the series has two, or two are closer than a second.
+#[must_use]
+pub fn usual_span<'a>(starts: impl Iterator<Item = &'a [i64]>) -> Option<Span> {
+    let steps = starts.flat_map(|starts| starts.windows(2)).map(|pair| pair[1] - pair[0]);
+    let step = steps.filter(|step| *step > 0).min()?;
+    // A day is 23 hours long when the clocks go forward.
+    if step >= Span::from_secs(23 * 3_600).0 {
+        return Some(DAY);
+    }
+    SPANS.iter().rev().map(|seconds| Span::from_secs(*seconds)).find(|span| span.0 <= step)
+}
+
 impl History<'_> {
-    /// Length of the bars: the longest usual one that fits the smallest distance of two starts.
-    /// `None` when no symbol has two bars, or two are closer than a second.
+    /// Length of the bars, by the distance of their starts.
     #[must_use]
     pub fn usual_span(&self) -> Option<Span> {
-        let steps = self.bars.iter().flat_map(|bars| bars.start.windows(2)).map(|pair| pair[1] - pair[0]);
-        let step = steps.filter(|step| *step > 0).min()?;
-        // A day is 23 hours long when the clocks go forward.
-        if step >= Span::from_secs(23 * 3_600).0 {
-            return Some(DAY);
-        }
-        SPANS.iter().rev().map(|seconds| Span::from_secs(*seconds)).find(|span| span.0 <= step)
+        usual_span(self.bars.iter().map(|bars| bars.start))
     }
 
     /// The first moment of anything.

@@ -55,7 +55,11 @@ fn percent(random: &mut Random, low: i64, high: i64) -> f64 {
 }
 
 fn atr() -> Operand {
-    Operand::Indicator(IndicatorSpec { name: "atr".into(), parameters: vec![f64::from(WARM_UP - 1)] })
+    Operand::Indicator(IndicatorSpec {
+        name: "atr".into(),
+        parameters: vec![f64::from(WARM_UP - 1)],
+        over: None,
+    })
 }
 
 fn stop(random: &mut Random) -> Vec<ExitLevel> {
