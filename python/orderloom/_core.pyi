@@ -414,6 +414,15 @@ class Ticks:
     def message(self, fields: list[str]) -> Event | tuple[Event, Event] | int | None:
         """Take a message of type 1 or 2 as `ib_async` split it; `ValueError` for another form."""
 
+    def take(
+        self, data: bytes, at: int
+    ) -> tuple[int, Event | tuple[Event, Event] | int | None, list[str] | None]:
+        """Take ticks as they came from the socket, from `at` on, until one leads to something.
+
+        Where the next message begins, what a tick led to, and the fields of a message that is no
+        tick; both are `None` when no message is whole any more.
+        """
+
     def price(
         self, request: int, kind: int, value: float, size: float
     ) -> Event | tuple[Event, Event] | int | None: ...

@@ -7,13 +7,18 @@ failure is reported, times are made unambiguous before they are read, and pacing
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import math
 import time
 from datetime import UTC
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ib_async.client import Client
+from ib_async.contract import Contract
 from ib_async.decoder import Decoder
+from ib_async.util import UNSET_DOUBLE, UNSET_INTEGER
 
 from orderloom.tws.words import moment
 
@@ -29,6 +34,16 @@ _SHOWN_MAX: Final = 300
 _NS: Final = 1_000_000_000
 
 _log = logging.getLogger("orderloom.tws")
+
+
+@cache
+def _typed(kind: type) -> tuple[tuple[str, Callable[[Any], Any], Any], ...]:
+    """The fields of a dataclass that are no text: name, reader and default."""
+    return tuple(
+        (each.name, _PARSED[type(each.default)], each.default)
+        for each in dataclasses.fields(kind)
+        if type(each.default) in _PARSED
+    )
 
 
 class StrictDecoder(Decoder):
@@ -75,9 +90,29 @@ class StrictDecoder(Decoder):
             else:
                 self.handlers[int(kind)](fields)
         except Exception as error:
-            shown = "|".join(fields)[:_SHOWN_MAX]
-            _log.exception("message not understood: %s", shown)
-            self._on_problem(f"TWS message not understood: {error!r} in `{shown}`")
+            self._tell(error, "|".join(fields))
+
+    def ticked(self, found: Any) -> None:
+        """Hand on what ticks led to that were read without their messages."""
+        try:
+            self.wrapper.ticked(found)
+        except Exception as error:
+            self._tell(error, f"a tick that led to {found!r}")
+
+    def _tell(self, error: Exception, message: str) -> None:
+        shown = message[:_SHOWN_MAX]
+        _log.exception("message not understood: %s", shown)
+        self._on_problem(f"TWS message not understood: {error!r} in `{shown}`")
+
+    def parse(self, obj: Any) -> None:
+        """Read an object's fields by the types of their defaults, as `Decoder.parse` does.
+
+        What those are is found once for each class: it was most of what a fill's decoding took.
+        """
+        given = vars(obj)
+        for name, read, default in _typed(obj.__class__):
+            text = given[name]
+            given[name] = read(text) if text else default
 
     def execDetails(self, fields: list[str]) -> None:  # noqa: N802 - overridden name
         """Decode a fill, its time first turned into epoch seconds, which have one reading.
@@ -102,6 +137,11 @@ class StrictDecoder(Decoder):
             return self._clock.now() // _NS
 
 
+_PARSED: Final[dict[type, Callable[[Any], Any]]] = {
+    int: int,
+    float: float,
+    bool: lambda value: bool(int(value)),
+}
 _READERS: Final[dict[type, Callable[[str], Any]]] = {
     str: str,
     int: lambda text: int(text or 0),
@@ -110,8 +150,60 @@ _READERS: Final[dict[type, Callable[[str], Any]]] = {
 }
 
 
+def _contract(contract: Contract) -> str:
+    return "\0".join(
+        map(
+            str,
+            (
+                contract.conId,
+                contract.symbol,
+                contract.secType,
+                contract.lastTradeDateOrContractMonth,
+                contract.strike,
+                contract.right,
+                contract.multiplier,
+                contract.exchange,
+                contract.primaryExchange,
+                contract.currency,
+                contract.localSymbol,
+                contract.tradingClass,
+            ),
+        )
+    )
+
+
+class _Writers(dict[type, "Callable[[Any], str]"]):
+    """How a field of each type is written."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], str]:
+        self[kind] = writer = _contract if issubclass(kind, Contract) else str
+        return writer
+
+
+def _writers(*, is_unset_empty: bool) -> _Writers:
+    unset = UNSET_DOUBLE if is_unset_empty else None
+    unset_integer = UNSET_INTEGER if is_unset_empty else None
+    return _Writers(
+        {
+            float: lambda value: (
+                "" if value == unset else "Infinite" if value == math.inf else str(value)
+            ),
+            int: lambda value: "" if value == unset_integer else str(value),
+            bool: lambda value: "1" if value else "0",
+            type(None): lambda _: "",
+            list: lambda tags: "".join([f"{each.tag}={each.value};" for each in tags]),
+        }
+    )
+
+
+_WRITERS: Final = _writers(is_unset_empty=True)
+_WRITERS_OF_ALL: Final = _writers(is_unset_empty=False)
+
+
 class WireClient(Client):
     """The socket, framing and encoding of `ib_async`, for one connection."""
+
+    decoder: StrictDecoder
 
     # Rate limiting is the `Pacer`'s: here a stop would wait behind whatever came before it.
     MaxRequests = 0
@@ -121,6 +213,47 @@ class WireClient(Client):
     ) -> None:
         super().__init__(wrapper)  # type: ignore[no-untyped-call]
         self.decoder = StrictDecoder(wrapper, clock, time_zone, on_problem)
+        self._take = wrapper.ticks.take
+
+    def send(self, *fields: Any, makeEmpty: bool = True) -> None:  # noqa: N803 - overridden name
+        """Write the fields of a message as `Client.send` does.
+
+        It makes its table of types anew for each message and goes through a text buffer, which is
+        most of what encoding an order's 110 fields takes.
+        """
+        if not self.isConnected():  # type: ignore[no-untyped-call]
+            raise ConnectionError("Not connected")
+        writers = _WRITERS if makeEmpty else _WRITERS_OF_ALL
+        words = [writers[type(field)](field) for field in fields]
+        words.append("")
+        self.sendMsg("\0".join(words))
+
+    def _onSocketHasData(self, data: bytes) -> None:  # noqa: N802 - overridden name
+        """Take what the socket gave, ticks without a Python object for each message.
+
+        Until the greeting is over, and where messages are logged, it is `ib_async` that reads.
+        """
+        if not self._apiReady or self._logger.isEnabledFor(logging.DEBUG):
+            super()._onSocketHasData(data)  # type: ignore[no-untyped-call]
+            return
+        self._numBytesRecv += len(data)
+        if self._data:
+            data = self._data + data
+        self._data = b""
+        take, decoder = self._take, self.decoder
+        at, found, fields = take(data, 0)
+        if at:
+            self.wrapper.heard_at = time.monotonic()
+        while found is not None or fields is not None:
+            if fields is None:
+                decoder.ticked(found)
+            else:
+                decoder.interpret(fields)
+            if not self._apiReady:
+                return  # the connection ended with that message
+            at, found, fields = take(data, at)
+        self._data = data[at:]
+        self.wrapper.tcpDataProcessed()
 
     def bytes_pending(self) -> int:
         """Return how many of the bytes received belong to a message that is not complete."""

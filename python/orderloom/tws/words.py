@@ -55,8 +55,9 @@ def integer(value: int) -> int | None:
 
 def quantity(value: float) -> float:
     """Return a quantity that TWS may leave out: none of it is 0; 2147483647 means left out."""
-    found = number(value)
-    return 0.0 if found is None or found == _UNSET_INTEGER else found
+    value = float(value)
+    # NaN is not below anything either.
+    return value if abs(value) < _UNSET_FLOAT and value != _UNSET_INTEGER else 0.0
 
 
 def side(word: str, words: Mapping[str, str]) -> str:

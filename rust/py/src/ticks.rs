@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyBytes, PyList, PyString};
 use rustc_hash::FxHashMap;
 
 use crate::event::Event;
@@ -175,6 +175,15 @@ impl State {
         Ok(before)
     }
 
+    fn tick<'py>(&mut self, py: Python<'py>, tick: &Tick) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(level) = self.levels.get_mut(&tick.request) else { return Ok(None) };
+        let heard = match tick.price {
+            Some(price) => level.price(tick.kind, price, tick.size)?,
+            None => level.size(tick.kind, tick.size)?,
+        };
+        self.heard(py, tick.request, heard)
+    }
+
     fn heard<'py>(
         &mut self,
         py: Python<'py>,
@@ -204,6 +213,61 @@ impl Ticks {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How long the length is that stands before each message.
+const PREFIX: usize = 4;
+
+/// The message that begins at `at`, if it is whole, and where the next one begins. As `ib_async` has it,
+/// something must follow a length: a message of none waits for the next one.
+fn framed(data: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let start = at.checked_add(PREFIX).filter(|start| *start < data.len())?;
+    let prefix: [u8; PREFIX] = data.get(at..start)?.try_into().expect("as long as the prefix");
+    let end = start.checked_add(u32::from_be_bytes(prefix) as usize)?;
+    Some((data.get(start..end)?, end))
+}
+
+/// A tick as it was written: request, kind, and price with size, or the size alone.
+struct Tick {
+    request: i64,
+    kind: i64,
+    price: Option<f64>,
+    size: f64,
+}
+
+impl Tick {
+    /// `None` for every other message, and for one that is not as it should be.
+    fn parsed(message: &[u8]) -> Option<Self> {
+        let is_price = match message {
+            [b'1', 0, ..] => true,
+            [b'2', 0, ..] => false,
+            _ => return None,
+        };
+        let text = std::str::from_utf8(message).ok()?.strip_suffix('\0')?;
+        let mut fields = text.split('\0').skip(2);
+        let (request, kind) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        let price = if is_price { Some(fields.next()?.parse().ok()?) } else { None };
+        let size = match fields.next()? {
+            "" => 0.0,
+            size => size.parse().ok()?,
+        };
+        let is_over = if is_price {
+            fields.next().is_some() && fields.next().is_none()
+        } else {
+            fields.next().is_none()
+        };
+        is_over.then_some(Self { request, kind, price, size })
+    }
+}
+
+/// The fields of a message as text, what is not UTF-8 written with backslashes.
+fn split<'py>(py: Python<'py>, message: &[u8]) -> PyResult<Bound<'py, PyList>> {
+    let bytes = PyBytes::new(py, message);
+    let text = bytes.call_method1("decode", ("utf-8", "backslashreplace"))?;
+    let text = text.cast::<PyString>()?.to_str()?.to_owned();
+    let mut fields: Vec<&str> = text.split('\0').collect();
+    fields.pop();
+    PyList::new(py, fields)
 }
 
 fn field<T: std::str::FromStr + Default>(fields: &Bound<'_, PyList>, place: usize) -> PyResult<T> {
@@ -256,6 +320,30 @@ impl Ticks {
             found => return Err(PyValueError::new_err(format!("expected 5 or 7 fields, found {found}"))),
         };
         state.heard(fields.py(), request, heard)
+    }
+
+    /// Take the ticks of `data` from `at` on, up to one that leads to something or to another message:
+    /// where the next message begins, what the tick led to (as `message`), and the fields of the other
+    /// message. Both are `None` where no message is whole any more.
+    #[expect(clippy::type_complexity, reason = "a tuple for Python")]
+    fn take<'py>(
+        &self,
+        data: &Bound<'py, PyBytes>,
+        at: usize,
+    ) -> PyResult<(usize, Option<Bound<'py, PyAny>>, Option<Bound<'py, PyList>>)> {
+        let (py, bytes) = (data.py(), data.as_bytes());
+        let state = &mut *self.state();
+        let mut at = at;
+        while let Some((message, next)) = framed(bytes, at) {
+            at = next;
+            match Tick::parsed(message).map(|tick| state.tick(py, &tick)) {
+                Some(Ok(None)) => {}
+                Some(Ok(found)) => return Ok((at, found, None)),
+                // What cannot be taken is told with its text where every such message is.
+                None | Some(Err(_)) => return Ok((at, None, Some(split(py, message)?))),
+            }
+        }
+        Ok((at, None, None))
     }
 
     /// Take a price tick; what follows, as of `message`.
