@@ -145,8 +145,8 @@ load: develop ## 50 symbols at 20,000 messages a second to 4 clients for a minut
 .PHONY: bench
 bench: develop ## Measure; each bench states its question
 	$(BIN)/pytest benches --benchmark-enable --benchmark-columns=min,median,max,ops --benchmark-autosave
-	cargo bench --locked --package orderloom-core --bench rules
-	cargo bench --locked --package orderloom-sim --bench count
+	cargo bench --locked --package orderloom-core --benches
+	cargo bench --locked --package orderloom-sim --bench backtest
 
 .PHONY: bench-compare
 bench-compare: develop ## Measure again; an error where a median is 25 % above what `make bench` kept last
@@ -159,7 +159,7 @@ count: .venv/installed ## Count the core's instructions under valgrind; an error
 
 .PHONY: bench-peers
 bench-peers: develop ## Measure beside other libraries, each in its own environment; writes benches/README.md
-	$(BIN)/python -m benches.peers.run
+	$(BIN)/python -m benches.peers.run $(if $(QUICK),--quick --rounds 2)
 
 # Housekeeping ------------------------------------------------------------------------------------
 

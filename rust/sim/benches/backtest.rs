@@ -2,12 +2,11 @@
 //!
 //! Every 30 bars, if no trade is open, 100 shares go alternately long and short, with a stop at 2 and a target at 3
 //! ATR(14). Played over one symbol for a year of minutes, over fifty for twenty days, and over bars alone, without
-//! rules; then quotes with a bracket every ten thousand. Prints items per second, the median and the best round;
-//! `benches/bench_backtest.py` asks the same from Python. Run with `cargo bench -p orderloom-sim --bench backtest`;
-//! a word behind `--` picks the cases that contain it, a number the rounds.
+//! rules; then quotes with a bracket every ten thousand. `benches/bench_backtest.py` asks the same from Python.
+//! Run with `cargo bench -p orderloom-sim --bench backtest`; a word behind `--` picks the cases that contain it,
+//! `--profile-time 10` plays them for a profiler.
 
-use std::time::Instant;
-
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use orderloom_core::config::EngineConfig;
 use orderloom_core::event::{EventKind, Signal, SignalSide};
 use orderloom_core::id::SymbolId;
@@ -125,45 +124,32 @@ fn play(config: &EngineConfig, history: &History<'_>) -> Backtest<Record> {
     world
 }
 
-fn measure(name: &str, items: usize, config: &EngineConfig, history: &History<'_>) {
-    let picked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    let is_picked = |word: &&String| word.parse::<usize>().is_err();
-    if picked.iter().any(|word| is_picked(&word)) && !picked.iter().any(|word| name.contains(word)) {
-        return;
-    }
-    let rounds = picked.iter().find_map(|word| word.parse().ok()).unwrap_or(9_usize);
-    let world = play(config, history);
-    let mut seconds: Vec<f64> = (0..rounds)
-        .map(|_| {
-            let start = Instant::now();
-            let played = play(config, history);
-            let seconds = start.elapsed().as_secs_f64();
-            assert_eq!(played.observer.trades.len(), world.observer.trades.len());
-            seconds
-        })
-        .collect();
-    seconds.sort_by(f64::total_cmp);
-    let rate = |seconds: f64| items as f64 / seconds / 1e6;
-    println!(
-        "{name:<28} {:>6} trades {:>7} events: {:>6.2} M/s (best {:.2}), {:.1} ns each",
-        world.observer.trades.len(),
-        world.events(),
-        rate(seconds[rounds / 2]),
-        rate(seconds[0]),
-        seconds[0] / items as f64 * 1e9,
-    );
+fn measure(
+    criterion: &mut Criterion,
+    name: &str,
+    items: usize,
+    config: &EngineConfig,
+    history: &History<'_>,
+) {
+    let trades = play(config, history).observer.trades.len();
+    let mut group = criterion.benchmark_group("backtest");
+    group.throughput(Throughput::Elements(items as u64)).sampling_mode(SamplingMode::Flat).sample_size(10);
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| assert_eq!(play(config, history).observer.trades.len(), trades));
+    });
+    group.finish();
 }
 
-fn main() {
+fn works(criterion: &mut Criterion) {
     let year = Walk::new(97_500, 1);
     let span = Span(MINUTE);
     let one = History { bars: vec![year.bars(0)], span, ..History::default() };
-    measure("bars, no rules", 97_500, &config(1, json!([])), &one);
-    measure("bars, one symbol", 97_500, &config(1, alternating()), &one);
+    measure(criterion, "bars, no rules", 97_500, &config(1, json!([])), &one);
+    measure(criterion, "bars, one symbol", 97_500, &config(1, alternating()), &one);
     let walks: Vec<Walk> = (0..50).map(|seed| Walk::new(7_800, seed)).collect();
     let bars = walks.iter().zip(0..).map(|(walk, symbol)| walk.bars(symbol)).collect();
     let many = History { bars, span, ..History::default() };
-    measure("bars, fifty symbols", 390_000, &config(50, alternating()), &many);
+    measure(criterion, "bars, fifty symbols", 390_000, &config(50, alternating()), &many);
 
     let (length, every) = (1_000_000_i64, 10_000);
     let (mut draw, mut price) = (Draw(3), 100.0_f64);
@@ -196,5 +182,8 @@ fn main() {
     };
     let events = (0..length / every).map(signal).collect();
     let quoted = History { ticks: vec![quotes], events, ..History::default() };
-    measure("quotes with brackets", length as usize, &config(1, on_signal()), &quoted);
+    measure(criterion, "quotes with brackets", length as usize, &config(1, on_signal()), &quoted);
 }
+
+criterion_group!(benches, works);
+criterion_main!(benches);

@@ -1,11 +1,10 @@
 //! How many instructions does each item of these works take?
 //!
 //! Does a work for a number of items and says what came of it; `benches/count.py` runs it under valgrind
-//! with two numbers and takes the difference, so that the start does not count. Without arguments every
-//! work is timed instead.
+//! with two numbers and takes the difference, so that the start does not count. Times are criterion's, in
+//! the benches beside this one.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use orderloom_core::decimal::{Price, Quantity};
 use orderloom_core::engine::Engine;
@@ -146,16 +145,9 @@ const WORKS: [(&str, Work); 4] = [("dispatch", dispatch), ("rules", rules), ("li
 
 fn main() {
     let given: Vec<String> = std::env::args().skip(1).filter(|text| !text.starts_with("--")).collect();
+    // `cargo bench` without a name has nothing to count.
     if let [name, items] = &given[..] {
         let (_, work) = WORKS.iter().find(|(known, _)| known == name).expect("a work's name");
         println!("{}", work(items.parse().expect("a number of items")));
-        return;
-    }
-    for (name, work) in WORKS {
-        let items = 200_000;
-        let began = Instant::now();
-        let came = black_box(work(items));
-        let each = began.elapsed().as_nanos() as f64 / items as f64;
-        println!("{name:10} {each:8.1} ns each, data included; {came} came of it");
     }
 }
