@@ -33,4 +33,6 @@ async def test_a_weekend_with_its_restarts_leaves_every_share_stopped_and_the_bo
     # Four times the line was lost, and none of them was an alarm.
     assert days.watch.lines_lost == 4
     assert set(days.watch.alarms) <= {"EXITS_ASLEEP"}
-    assert replay(tmp_path / "run" / "journal.db").difference is None
+    replayed = replay(tmp_path / "run")
+    assert replayed.difference is None
+    assert len(replayed.files) >= 2, "each day has a file of its own"

@@ -226,7 +226,7 @@ class PredictionClient:
         received_monotonic_ns, received_at = self._monotonic_ns(), self._now()
         try:
             if response.status_code != 200:
-                said = shown(self._masked(body[:200]).decode(errors="replace"))
+                said = shown(self._masked(body)[:200].decode(errors="replace"))
                 raise Refused(
                     status_reason(response.status_code),
                     f"{ticker}: HTTP {response.status_code}: {said}",
