@@ -1,7 +1,8 @@
 """Installs every peer in an environment of its own, measures all in one run, writes the table.
 
-`make bench-peers` runs it. Each peer and each work is a process of its own with one thread; a peer
-that cannot be installed or measured is named in the table with the reason.
+`make bench-peers` runs it, in about ten minutes once the environments are made; `QUICK=1` runs a
+twentieth of the size and leaves the table alone. Each peer and each work is a process of its own
+with one thread; a peer that cannot be installed or measured is named in the table with the reason.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+LIVE = {"p50 us": "µs p50", "messages_per_s": "messages/s", "us_per_message": "µs a message"}
+LONGEST = 240
+"""Seconds after which a peer is given up at one work."""
 README = ROOT / "benches" / "README.md"
 BEGIN, END = "<!-- peers: begin -->", "<!-- peers: end -->"
 OURS, PLAIN = "orderloom", "plain Python"
@@ -56,18 +61,20 @@ class Peer:
 
     @property
     def directory(self) -> Path:
-        return ROOT / ".venvs" / f"peer-{self.script.removeprefix('with_')}"
+        # Peers with the same needs share an environment.
+        return ROOT / ".venvs" / f"peer-{self.needs[0].partition('==')[0]}"
 
     @property
     def python(self) -> str:
         return str(self.directory / "bin" / "python") if self.needs else sys.executable
 
 
-NAUTILUS = (*BACKTESTS, "quotes")
+NAUTILUS, VECTORBT = (*BACKTESTS, "quotes"), ("vectorbt==1.2.0",)
 PEERS = (
     Peer("ours", tuple(TITLES)),
     Peer("plain", (*BACKTESTS, "quotes", *BUSES, *RULES)),
-    Peer("with_vectorbt", (*BACKTESTS, "atr"), ("vectorbt==1.2.0",)),
+    Peer("with_vectorbt", BACKTESTS, VECTORBT),
+    Peer("with_numba", ("atr",), VECTORBT),
     Peer("with_backtesting", BACKTESTS, ("backtesting==0.6.6",)),
     Peer("with_nautilus", (*NAUTILUS, "atr-stream", *BUSES), ("nautilus_trader==1.221.0",)),
     Peer("with_nautilus", NAUTILUS, ("nautilus_trader==1.221.0",), {"NAUTILUS_OMS": "NETTING"}),
@@ -82,8 +89,10 @@ PEERS = (
 
 def install(peer: Peer) -> str:
     """Make the peer's environment; what went wrong, or nothing."""
+    if not peer.needs:
+        return ""
     stamp = peer.directory / "installed"
-    if not peer.needs or (stamp.is_file() and stamp.read_text() == " ".join(peer.needs)):
+    if stamp.is_file() and stamp.read_text() == " ".join(peer.needs):
         return ""
     made = subprocess.run(
         [sys.executable, "-m", "venv", str(peer.directory)], capture_output=True, text=True,
@@ -108,11 +117,14 @@ def last_line(text: str) -> str:
 
 def measure(peer: Peer, work: str, options: list[str]) -> dict[str, Any] | str:
     """One line of what the peer's script says, or what went wrong."""
-    done = subprocess.run(
-        [peer.python, "-m", f"benches.peers.{peer.script}", work, *options],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=600,
-        env={**os.environ, **SINGLE, **peer.environment},
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            [peer.python, "-m", f"benches.peers.{peer.script}", work, *options],
+            cwd=ROOT, capture_output=True, text=True, check=False, timeout=LONGEST,
+            env={**os.environ, **SINGLE, **peer.environment},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f"not done after {LONGEST} s"
     if done.returncode != 0:
         return last_line(done.stderr)
     line: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -151,13 +163,61 @@ def disagreements(work: str, lines: list[dict[str, Any]]) -> list[str]:
     ]
 
 
+def live() -> tuple[list[str], str]:
+    """What `bench_live.py` says of us and of the `IB` facade; its table, and what went wrong."""
+    with tempfile.TemporaryDirectory() as directory:
+        kept = Path(directory) / "live.json"
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "benches/bench_live.py", "--benchmark-enable",
+             f"--benchmark-json={kept}"],
+            cwd=ROOT, capture_output=True, text=True, check=False, timeout=600,
+        )  # fmt: skip
+        if done.returncode != 0:
+            return [], f"bench_live.py failed ({last_line(done.stdout)})"
+        benches = json.loads(kept.read_text())["benchmarks"]
+    said: dict[str, dict[str, float]] = {}
+    for each in benches:
+        for what, unit in LIVE.items():
+            if what in each["extra_info"]:
+                said.setdefault(f"{each['group']}, {unit}", {})[each["params"]["way"]] = float(
+                    each["extra_info"][what]
+                )
+    rows = [
+        "### A client of TWS, on the same bytes",
+        "",
+        "| | orderloom | `ib_async` | which of it | orderloom takes |",
+        "|---|---:|---:|---|---:|",
+    ]
+    for name, ways in said.items():
+        ours = ways.pop("orderloom")
+        ((way, theirs),) = ways.items()
+        part = theirs / ours if name.endswith("/s") else ours / theirs
+        rows.append(f"| {name} | {ours:,.1f} | {theirs:,.1f} | {way} | {part:.2f} of its time |")
+    steps = [
+        f"{what.removeprefix('of which ')} {spent:,.0f}"
+        for each in benches
+        for what, spent in each["extra_info"].items()
+        if what.startswith("of which ")
+    ]
+    disk = [each["stats"]["median"] for each in benches if "disk" in each["name"]]
+    rows += [
+        "",
+        f"Of the bracket's microseconds: {', '.join(steps)}; the rest is reading, decoding and "
+        f"conversion. `fsync` is not in them: {disk[0] * 1e6:,.0f} µs on this disk.",
+        "",
+    ]
+    return rows, ""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--small", action="store_true", help="a twentieth of the size, no table")
+    parser.add_argument("--seconds", type=float, default=8.0, help="begin no round after this")
+    parser.add_argument("--quick", action="store_true", help="a twentieth of the size, no table")
     parser.add_argument("--work", choices=TITLES, action="append")
     given = parser.parse_args()
-    options = ["--rounds", str(given.rounds), *(["--small"] if given.small else [])]
+    options = ["--rounds", str(given.rounds), "--seconds", str(given.seconds),
+               *(["--small"] if given.quick else [])]  # fmt: skip
     missing: dict[str, str] = {}
     for peer in PEERS:
         if reason := install(peer):
@@ -185,12 +245,17 @@ def main() -> int:
         if any(line["peer"] == OURS for line in lines):
             wrong += disagreements(work, lines)
         text += table(work, lines)
+    if given.work is None:
+        rows, failed = live()
+        text += rows
+        wrong += [failed] if failed else []
+        sys.stdout.write("\n".join(rows) + "\n")
     text += [f"Not measured: {name} ({reason})." for name, reason in missing.items()]
     text += [f"Not as it should be: {each}." for each in wrong]
     head = (
         f"{datetime.now(UTC):%Y-%m-%d}, CPython {python}, medians of up to {given.rounds} rounds."
     )
-    if not given.small and given.work is None:
+    if not given.quick and given.work is None:
         before, rest = README.read_text(encoding="utf-8").split(BEGIN)
         after = rest.split(END)[1]
         body = "\n".join([head, "", *text]).strip()

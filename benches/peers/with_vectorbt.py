@@ -14,29 +14,13 @@ import numpy as np
 import pandas as pd
 import vectorbt as vbt
 
+from benches.peers.compiled import wilder
 from benches.peers.work import EVERY, PERIOD, SHARES, STOP, TARGET, Task, main
 
 if TYPE_CHECKING:
     from benches.series import Series
 
 numba.set_num_threads(1)
-
-
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _recursion(high: Any, low: Any, close: Any, period: int) -> Any:
-    values = np.full(len(close), np.nan)
-    value = 0.0
-    for place in range(1, len(close)):
-        spread = max(high[place], close[place - 1]) - min(low[place], close[place - 1])
-        if place < period:
-            value += spread
-        elif place == period:
-            value = (value + spread) / period
-            values[place] = value
-        else:
-            value += (spread - value) / period
-            values[place] = value
-    return values
 
 
 def over(given: list[Series]) -> Task:
@@ -56,7 +40,7 @@ def over(given: list[Series]) -> Task:
     def run(_: Any) -> Any:
         width = np.column_stack(
             [
-                _recursion(table["high"][:, n], table["low"][:, n], table["close"][:, n], PERIOD)
+                wilder(table["high"][:, n], table["low"][:, n], table["close"][:, n], PERIOD)
                 for n in range(len(given))
             ]
         )
@@ -86,16 +70,8 @@ def over(given: list[Series]) -> Task:
     )  # fmt: skip
 
 
-def atr(given: Series) -> Task:
-    columns = [np.asarray(getattr(given, name)) for name in ("high", "low", "close")]
-    return Task(
-        len(given.open), lambda: None, lambda _: _recursion(*columns, PERIOD),
-        lambda values: round(values[-1] * 1e4),
-    )  # fmt: skip
-
-
 main(
     "vectorbt",
     version("vectorbt"),
-    {"year": lambda given: over([given]), "fifty": over, "atr": atr},
+    {"year": lambda given: over([given]), "fifty": over},
 )
