@@ -641,8 +641,10 @@ impl Planner<'_> {
         let is_exit = order.role != Role::Entry;
         // An exit that is sent again is sent for what is open now; a close beside exits that live, for
         // what they leave.
-        let open = if order.role == Role::Close { open - self.kept_by_exits(bracket) } else { open };
-        let closes = if order.ticket.side == self.context.side.exit() { open } else { -open };
+        let reduces = order.ticket.side == self.context.side.exit();
+        let kept =
+            if reduces && order.role == Role::Close { self.kept_by_exits(bracket) } else { Quantity::ZERO };
+        let closes = if reduces { open - kept } else { -open };
         let is_wanted = is_exit && closes.is_positive();
         let quantity = if is_wanted && self.entry_is_done(bracket) {
             order.cum_qty + closes
