@@ -1,0 +1,69 @@
+"""Where does the time of a year of real minutes go, its Parquet files included?
+
+Asked: every recorded minute of `../shared/data/equity_minute` read from Parquet, joined, and played
+through the strategy of `bench_backtest.py`; the parts of it are in the JSON as `extra_info`.
+Skipped where the data are not beside the repository. The ordinary tests play one file.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from orderloom import backtest
+
+from .bench_backtest import strategy
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+DATA = Path(__file__).parents[2] / "shared" / "data" / "equity_minute"
+SMALL = "AAPL_minute_20210915_0917_lumibot.parquet"
+COLUMNS = ("ts_utc", "open", "high", "low", "close", "volume")
+
+
+def read(paths: list[Path]) -> dict[str, pl.DataFrame]:
+    """The minutes of each file, whose name tells the symbol."""
+    return {
+        path.stem: pl.read_parquet(path, columns=list(COLUMNS)).with_columns(
+            pl.col("volume").cast(pl.Float64)
+        )
+        for path in paths
+    }
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="recorded minutes are not beside the repository")
+def test_real_minutes_from_parquet_to_trades(
+    benchmark: BenchmarkFixture, request: pytest.FixtureRequest
+) -> None:
+    is_full = bool(request.config.getoption("benchmark_enable"))
+    pattern = "*_minute_*.parquet" if is_full else SMALL
+    paths = [path for path in sorted(DATA.glob(pattern)) if "_quotes_" not in path.name]
+    rules = strategy()
+    parts: dict[str, list[float]] = {"read": [], "play": [], "tables": []}
+
+    def run() -> int:
+        began = time.perf_counter()
+        tables = read(paths)
+        is_read = time.perf_counter()
+        result = backtest(rules, tables, span="1m")
+        is_played = time.perf_counter()
+        trades = result.trades
+        parts["read"].append(is_read - began)
+        parts["play"].append(is_played - is_read)
+        parts["tables"].append(time.perf_counter() - is_played)
+        assert result.native.signals == 0
+        assert result.summary()["incidents"] == 0
+        return len(trades)
+
+    trades = benchmark.pedantic(run, rounds=9 if is_full else 1, warmup_rounds=int(is_full))  # type: ignore[no-untyped-call]
+    minutes = sum(len(table) for table in read(paths).values())
+    assert trades > minutes / 500
+    benchmark.extra_info["minutes"] = minutes
+    for part, seconds in parts.items():
+        benchmark.extra_info[f"{part} ms"] = round(1e3 * median(seconds), 2)
