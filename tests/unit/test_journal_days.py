@@ -266,7 +266,7 @@ def test_a_snapshot_of_another_layout_is_not_used(
     # Nor one whose row says that it were ours.
     text = desk.engine.snapshot().json()
     for other in (
-        text.replace('"layout":1', '"layout":2'),
+        text.replace(f'"layout":{Snapshot.LAYOUT}', f'"layout":{Snapshot.LAYOUT + 1}'),
         text.replace('"is_synced":true,', ""),
         text.replace('"is_synced":true,', '"is_synced":true,"is_new":true,'),
         text.replace('"confirmed_at":', '"confirmed":'),
@@ -294,6 +294,18 @@ def test_a_run_that_ended_between_two_files_goes_on_in_the_first(tmp_path: Path)
     }
     replayed = replay(tmp_path)
     assert (replayed.difference, list(replayed.files)) == (None, [NAMES[0], NAMES[2]])
+
+
+def test_a_day_that_is_gone_between_two_is_missed_and_nothing_goes_on_before_it(
+    tmp_path: Path,
+) -> None:
+    trade(tmp_path, 3)
+    (tmp_path / NAMES[1]).rename(tmp_path / "gone")
+    for read in (Run.open, lambda path: recover(path / NAMES[0])):
+        with pytest.raises(JournalBroken, match=f"{NAMES[1]}.*before {NAMES[2]}, it is gone"):
+            read(tmp_path)
+    (tmp_path / "gone").rename(tmp_path / NAMES[1])
+    assert recover(tmp_path / NAMES[0]).path.name == NAMES[2]
 
 
 def test_a_day_whose_file_cannot_begin_fails_the_journal_and_loses_nothing(tmp_path: Path) -> None:

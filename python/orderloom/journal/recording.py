@@ -128,14 +128,20 @@ class Recording:
     @property
     def next(self) -> Path | None:
         """The file in which the run goes on, if it does: it may have been killed in between."""
+        name = self.turned_to
+        path = None if name is None else self.path.resolve().with_name(name)
+        return path if path is not None and path.is_file() else None
+
+    @property
+    def turned_to(self) -> str | None:
+        """The name of the file in which the run was to go on, there or not."""
         row = self._one("select kind, body from entry order by id desc limit 1")
         if row is None or row[0] != "rotated":
             return None
         try:
-            path = self.path.resolve().with_name(json.loads(row[1])["next"])
+            return str(json.loads(row[1])["next"])
         except (ValueError, LookupError, TypeError) as error:
             raise JournalBroken(self.path, f"its last row: {error}") from None
-        return path if path.is_file() else None
 
     @property
     def compacted(self) -> JournalCompacted | None:

@@ -44,6 +44,7 @@ class Run:
         files = [Recording(path / FIRST)]
         while (following := files[-1].next) is not None:
             files.append(Recording(following))
+        _nothing_follows(files[-1])
         return cls._of(files, wants_prices=wants_prices)
 
     @classmethod
@@ -155,6 +156,24 @@ def newest(path: Path) -> Path:
     while True:
         with Recording(path) as recording:
             following = recording.next
-        if following is None:
-            return path
+            if following is None:
+                _nothing_follows(recording)
+                return path
         path = following
+
+
+def _nothing_follows(last: Recording) -> None:
+    """A later file of the run beside its last one means that one between them is gone.
+
+    Raises:
+        JournalBroken: there is one.
+    """
+    if (name := last.turned_to) is None:
+        return
+    for path in sorted(last.path.resolve().parent.glob("journal-*.db")):
+        with Recording(path) as other:
+            previous, started = other.header.previous, other.header.started_at
+        if previous is not None and previous.seq > last.last.seq and started > last.last.at:
+            raise JournalBroken(
+                last.path.with_name(name), f"expected it before {path.name}, it is gone"
+            )
