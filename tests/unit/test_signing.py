@@ -225,6 +225,9 @@ def test_the_key_comes_from_outside_the_file_and_is_never_shown(tmp_path: Path) 
     origin = {value.key: value.origin for value in checked.resolved}
     assert origin["signals.hmac_key"] == f"file {file}"
 
+    file.write_text("\n")
+    with pytest.raises(ConfigError, match="is empty"):  # and not: nothing is signed
+        parse_settings(text, environment={})
     file.chmod(0o640)
     with pytest.raises(ConfigError, match="chmod 600"):
         parse_settings(text, environment={})

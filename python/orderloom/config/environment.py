@@ -104,12 +104,15 @@ def read_secret(data: Mapping[str, Any], secret: KeyPath) -> tuple[str, str] | N
         if (reason := _readable_by_others(path)) is not None:
             raise LanguageError(reason.what, reason.expected, reason.hint, path=where)
         try:
-            return path.read_text(encoding="utf-8").strip(), f"file {path}"
+            found = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "not UTF-8"
             raise LanguageError(
                 f"{shown(name)} cannot be read ({why})", "a file with the key", path=where
             ) from None
+        if not found:
+            raise LanguageError(f"{shown(name)} is empty", "a file with the key", path=where)
+        return found, f"file {path}"
     if isinstance(name := values.get(f"{key}_keyring"), str) and "/" in name:
         return _from_keyring(name, secret), f"keyring {name}"
     return None
