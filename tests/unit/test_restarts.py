@@ -131,6 +131,8 @@ async def test_without_any_nothing_is_announced() -> None:
         ("{at: 23:45, days: [someday]}", "a list of weekdays out of mon, tue"),
         ("{at: 23:45, days: []}", "a list of weekdays out of mon, tue"),
         ("{at: 23:45, lasts: 4d}", "at most `3d`"),
+        ("{at: 23:45, lasts: 24h}", "together less than the `1d` until the next"),
+        ("{at: 23:45, days: [mon, wed], lasts: 2d}", "together less than the `2d` until the next"),
         ("{at: 23:45, before: 15}", "a length of time with its unit"),
         ("{zone: Europe/Berlin}", "broker.restarts[0].at"),
         ("{at: 23:45, until: 5m}", "unknown key `until`"),

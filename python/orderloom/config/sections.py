@@ -88,6 +88,16 @@ class RestartSettings(Section):
         for name, value in (("before", self.before), ("lasts", self.lasts)):
             if value > _AWAY_MAX:
                 raise LanguageError(f"found `{value}`", f"at most `{_AWAY_MAX}`", path=(name,))
+        # Windows that meet would hold entries for ever, and no lost line would be told.
+        numbers = [WEEKDAYS.index(day) for day in self.days]
+        following = [*numbers[1:], numbers[0] + 7]
+        rest = Span(min(b - a for a, b in zip(numbers, following, strict=True)) * 86_400 * _SECOND)
+        if self.before + self.lasts >= rest:
+            raise LanguageError(
+                f"found `{Span(self.before + self.lasts)}` with `before`",
+                f"together less than the `{rest}` until the next",
+                path=("lasts",),
+            )
         return self
 
 
