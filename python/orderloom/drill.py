@@ -46,7 +46,7 @@ DRILLS: Final[Mapping[str, Sequence[Fault]]] = {
     "line cut": (faults.Cut(when=When(of="placeOrder", nth=1)),),
     "TWS restarts": (faults.Restart(when=_FIRST_FILL),),
     "fill busted": (faults.Bust(when=_FIRST_FILL),),
-    "one share too many": (faults.Overfill(when=When(of="order", nth=1)),),
+    "one share too many": (faults.Overfill(when=_FIRST_FILL),),
     "exits ended": (),
     "data frozen": (faults.Freeze(when=_FIRST_FILL, duration=300 * SECOND),),
     "clock wrong": (faults.ClockSkew(by=-30 * SECOND),),
