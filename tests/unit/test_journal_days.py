@@ -308,6 +308,17 @@ def test_a_day_that_is_gone_between_two_is_missed_and_nothing_goes_on_before_it(
     assert recover(tmp_path / NAMES[0]).path.name == NAMES[2]
 
 
+def test_what_a_run_came_to_counts_from_its_first_day(tmp_path: Path) -> None:
+    trade(tmp_path, 3)
+    link = tmp_path / "taken up"
+    link.mkdir()
+    (link / NAMES[0]).symlink_to(tmp_path / NAMES[2])
+    for path, files in ((tmp_path, 3), (tmp_path / NAMES[1], 2), (link, 3)):
+        with Run.whole(path) as run:
+            assert [each.path.resolve().name for each in run.files] == NAMES[:files]
+            assert next(run.events())[0] == 1
+
+
 def test_a_day_whose_file_cannot_begin_fails_the_journal_and_loses_nothing(tmp_path: Path) -> None:
     journal = Journal.create(tmp_path / NAMES[0], HEADER)
     desk = Desk(journal)

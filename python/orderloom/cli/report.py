@@ -31,10 +31,11 @@ def report(
 ) -> None:
     """Tell what a run or a back-test with `--out` came to.
 
-    Everything is read from the journal, so the run may have ended in any way, or still go on.
+    Everything is read from the journal, so the run may have ended in any way, or still go on. Of a
+    run of several days it is told from the first; a day's file ends it with that day.
     Profits are told at the closes of bars; days are the exchange's.
     """
-    with Run.open(journal_of(run), wants_prices=False) as days:
+    with Run.whole(journal_of(run)) as days:
         days.verify()  # A journal that was changed proves nothing.
         performance = Performance.of(Account.of(days))
         is_closed = days.is_closed

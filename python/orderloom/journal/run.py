@@ -21,7 +21,7 @@ FIRST = "journal.db"
 class Run:
     """Files that follow each other, open for reading.
 
-    `skipped` are the run's files before them that were compacted, unless prices are not wanted.
+    `skipped` are the run's files before them that were compacted, unless it was opened `whole`.
     """
 
     def __init__(self, files: Sequence[Recording], skipped: Sequence[JournalCompacted]) -> None:
@@ -29,10 +29,8 @@ class Run:
         self.skipped = tuple(skipped)
 
     @classmethod
-    def open(cls, path: Path, *, wants_prices: bool = True) -> Self:
+    def open(cls, path: Path) -> Self:
         """Open the journal at `path` alone; of a run's directory, all its files in order.
-
-        To run it again takes every price; to read what came of it does not.
 
         Raises:
             JournalBroken: one of them is missing, no journal, or does not follow from the one
@@ -40,12 +38,22 @@ class Run:
             JournalCompacted: none of them can be run again.
         """
         if not path.is_dir():
-            return cls._of([Recording(path)], wants_prices=wants_prices)
-        files = [Recording(path / FIRST)]
-        while (following := files[-1].next) is not None:
-            files.append(Recording(following))
-        _nothing_follows(files[-1])
-        return cls._of(files, wants_prices=wants_prices)
+            return cls._of([Recording(path)], wants_prices=True)
+        return cls._of(_onwards([Recording(path / FIRST)]), wants_prices=True)
+
+    @classmethod
+    def whole(cls, path: Path) -> Self:
+        """Open a run from its first day, as what it held and made counts from there.
+
+        It ends with the file at `path`; of a run's directory, with its last. Days without prices
+        do, for it is not to be run again.
+
+        Raises:
+            JournalBroken: as `open` does.
+        """
+        if not path.is_dir():
+            return cls._of(_back([Recording(path)]), wants_prices=False)
+        return cls._of(_onwards(_back([Recording(path / FIRST)])), wants_prices=False)
 
     @classmethod
     def until(cls, path: Path) -> Self:
@@ -54,10 +62,7 @@ class Run:
         Raises:
             JournalBroken, JournalCompacted: as `open` does.
         """
-        files = [Recording(path)]
-        while (previous := files[0].header.previous) is not None:
-            files.insert(0, Recording(files[0].path.resolve().with_name(previous.name)))
-        return cls._of(files, wants_prices=True)
+        return cls._of(_back([Recording(path)]), wants_prices=True)
 
     @classmethod
     def _of(cls, files: list[Recording], *, wants_prices: bool) -> Self:
@@ -160,6 +165,21 @@ def newest(path: Path) -> Path:
                 _nothing_follows(recording)
                 return path
         path = following
+
+
+def _back(files: list[Recording]) -> list[Recording]:
+    """These, and before them all that the first goes on from."""
+    while (previous := files[0].header.previous) is not None:
+        files.insert(0, Recording(files[0].path.resolve().with_name(previous.name)))
+    return files
+
+
+def _onwards(files: list[Recording]) -> list[Recording]:
+    """These, and after them all that goes on from the last."""
+    while (following := files[-1].next) is not None:
+        files.append(Recording(following))
+    _nothing_follows(files[-1])
+    return files
 
 
 def _nothing_follows(last: Recording) -> None:
