@@ -11,7 +11,7 @@ import typer
 
 from orderloom.cli.listening import check_port, listening
 from orderloom.cli.run import UsageError
-from orderloom.cli.waiting import wait_for_end
+from orderloom.cli.waiting import hear_the_end, wait_for
 from orderloom.instant import NS_PER_SECOND
 
 DEFAULT_KEY = "orderloom"
@@ -90,6 +90,7 @@ def predictions(
             port=port,
         )
     with server:
+        ended = hear_the_end()  # Whoever reads where it listens may end it at once.
         if as_json:
             told = {"url": server.url, "predictions": len(records), "tickers": names}
             typer.echo(json.dumps(told))
@@ -97,4 +98,4 @@ def predictions(
             typer.echo(f"{len(records)} predictions of {', '.join(names)} at {server.url}")
             key = f"`{api_key}`" if api_key == DEFAULT_KEY else "the key that was given"
             typer.echo(f"each request needs the header `X-API-Key` with {key}")
-        wait_for_end()
+        wait_for(ended)

@@ -6,11 +6,15 @@ import signal
 import threading
 
 
-def wait_for_end() -> None:
-    """Block until the process is asked to end."""
+def hear_the_end() -> threading.Event:
+    """Return what is set once the process is asked to end; to be called before anybody may ask."""
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    # In slices: a signal is handled between two of them.
+    return ended
+
+
+def wait_for(ended: threading.Event) -> None:
+    """Block until it is set, in slices: a signal is handled between two of them."""
     while not ended.wait(0.5):
         pass
