@@ -90,7 +90,8 @@ class Runner:
         self._next_day: int | None = None
         self._turn_at = sys.maxsize
         self._broker_ns = 0
-        self._deadline_changed = asyncio.Event()
+        self._wakes_at = sys.maxsize
+        self._is_due_sooner = asyncio.Event()
         self.sent = 0
         """Orders, changes and cancels handed to the broker so far."""
         self.is_reconciling = False
@@ -146,8 +147,9 @@ class Runner:
         """Send `Clock` whenever it is due, until cancelled."""
         while True:
             deadline = self.next_deadline
-            self._deadline_changed.clear()
-            waits: set[asyncio.Future[Any]] = {asyncio.ensure_future(self._deadline_changed.wait())}
+            self._wakes_at = sys.maxsize if deadline is None else deadline
+            self._is_due_sooner.clear()
+            waits: set[asyncio.Future[Any]] = {asyncio.ensure_future(self._is_due_sooner.wait())}
             if deadline is not None:
                 waits.add(asyncio.ensure_future(self._clock.sleep_until(deadline)))
             try:
@@ -175,21 +177,24 @@ class Runner:
         kind = event.kind
         if kind == "snapshot":
             self.is_reconciling = "began" in event.json()
+        elif kind == "session":
+            self._hear_session(json.loads(event.json())["session"])
         began = time.perf_counter_ns()
         outcome = self.engine.on_event(seq, at, event)
         engine_ns = time.perf_counter_ns() - began
         if outcome is not None:
-            self.journal.append_outcome(seq, outcome.commands, outcome.notices)
-            if outcome.commands:
-                self._carry_out(outcome.commands, engine_ns)
+            commands = outcome.commands
+            self.journal.append_outcome(seq, commands, outcome.notices)
+            if commands:
+                self._carry_out(commands, engine_ns)
         if kind in _OF_A_PERSON:
             # A person's word is durable before it is answered: a halt outlives the process.
             self._commit()
         for listener in self.listeners:
             listener.on_event(at, event, outcome)
-        self._deadline_changed.set()
-        if kind == "session":
-            self._hear_session(json.loads(event.json())["session"])
+        deadline = self.engine.next_deadline()
+        if deadline is not None and deadline < self._wakes_at:
+            self._is_due_sooner.set()
         self._since_snapshot += 1
         if self._since_snapshot >= self._snapshot_events:
             self.journal.append_snapshot(self.engine.snapshot())

@@ -16,7 +16,7 @@ from orderloom.journal import schema
 from orderloom.journal.errors import JournalBroken, JournalFailed
 from orderloom.journal.file import begin, connect
 from orderloom.journal.recording import Recording
-from orderloom.journal.writer import End, Item, Turn, Writer
+from orderloom.journal.writer import End, Turn, Writer
 from orderloom.redaction import Redactor
 from orderloom.version import __version__
 
@@ -155,7 +155,7 @@ class Journal:
     @property
     def pending(self) -> int:
         """Items that wait for the disk; a replay at full speed commits when this grows."""
-        return self._writer.pending
+        return self._writer.pending()
 
     @property
     def failure(self) -> JournalFailed | None:
@@ -275,6 +275,7 @@ class Journal:
         self.close()
 
     def _put(self, type_: str, records: Sequence[Recordable]) -> None:
-        if self._writer.failure is None and self._writer.pending >= PENDING_MAX:
-            self._writer.fail(f"{PENDING_MAX} entries wait for the disk")
-        self._writer.put(Item(self._last_seq, self._last_at, type_, records))
+        writer = self._writer
+        if writer.pending() >= PENDING_MAX and writer.failure is None:
+            writer.fail(f"{PENDING_MAX} entries wait for the disk")
+        writer.put((self._last_seq, self._last_at, type_, records))

@@ -15,9 +15,9 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orderloom.journal.compaction import compact_all_but
 from orderloom.journal.errors import JournalBroken, JournalFailed
@@ -25,7 +25,7 @@ from orderloom.journal.file import Rows, begin, connect, settle
 from orderloom.journal.header import Previous
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from orderloom.journal.chain import Link
@@ -34,13 +34,8 @@ if TYPE_CHECKING:
     from orderloom.redaction import Redactor
 
 
-class Item(NamedTuple):
-    """Entries of one type that belong to one event."""
-
-    seq: int
-    at: int
-    type: str
-    records: Sequence[Recordable]
+Item = tuple[int, int, str, "Sequence[Recordable]"]
+"""Entries of one type that belong to one event: its number, its time, their type, they."""
 
 
 class End(NamedTuple):
@@ -54,7 +49,8 @@ class End(NamedTuple):
         return self.body
 
 
-class Turn(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Turn:
     """The end of a day: what comes after it goes to the file at `path`."""
 
     seq: int
@@ -97,19 +93,14 @@ class Writer(threading.Thread):
         self._keep = keep
         self._compaction: threading.Thread | None = None
         self._queue: SimpleQueue[Item | Turn | Durable | None] = SimpleQueue()
+        self.put: Final[Callable[[Item | Turn], None]] = self._queue.put
+        """Hands over an item; never waits."""
+        self.pending: Final = self._queue.qsize
+        """Tells how many items were not taken yet."""
         self._awaited = threading.Event()
         self._unfolded = 0
         self._undurable = 0
         self._due: float | None = None  # when the open transaction ends at the latest
-
-    @property
-    def pending(self) -> int:
-        """Items that were not taken yet."""
-        return self._queue.qsize()
-
-    def put(self, item: Item | Turn) -> None:
-        """Hand over an item; never waits."""
-        self._queue.put(item)
 
     def durable(self) -> Durable:
         """Return a future that ends when all items put before it are durable, or failed."""
@@ -135,7 +126,7 @@ class Writer(threading.Thread):
         is_stopping = False
         while not is_stopping:
             items, waiting, is_stopping = self._gather()
-            self._undurable += sum(len(item.records) for item in items if isinstance(item, Item))
+            self._undurable += sum(len(item[3]) for item in items if isinstance(item, tuple))
             if self.failure is None:
                 try:
                     self._insert(items)
@@ -161,13 +152,13 @@ class Writer(threading.Thread):
             taken = self._queue.get(timeout=self._wait_s())
         except Empty:
             return items, waiting, False
-        if isinstance(taken, Item | Turn):
+        if isinstance(taken, tuple | Turn):
             self._awaited.wait(_GATHER_S)
         self._awaited.clear()
         while True:
             if taken is None:
                 return items, waiting, True
-            if isinstance(taken, Item | Turn):
+            if isinstance(taken, tuple | Turn):
                 items.append(taken)
             else:
                 waiting.append(taken)

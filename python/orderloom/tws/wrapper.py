@@ -84,6 +84,7 @@ class Wrapper:
         self._on_closed = on_closed
         self._on_overlong = on_overlong
         self._held: list[Event] | None = []
+        self._pass: Callable[[Event], None] = self._held.append
         self._next_order_id = 0
         self.ticks: Final = Ticks()
         self._foreign_fills: deque[str] = deque(maxlen=_FOREIGN_FILLS_REMEMBERED)
@@ -92,12 +93,14 @@ class Wrapper:
 
     def post(self, event: Event) -> None:
         """Pass on an event, after the quote that changed before it."""
-        self._flush()
+        quote = self.ticks.flush()
+        if quote is not None:
+            self._pass(quote)
         self._pass(event)
 
     def release(self) -> None:
         """Say that the line is up, which order id is next, then what was held back."""
-        held, self._held = self._held or [], None
+        held, self._held, self._pass = self._held or [], None, self._sink
         self.post(Event.connection("up"))
         self.post(Event.next_order_id(self._next_order_id))
         for event in held:
@@ -107,12 +110,6 @@ class Wrapper:
     def next_order_id(self) -> int:
         """The smallest order id that TWS accepts, as told last."""
         return self._next_order_id
-
-    def _pass(self, event: Event) -> None:
-        if self._held is None:
-            self._sink(event)
-        else:
-            self._held.append(event)
 
     def _flush(self) -> None:
         # Bid and ask come as separate ticks. One quote is posted for both, before whatever
