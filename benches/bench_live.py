@@ -5,8 +5,10 @@ Asked, each beside what a script on `ib_async` does with the same bytes:
 - A quote arrives on the socket of a simulated TWS in a process of its own, and a bracket leaves:
   our connection, runner and engine, with the journal collecting behind them, beside the `IB` facade
   with `bracketOrder` and `placeOrder`. The clock runs from the moment at which the event loop hands
-  over the bytes until the third order's were handed to the socket. `fsync` is what one order waits
-  for besides, on this disk.
+  over the bytes until the third order's were handed to the socket. Once with nothing else to hear,
+  so that every quote finds the processor's caches taken by others, and once with the quotes of
+  another instrument coming all the while. The engine's part includes making its commands Python
+  objects. `fsync` is what one order waits for besides, on this disk.
 - Market data through the decoder into the engine, beside `ib_async`'s client with a wrapper that
   does nothing, on the same chunks.
 - Order statuses and fills through our wrapper into the engine, beside the `IB` facade.
@@ -35,6 +37,7 @@ from ib_async import IB, Contract, LimitOrder
 from ib_async.client import Client
 from ib_async.connection import Connection
 
+from benches.live_exchange import LOW
 from orderloom._core import Event
 from orderloom.clock import SystemClock
 from orderloom.config import parse_settings
@@ -135,10 +138,13 @@ class Dispatches:
 
 
 @contextmanager
-def exchange(symbols: int) -> Iterator[tuple[int, Callable[[], None]]]:
-    """A simulated TWS in its own process: its port, and what opens the markets."""
+def exchange(symbols: int, flow: int) -> Iterator[tuple[int, Callable[[], None]]]:
+    """A simulated TWS in its own process: its port, and what opens the markets.
+
+    Besides, `flow` quotes a second come of an instrument that is not to be traded.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", "benches.live_exchange", str(symbols)],
+        [sys.executable, "-m", "benches.live_exchange", str(symbols), str(flow)],
         cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdin is not None
@@ -171,7 +177,7 @@ def runner(directory: Path, symbols: int, journal: type[Journal] = Unhurried) ->
         rules:
           - name: enter
             on: Quote
-            when: position.is_flat and not context.is_open and market.bid > 0
+            when: position.is_flat and not context.is_open and market.bid > {LOW}
             do: [enter: {{side: BUY, shares: 100, limit: 101,
                           stop: {{percent: 3}}, target: {{percent: 8}}}}]
         """,
@@ -188,12 +194,12 @@ def runner(directory: Path, symbols: int, journal: type[Journal] = Unhurried) ->
 async def ours(port: int, symbols: int, go: Callable[[], None], shell: Runner) -> None:
     broker = TWSConnection(
         TWSSettings(port=port, mode="sim", client_id=7, is_paced=False),
-        [ContractSpec(symbol=f"S{number}") for number in range(symbols)],
+        [ContractSpec(symbol=f"S{number}") for number in range(symbols + 1)],
         clock=SystemClock(), sink=shell.post, on_problem=lambda _: None, on_sent=shell.on_sent,
     )  # fmt: skip
     shell.connect(broker)
     await broker.connect()
-    await broker.start_market([MarketSubscription(symbol=n) for n in range(symbols)])
+    await broker.start_market([MarketSubscription(symbol=n) for n in range(symbols + 1)])
     await broker.barrier()
     async with asyncio.timeout(60):
         while shell.engine.mode != "Active":  # noqa: ASYNC110 - told by the snapshot's end
@@ -211,7 +217,7 @@ async def facade(port: int, symbols: int, go: Callable[[], None]) -> None:
 
     def bracket(ticker: Any) -> None:
         nonlocal sent
-        if ticker.contract.conId in done or not ticker.ask > 0:
+        if ticker.contract.conId in done or not ticker.ask > LOW:
             return
         done.add(ticker.contract.conId)
         orders = ib.bracketOrder(
@@ -224,7 +230,7 @@ async def facade(port: int, symbols: int, go: Callable[[], None]) -> None:
             sent += 1
 
     done: set[int] = set()
-    for number in range(symbols):
+    for number in range(symbols + 1):
         contract = Contract(
             secType="STK", conId=1_000 + number, symbol=f"S{number}", exchange="SMART",
             currency="USD",
@@ -238,6 +244,7 @@ async def facade(port: int, symbols: int, go: Callable[[], None]) -> None:
     ib.disconnect()
 
 
+@pytest.mark.parametrize("flow", [0, 500])
 @pytest.mark.parametrize("way", ["orderloom", "IB facade"])
 def test_from_a_quote_to_the_last_byte_of_its_bracket(
     benchmark: BenchmarkFixture,
@@ -245,17 +252,18 @@ def test_from_a_quote_to_the_last_byte_of_its_bracket(
     tmp_path: Path,
     is_full: bool,
     way: str,
+    flow: int,
 ) -> None:
-    benchmark.group = "a quote to its bracket"
+    benchmark.group = f"a quote to its bracket, {flow} other quotes a second"
     symbols = 90 if is_full else 3
     watch = Stopwatch(monkeypatch)
 
     def run() -> None:
-        with exchange(symbols) as (port, go):
+        with exchange(symbols, flow) as (port, go):
             if way == "IB facade":
                 asyncio.run(facade(port, symbols, go))
                 return
-            shell = runner(tmp_path, symbols)
+            shell = runner(tmp_path, symbols + 1)
             watch.watch(monkeypatch, Client, "placeOrder", "encode and write")
             watch.watch(monkeypatch, shell.journal, "append_event", "journal")
             watch.watch(monkeypatch, shell.journal, "append_outcome", "journal")

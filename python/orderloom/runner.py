@@ -181,9 +181,9 @@ class Runner:
             self._hear_session(json.loads(event.json())["session"])
         began = time.perf_counter_ns()
         outcome = self.engine.on_event(seq, at, event)
-        engine_ns = time.perf_counter_ns() - began
         if outcome is not None:
             commands = outcome.commands
+            engine_ns = time.perf_counter_ns() - began
             self.journal.append_outcome(seq, commands, outcome.notices)
             if commands:
                 self._carry_out(commands, engine_ns)
