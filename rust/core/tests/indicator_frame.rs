@@ -1,5 +1,6 @@
 //! Longer bars: where they begin and end, and indicators that are computed from them.
 
+use orderloom_core::command::Notice;
 use orderloom_core::config::EngineConfig;
 use orderloom_core::decimal::{Price, Quantity};
 use orderloom_core::engine::Engine;
@@ -181,6 +182,46 @@ fn bars_of_prints_leave_out_what_traded_outside_the_session() {
         "after the close: it completes, and counts for nothing"
     );
     assert_eq!(print(today.close.0 + 2 * MINUTE, 300.0), Some(101.0));
+}
+
+#[test]
+fn a_rule_on_bars_sees_a_line_of_prints_cross_once() {
+    let span = MINUTE;
+    let crossing = format!(
+        r#"{{"crosses": {{"left": {{"indicator": {{"name": "sma", "parameters": [1],
+           "over": {{"span": {span}, "of": "trades"}}}}}}, "up": true, "right": {{"number": 100.0}}}}}}"#
+    );
+    let mut engine = engine(&crossing);
+    let has_held = |engine: &mut Engine, at: i64, kind: EventKind| {
+        let output = engine.on_event(&Event { seq: 1, at: Timestamp(at), kind });
+        output.notices.iter().any(|notice| matches!(notice, Notice::RuleBlocked { .. }))
+    };
+    let print = |price: f64| {
+        let (price, size) = (Price::from_f64(price).unwrap(), Quantity::from_f64(1.0).unwrap());
+        EventKind::Trade(Trade { symbol: SYMBOL, price, size })
+    };
+    assert!(!has_held(&mut engine, 1, print(99.0)));
+    assert!(!has_held(&mut engine, MINUTE + 1, bar(0, 99.0)), "the first minute of prints is complete");
+    assert!(!has_held(&mut engine, MINUTE + 2, print(101.0)));
+    assert!(
+        !has_held(&mut engine, 2 * MINUTE, print(101.0)),
+        "the second is, by the first print of the third"
+    );
+    assert!(!has_held(&mut engine, 2 * MINUTE + 1, print(102.0)), "and stays so");
+    assert!(has_held(&mut engine, 2 * MINUTE + 2, bar(MINUTE, 101.0)), "seen by the bar that comes next");
+    assert!(!has_held(&mut engine, 3 * MINUTE + 2, bar(2 * MINUTE, 102.0)), "and by no other");
+}
+
+#[test]
+fn a_print_without_a_price_is_in_no_bar() {
+    let mut engine = engine(&over("sma", "1", 1, "trades"));
+    let mut print = |at: i64, price: f64| {
+        let (price, size) = (Price::from_f64(price).unwrap(), Quantity::from_f64(1.0).unwrap());
+        tell(&mut engine, at, EventKind::Trade(Trade { symbol: SYMBOL, price, size }))
+    };
+    assert_eq!(print(1, 50.0), None);
+    assert_eq!(print(2, 0.0), None);
+    assert_eq!(print(MINUTE, 51.0), Some(50.0));
 }
 
 #[test]

@@ -10,6 +10,8 @@ use orderloom_core::time::{Date, Session, Span, Timestamp};
 const HERE: SymbolId = SymbolId(0);
 const ELSEWHERE: SymbolId = SymbolId(1);
 const MONDAY: Date = Date(2026_03_09);
+/// From 1970 to Tuesday in UTC.
+const DAY: i64 = 20_522 * 86_400_000_000_000;
 const TUESDAY: Date = Date(2026_03_10);
 
 fn engine() -> Engine {
@@ -34,10 +36,14 @@ fn engine() -> Engine {
 }
 
 fn bar(symbol: SymbolId, price: f64, volume: i64) -> EventKind {
+    bar_at(symbol, 0, price, volume)
+}
+
+fn bar_at(symbol: SymbolId, start: i64, price: f64, volume: i64) -> EventKind {
     let price = Price::from_f64(price).unwrap();
     EventKind::Bar(Bar {
         symbol,
-        start: Timestamp(0),
+        start: Timestamp(start),
         span: Span::from_secs(60),
         open: price,
         high: price,
@@ -77,4 +83,22 @@ fn vwap_forgets_yesterday_and_nothing_else() {
     assert_eq!(vwap_after(&mut engine, HERE, &today), Some(90.0));
 
     assert_eq!(vwap_after(&mut engine, ELSEWHERE, &[bar(ELSEWHERE, 60.0, 100)]), Some(55.0));
+}
+
+#[test]
+fn vwap_forgets_yesterday_also_after_a_restart_within_the_day() {
+    let mut engine = engine();
+    let hours = Session {
+        date: TUESDAY,
+        utc_offset: Span::ZERO,
+        open: Timestamp(DAY),
+        close: Timestamp(DAY + 3_600_000_000_000),
+    };
+    let known = || EventKind::Session(SessionKnown { symbol: HERE, session: hours });
+    vwap_after(&mut engine, HERE, &[known(), bar_at(HERE, DAY, 100.0, 300)]);
+    let config = Box::new(engine.config().clone());
+    let again = [EventKind::Restarted(config), known(), bar(HERE, 50.0, 100)];
+    assert_eq!(vwap_after(&mut engine, HERE, &again), Some(50.0), "the warm-up brings yesterday's bars");
+    let today = [bar_at(HERE, DAY, 100.0, 300), bar_at(HERE, DAY + 60_000_000_000, 104.0, 100)];
+    assert_eq!(vwap_after(&mut engine, HERE, &today), Some(101.0), "and today's once more");
 }

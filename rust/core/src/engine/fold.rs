@@ -64,7 +64,9 @@ impl State {
         let now = self.now;
         let slot = &mut self.slots[trade.symbol.index()];
         slot.market.on_trade(trade, now);
-        self.indicators.on_trade(now, trade, slot.market.session.as_ref());
+        if trade.price.is_positive() {
+            self.indicators.on_trade(now, trade, slot.market.session.as_ref());
+        }
         if slot.wants_price {
             self.mark_dirty(trade.symbol);
         }

@@ -13,7 +13,7 @@ use crate::engine::settle::NO_RULE;
 use crate::engine::state::Slot;
 use crate::engine::{Engine, check_config};
 use crate::error::ConfigError;
-use crate::id::RuleId;
+use crate::id::{RuleId, SymbolId};
 use crate::indicator::IndicatorTable;
 use crate::rule::{RuleSet, compile};
 
@@ -65,6 +65,12 @@ impl Engine {
         state.slots.resize_with(config.instruments.len(), Slot::default);
         state.ledger.list(config.instruments[old.instruments.len()..].iter().map(|added| added.multiplier));
         state.indicators = indicators;
+        for (place, slot) in state.slots.iter().enumerate() {
+            if let Some(session) = &slot.market.session {
+                // The warm-up brings days before it, too.
+                state.indicators.begin_session(SymbolId(place as u32), session);
+            }
+        }
         state.config = Arc::new(config.clone());
         self.rules = Arc::new(rules);
         Ok(())

@@ -81,8 +81,12 @@ struct Cell {
     is_plain: bool,
     #[serde(with = "exactly")]
     now: Lines,
+    /// At the event before: the strategy's bar; of bars of prints also the print.
     #[serde(with = "exactly")]
     before: Lines,
+    /// After the strategy's last bar, of bars of prints: they may be complete long before the next.
+    #[serde(with = "exactly")]
+    at_bar: Lines,
 }
 
 /// Lines by their bits: a line may be infinite, for which JSON has no word.
@@ -108,6 +112,7 @@ impl Symbol {
             is_plain: source.over.is_none(),
             now: [None; 3],
             before: [None; 3],
+            at_bar: [None; 3],
         });
         let Some(frame) = source.over else { return };
         if let Some(framed) = self.frames.iter_mut().find(|framed| framed.frame == frame) {
@@ -135,6 +140,12 @@ impl Symbol {
             });
         }
     }
+}
+
+/// The sources that are computed from bars of prints.
+fn of_prints(frames: &[Framed]) -> impl Iterator<Item = usize> {
+    let frames = frames.iter().filter(|framed| framed.frame.of == Source::Trades);
+    frames.flat_map(|framed| framed.sources.iter().copied())
 }
 
 impl IndicatorTable {
@@ -205,6 +216,11 @@ impl IndicatorTable {
                 resampler.bar(bar.start, bar.span, &candle, session, built);
             });
             symbol.feed(Source::Trades, |resampler, built| resampler.pass(bar.start + bar.span, built));
+            let Symbol { cells, frames, .. } = symbol;
+            for place in of_prints(frames) {
+                let cell = &mut cells[place];
+                cell.before = std::mem::replace(&mut cell.at_bar, cell.now);
+            }
         }
     }
 
@@ -214,10 +230,9 @@ impl IndicatorTable {
         if symbol.frames.iter().all(|framed| framed.frame.of != Source::Trades) {
             return;
         }
-        for framed in symbol.frames.iter().filter(|framed| framed.frame.of == Source::Trades) {
-            for &place in &framed.sources {
-                symbol.cells[place].before = symbol.cells[place].now;
-            }
+        let Symbol { cells, frames, .. } = &mut *symbol;
+        for place in of_prints(frames) {
+            cells[place].before = cells[place].now;
         }
         let (price, size) = (trade.price.to_f64(), trade.size.to_f64());
         symbol.feed(Source::Trades, |resampler, built| resampler.trade(at, price, size, session, built));
@@ -240,7 +255,7 @@ impl IndicatorTable {
         self.symbols[symbol.index()].cells[source].now[line]
     }
 
-    /// The value one bar earlier.
+    /// The value one bar earlier; of bars of prints, after a print, the value before it.
     #[must_use]
     #[inline]
     pub fn before(&self, slot: IndicatorSlot, symbol: SymbolId) -> Option<f64> {
