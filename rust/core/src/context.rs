@@ -175,8 +175,9 @@ pub struct Context {
     pub uncovered_max: Span,
     /// Whether an operator was told about uncovered shares.
     pub uncovered_alarmed: bool,
-    /// Whether an operator was told that more was closed than was open.
-    pub overfill_alarmed: bool,
+    /// Shares beyond the trade (filled that were not ordered, closed that were not open) of which an
+    /// operator was told.
+    pub surplus_told: Quantity,
 }
 
 impl Context {
@@ -212,7 +213,7 @@ impl Context {
             uncovered_since: None,
             uncovered_max: Span::ZERO,
             uncovered_alarmed: false,
-            overfill_alarmed: false,
+            surplus_told: Quantity::ZERO,
         }
     }
 
@@ -288,6 +289,13 @@ impl Context {
             let (more, worth) = bracket.filled(entries, self.side, orders);
             (quantity + more, value + worth)
         })
+    }
+
+    /// Quantity and value (without multiplier) of all that it holds or held, however it came by it.
+    #[must_use]
+    pub(crate) fn paid(&self, orders: &Orders) -> (Quantity, Money) {
+        let (quantity, value) = self.filled_value(true, orders);
+        (quantity + self.adopted.0, value + self.adopted.1)
     }
 
     /// What the exits of `bracket` are counted from: by policy its own fills or those of the trade.

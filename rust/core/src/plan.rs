@@ -100,6 +100,8 @@ pub struct Plan {
     pub due: Timestamp,
     /// Filled shares without a live stop.
     pub uncovered: Quantity,
+    /// Shares beyond the trade: filled that were not ordered, or closed that were not open.
+    pub surplus: Quantity,
     /// Whether the next price may change the plan.
     pub wants_price: bool,
 }
@@ -124,12 +126,9 @@ pub struct Situation<'a> {
 /// What should be done for `context` now.
 #[must_use]
 pub fn plan(context: &Context, situation: Situation<'_>) -> Plan {
-    let mut planner = Planner {
-        context,
-        at: situation,
-        plan: Plan { steps: Vec::new(), due: Timestamp::MAX, uncovered: Quantity::ZERO, wants_price: false },
-    };
+    let mut planner = Planner::new(context, situation);
     planner.watch();
+    planner.watch_size();
     for index in 0..context.brackets.len() {
         planner.bracket(index);
     }
@@ -140,8 +139,7 @@ pub fn plan(context: &Context, situation: Situation<'_>) -> Plan {
 /// entry works, its stop is the broker's to start.
 #[must_use]
 pub fn is_protected(context: &Context, situation: Situation<'_>) -> bool {
-    let none = Plan { steps: Vec::new(), due: Timestamp::MAX, uncovered: Quantity::ZERO, wants_price: false };
-    let planner = Planner { context, at: situation, plan: none };
+    let planner = Planner::new(context, situation);
     let is_protected = |bracket| !planner.entry_is_done(bracket) || planner.uncovered(bracket).is_zero();
     context.brackets.iter().all(is_protected)
 }
@@ -159,7 +157,18 @@ struct Planner<'a> {
     plan: Plan,
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    const fn new(context: &'a Context, at: Situation<'a>) -> Self {
+        let plan = Plan {
+            steps: Vec::new(),
+            due: Timestamp::MAX,
+            uncovered: Quantity::ZERO,
+            surplus: Quantity::ZERO,
+            wants_price: false,
+        };
+        Self { context, at, plan }
+    }
+
     fn open(&self, bracket: &Bracket) -> Quantity {
         bracket.open_quantity(self.context.side, self.at.orders)
     }
@@ -219,29 +228,40 @@ impl Planner<'_> {
         }
     }
 
+    /// Tells of shares beyond the trade, and again whenever there are more of them.
+    fn watch_size(&mut self) {
+        let (context, orders) = (self.context, self.at.orders);
+        let (mut unordered, mut unopened, mut order) = (Quantity::ZERO, Quantity::ZERO, None);
+        for bracket in &context.brackets {
+            let excess = bracket.excess(context.side, orders);
+            if excess.is_positive() {
+                unordered += excess;
+                order = order.or(bracket.entry);
+            }
+            unopened += (-self.open(bracket)).max(Quantity::ZERO);
+        }
+        self.plan.surplus = unordered + unopened;
+        if self.plan.surplus <= context.surplus_told {
+            return;
+        }
+        let symbol = &self.at.instrument.symbol;
+        let text = match (unordered.is_positive(), unopened.is_positive()) {
+            (_, false) => format!("{unordered} shares of {symbol} were filled that were not ordered"),
+            (false, _) => format!("{unopened} shares of {symbol} were closed that were not open"),
+            _ => format!(
+                "{unordered} shares of {symbol} were filled that were not ordered, and {unopened} closed \
+                 that were not open"
+            ),
+        };
+        self.alarm(IncidentCode::Overfill, order, text);
+    }
+
     fn bracket(&mut self, index: usize) {
         let (context, orders) = (self.context, self.at.orders);
         let bracket = &context.brackets[index];
         let open = self.open(bracket);
         for order in bracket.members(orders) {
             self.chase(bracket, order, open);
-        }
-        if open.is_negative() && !context.overfill_alarmed {
-            self.alarm(
-                IncidentCode::Overfill,
-                None,
-                format!(
-                    "{} shares of {} were closed that were not open",
-                    open.abs(),
-                    self.at.instrument.symbol
-                ),
-            );
-        }
-        let excess = bracket.excess(context.side, orders);
-        if excess.is_positive() && !context.overfill_alarmed {
-            let symbol = &self.at.instrument.symbol;
-            let text = format!("{excess} shares of {symbol} were filled that were not ordered");
-            self.alarm(IncidentCode::Overfill, bracket.entry, text);
         }
         if bracket.members(orders).any(Order::has_unproven_fills) {
             // More has traded than executions tell: what is open is not known until they do.
@@ -304,6 +324,12 @@ impl Planner<'_> {
             if close.phase() == Phase::Held || is_superfluous {
                 self.cancel(close);
             }
+            // What it leaves is a trade like any other.
+            let rest = open - close.leaves_qty();
+            let reduces = close.ticket.side == context.side.exit();
+            if reduces && rest.is_positive() && context.closing.is_none() {
+                self.protect(index, rest);
+            }
             return;
         }
         for order in bracket.members(orders).filter(|order| order.is_doubled() && !order.is_absent) {
@@ -314,6 +340,7 @@ impl Planner<'_> {
             self.close(index, open);
             return;
         }
+        let excess = bracket.excess(context.side, orders);
         if excess.is_positive() {
             self.shed(index, open, excess.min(open));
         } else {
@@ -507,7 +534,8 @@ impl Planner<'_> {
         }
         // More is asked only when the broker has had its time to reduce: a fill may be on its way here.
         let quantity = if exit.leaves_qty() < open {
-            self.aligned_quantity(bracket, exit, open).unwrap_or_else(|| exit.total())
+            let Some(quantity) = self.aligned_quantity(bracket, exit, open) else { return };
+            quantity
         } else {
             exit.cum_qty + open
         };

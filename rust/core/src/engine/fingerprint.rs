@@ -145,7 +145,7 @@ impl<H: Hasher> Print<'_, H> {
         for (at, quantity, price) in &context.beyond {
             (state.now - *at, quantity, price).hash(self.hasher);
         }
-        (context.uncovered_alarmed, context.overfill_alarmed).hash(self.hasher);
+        (context.uncovered_alarmed, context.surplus_told).hash(self.hasher);
         // The watchdog acts after one cap, and again after two.
         let uncovered = context.uncovered_since.map(|since| since + patience.uncovered_max);
         self.since(uncovered, patience.uncovered_max);

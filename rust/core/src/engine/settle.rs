@@ -8,7 +8,7 @@ use crate::command::{
     PositionSide, Reconcile, Role, Ticket, TimeInForce,
 };
 use crate::context::{Closing, Context, Policy, Successor};
-use crate::decimal::{Money, Quantity};
+use crate::decimal::{Money, Price, Quantity};
 use crate::engine::state::State;
 use crate::event::Side;
 use crate::id::{ContextId, OrderId, OrderRef, RuleId, SymbolId};
@@ -73,6 +73,7 @@ impl State {
                 let outcome = plan(context, self.situation(symbol));
                 let is_final = outcome.steps.is_empty();
                 self.note_uncovered(symbol, outcome.uncovered);
+                self.note_surplus(symbol, outcome.surplus);
                 self.slot_mut(symbol).wants_price = outcome.wants_price;
                 if outcome.due < Timestamp::MAX {
                     due = Some(due.map_or(outcome.due, |at| at.min(outcome.due)));
@@ -157,9 +158,7 @@ impl State {
         );
         let mut bracket = Bracket::new(None);
         bracket.foreign = own.abs();
-        // What is held was paid for at its average price, whoever's order filled when.
-        let multiplier = self.config.instruments[symbol.index()].multiplier;
-        let paid = self.ledger.position(symbol).average_price(multiplier).unwrap_or_default();
+        let paid = self.price_of(symbol, own);
         let id = self.allocate_context();
         let side = if own.is_positive() { PositionSide::Long } else { PositionSide::Short };
         let policy = Policy {
@@ -176,6 +175,20 @@ impl State {
             adopted: (own.abs(), paid.value(own.abs(), 1)),
             ..Context::new(id, symbol, side, NO_RULE, policy, self.now)
         });
+    }
+
+    /// What was paid for a share of `own`, which the position may hold only a part of: others may hold
+    /// the other side.
+    fn price_of(&self, symbol: SymbolId, own: Quantity) -> Price {
+        let position = self.ledger.position(symbol);
+        let is_held =
+            position.quantity.is_negative() == own.is_negative() && position.quantity.abs() >= own.abs();
+        // What is held was paid for at its average price, whoever's order filled when.
+        let multiplier = self.config.instruments[symbol.index()].multiplier;
+        let average = position.average_price(multiplier).filter(|_| is_held);
+        let side = if own.is_positive() { Side::Buy } else { Side::Sell };
+        let last = || self.ledger.fills().filter(|fill| fill.symbol == symbol && fill.side == side).last();
+        average.or_else(|| last().map(|fill| fill.price)).unwrap_or_default()
     }
 
     pub(crate) fn open_context(&mut self, context: Context) {
@@ -229,6 +242,13 @@ impl State {
         } else if let Some(since) = context.uncovered_since.take() {
             context.uncovered_max = context.uncovered_max.max(now - since);
             context.uncovered_alarmed = false;
+        }
+    }
+
+    /// What the plan found was told with it; when it is gone and comes again, that is news.
+    fn note_surplus(&mut self, symbol: SymbolId, surplus: Quantity) {
+        if let Some(context) = &mut self.slots[symbol.index()].context {
+            context.surplus_told = surplus;
         }
     }
 
@@ -345,6 +365,9 @@ impl State {
             for level in [&mut context.policy.stop, &mut context.policy.target] {
                 *level = level.map(|level| level.scaled(factor, instrument));
             }
+            for shares in [&mut context.adopted.0, &mut context.given.0] {
+                *shares = shares.scaled(ratio.0, ratio.1);
+            }
         }
         self.alert(
             IncidentCode::Split,
@@ -367,7 +390,8 @@ impl State {
         let Some(context) = &mut slot.context else { return };
         context.closed_by_others = true;
         // What they went for is not known: neither gain nor loss is told of them.
-        let price = context.filled(true, orders).1.unwrap_or_default();
+        let (bought, paid) = context.paid(orders);
+        let price = paid.per_share(bought, 1).unwrap_or_default();
         let gone = context.give(own.abs() - left.abs(), price, orders);
         slot.unattached -= if own.is_positive() { gone } else { -gone };
         self.mark_dirty(symbol);
@@ -409,7 +433,6 @@ impl State {
             Step::Alarm { code, order, text } => {
                 if let Some(context) = &mut self.slots[symbol.index()].context {
                     context.uncovered_alarmed |= code == IncidentCode::Uncovered;
-                    context.overfill_alarmed |= code == IncidentCode::Overfill;
                 }
                 if let Some(refusal) = order
                     .filter(|_| code == IncidentCode::ChangeUnconfirmed)
@@ -585,8 +608,7 @@ impl State {
             }
         }
         let multiplier = self.config.instruments[symbol.index()].multiplier;
-        let (quantity, paid) = context.filled_value(true, &self.orders);
-        let (quantity, paid) = (quantity + context.adopted.0, paid + context.adopted.1);
+        let (quantity, paid) = context.paid(&self.orders);
         let (closed, received) = context.filled_value(false, &self.orders);
         let (closed, received) = (closed + context.given.0, received + context.given.1);
         let gain = Money::from_counts((received - paid).counts() * i128::from(multiplier));

@@ -22,6 +22,7 @@ mod levels_fall_back_in_order;
 mod limits_refuse_before_anything_is_sent;
 mod long_is_closed_by_its_stop;
 mod long_is_closed_by_its_target;
+mod more_is_filled_than_was_ordered;
 mod nothing_is_sent_without_price_or_equity;
 mod operator_halts_and_flattens;
 mod opposite_signal_reverses;
