@@ -124,7 +124,7 @@ def _columns(table: Any) -> dict[str, Any]:
         return dict(table)
     if _is_of(table, "pandas"):
         found = {str(name): _plain(table[name]) for name in table.columns}
-        if not any(name in found for name in TIME_NAMES):
+        if not any(name.lower() in TIME_NAMES for name in found) and _is_of_times(table.index):
             found["ts_utc"] = table.index
         return found
     names = getattr(table, "column_names", None) or getattr(table, "columns", None)
@@ -140,6 +140,11 @@ def _columns(table: Any) -> dict[str, Any]:
 
 def _is_of(value: object, library: str) -> bool:
     return type(value).__module__.partition(".")[0] == library
+
+
+def _is_of_times(index: Any) -> bool:
+    """Whether an index of pandas says times, rather than counts rows."""
+    return index.dtype.kind == "M" or str(index.name).lower() in TIME_NAMES
 
 
 def _plain(column: Any) -> Any:

@@ -1,0 +1,40 @@
+"""Tables as users have them: which column holds the times, and whose a table is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from orderloom.errors import LanguageError
+from orderloom.tables import by_symbol
+
+MINUTE = 60_000_000_000
+START = 1_773_153_000_000_000_000  # 2026-03-10 14:30 UTC
+TIMES = [START, START + MINUTE]
+
+
+def frame(**columns: Any) -> Any:
+    return pd.DataFrame({"Close": [1.0, 2.0], **columns})
+
+
+def times_of(table: Any) -> list[int]:
+    return list(by_symbol(table, ("close",), "A")["A"]["ts_utc"])
+
+
+@pytest.mark.parametrize("name", ["Date", "Datetime", "DATETIME", "Timestamp", "ts_utc"])
+def test_times_are_found_however_their_column_is_written(name: str) -> None:
+    stamps = pd.to_datetime(TIMES, utc=True)
+    for column in (TIMES, stamps, stamps.tz_convert("America/New_York")):
+        assert times_of(frame(**{name: column})) == TIMES
+        assert times_of(frame(**{name: column}).set_index(name)) == TIMES
+
+
+def test_an_index_without_a_name_says_times_if_it_holds_some() -> None:
+    assert times_of(frame().set_index(pd.to_datetime(TIMES, utc=True))) == TIMES
+
+
+def test_an_index_that_counts_rows_is_no_time() -> None:
+    with pytest.raises(LanguageError, match=r"no times among Close, Day, .* a column of ts_utc"):
+        by_symbol(frame(Day=pd.to_datetime(TIMES, utc=True)), ("close",), "A")
