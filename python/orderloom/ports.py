@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -20,6 +20,21 @@ EventSink = Callable[["Event"], None]
 
 OnProblem = Callable[[str], None]
 """Takes a text for the operator: what was expected, what was found, and where."""
+
+_SECOND: Final = 1_000_000_000
+
+BAR_SPANS: Final = {
+    **{f"{count} secs": count * _SECOND for count in (5, 10, 15, 30)},
+    "1 min": 60 * _SECOND,
+    **{f"{count} mins": count * 60 * _SECOND for count in (2, 3, 5, 10, 15, 20, 30)},
+    "1 hour": 3_600 * _SECOND,
+    **{f"{count} hours": count * 3_600 * _SECOND for count in (2, 3, 4, 8)},
+    "1 day": 86_400 * _SECOND,
+}
+"""Bar sizes that TWS keeps up to date, in its words, and their spans in ns.
+
+It also tells past bars of one second, but refuses to go on with them.
+"""
 
 OnSent = Callable[[int, int, int], None]
 """Takes order id, monotonic ns after the last byte was handed over, and ns spent encoding."""
@@ -69,7 +84,7 @@ class ContractFacts:
 class MarketSubscription:
     """What to stream for one symbol.
 
-    `bars` is a bar size in the words of TWS (`1 min`, `5 secs`, `1 day`) or `None` for quotes
+    `bars` is a bar size of `BAR_SPANS` (`1 min`, `5 secs`, `1 day`) or `None` for quotes
     and trades alone; `warm_up` says how many past bars indicators need.
     """
 

@@ -339,6 +339,10 @@ WARNINGS: dict[str, tuple[str, str]] = {
         "rules: [{name: a, on: Bar, symbols: [A], when: signal.confidence > 0.5, do: cancel}]\n",
         "known on `PredictionSignal` only",
     ),
+    "bars that TWS does not keep up to date": (
+        "market: {bars: 1s}\nrules: [{name: a, on: Bar, symbols: [A], do: cancel}]\n",
+        "TWS has no bars of 1s: they can be back-tested alone",
+    ),
     "remote host": (
         "broker: {host: 10.0.0.1}\nrules: [{name: a, on: Bar, symbols: [A], do: cancel}]\n",
         "without encryption",

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from orderloom.clock import ManualClock
-from orderloom.ports import ContractSpec
+from orderloom.ports import BAR_SPANS, ContractSpec
 from orderloom.tws.decoder import WireClient
 from orderloom.tws.instruments import Instruments
 from orderloom.tws.replies import REQUEST_ID_MIN, Part
-from orderloom.tws.streams import BAR_SPANS, BarStream
+from orderloom.tws.streams import BarStream
 from orderloom.tws.words import zone
 from orderloom.tws.wrapper import Wrapper
 

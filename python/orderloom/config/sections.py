@@ -25,6 +25,7 @@ from orderloom.config.values import (
 )
 from orderloom.errors import LanguageError, shown
 from orderloom.names import WEEKDAYS
+from orderloom.ports import BAR_SPANS
 from orderloom.signals.fields import FieldMapping
 from orderloom.signals.signing import HEADER
 from orderloom.signals.source import PredictionSource
@@ -33,15 +34,7 @@ from orderloom.units import Span
 _SECOND = 1_000_000_000
 _AWAY_MAX = Span(3 * 86_400 * _SECOND)
 
-BAR_SIZES = {
-    seconds * _SECOND: size
-    for seconds, size in {
-        1: "1 secs", 5: "5 secs", 10: "10 secs", 15: "15 secs", 30: "30 secs", 60: "1 min",
-        120: "2 mins", 180: "3 mins", 300: "5 mins", 600: "10 mins", 900: "15 mins",
-        1200: "20 mins", 1800: "30 mins", 3600: "1 hour", 7200: "2 hours", 10800: "3 hours",
-        14400: "4 hours", 28800: "8 hours", 86400: "1 day",
-    }.items()
-}  # fmt: skip
+BAR_SIZES = {span: size for size, span in BAR_SPANS.items()}
 """TWS's names of the lengths that its bars can have."""
 
 

@@ -7,9 +7,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from orderloom._core import Event
+from orderloom.ports import BAR_SPANS
 from orderloom.tws.errors import TWSError
 from orderloom.tws.pacer import Urgency
-from orderloom.tws.streams import BAR_SPANS, BarStream
+from orderloom.tws.streams import BarStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

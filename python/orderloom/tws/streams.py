@@ -21,16 +21,6 @@ _LIVE: Final = 1
 _MARKET_DATA_TYPES: Final = {2: "frozen", 3: "delayed", 4: "delayed-frozen"}
 _SHOWN_INSTEAD: Final = frozenset({10167})
 
-BAR_SPANS: Final = {
-    **{f"{count} secs": count * _NS for count in (5, 10, 15, 30)},
-    "1 min": 60 * _NS,
-    **{f"{count} mins": count * 60 * _NS for count in (2, 3, 5, 10, 15, 20, 30)},
-    "1 hour": 3_600 * _NS,
-    **{f"{count} hours": count * 3_600 * _NS for count in (2, 3, 4, 8)},
-    "1 day": 86_400 * _NS,
-}
-"""Bar sizes that TWS keeps up to date, and their spans in ns."""
-
 
 class Stream(Protocol):
     """A subscription by request id."""
