@@ -152,7 +152,8 @@ class Names:
                 f"one of {', '.join(SIDES)}",
                 "in capitals" if side.upper() in SIDES else None,
             )
-        key = str(row.get("id") or f"{ticker}|{at}|{side}")
+        known = _known(row.get("id"))
+        key = f"{ticker}|{at}|{side}" if known is None or known == "" else str(known)
         confidence, price = _known(row.get("confidence")), _known(row.get("price"))
         event = Event.signal(
             key, ticker, self._number(ticker), side, confidence, None, [], at, price, []

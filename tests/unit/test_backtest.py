@@ -271,6 +271,18 @@ def test_predictions_may_be_rows_of_any_library_with_values_missing() -> None:
         backtest(sure, table, [{"ticker": "A", "signal": "buy", "timestamp": START}])
 
 
+@pytest.mark.parametrize("kind", ["float64", "str", "object"])
+def test_predictions_whose_id_is_missing_are_told_apart(kind: str) -> None:
+    pd = pytest.importorskip("pandas")
+    on_buy = rule("in", on="PredictionSignal", symbols=["A"], when=signal.side == "BUY",
+                  then=enter("BUY", shares=10, stop_percent=5))  # fmt: skip
+    times = [START + MINUTE, START + 2 * MINUTE]
+    said = pd.DataFrame({"ticker": "A", "signal": "SELL", "timestamp": times})
+    said["id"] = pd.Series([None, None], dtype=kind)
+    summary = backtest(on_buy, bars(*(quiet(100) for _ in range(5))), said, **FREE).summary()
+    assert (summary["signals"], summary["refused"]) == (2, {})
+
+
 def test_quotes_fill_at_the_far_side() -> None:
     times = array("q", (START + n * 1_000_000 for n in range(6)))
     bids = array("d", [100.0, 100.0, 100.0, 100.0, 97.0, 97.0])
