@@ -33,7 +33,8 @@ def resample(
             labelled with their start, or `price` and perhaps `size`. With a column `symbol`, or as
             a dict of tables, the answer is a dict of tables, too.
         span: Length of the bars wanted: whole seconds that divide a day, such as `5m` or `1d`.
-        base: Length of the bars given; by default their smallest distance.
+        base: Length of the bars given; by default their smallest distance. Prints have none: with
+            it, the table is one of bars.
         calendar: Trading hours: an exchange's such as `XNYS`, `always`, or none. Without one, bars
             lie on the clock of UTC and days end at its midnight; with one, prints outside of a
             session belong to no bar.

@@ -38,7 +38,7 @@ def by_symbol(table: Any, needed: Sequence[str], only: str | None) -> dict[str, 
     Raises:
         LanguageError: No table, a column that is missing, or nobody's table.
     """
-    if isinstance(table, Mapping) and not any(name in table for name in needed):
+    if isinstance(table, Mapping) and any(map(_is_table, table.values())):
         return {
             str(symbol): columns
             for symbol, part in table.items()
@@ -118,6 +118,18 @@ def _checked(table: Any, needed: Sequence[str]) -> dict[str, Any]:
     return columns
 
 
+def _is_table(value: Any) -> bool:
+    """Whether it has columns, rather than being one."""
+    return isinstance(value, Mapping) or _names(value) is not None
+
+
+def _names(table: Any) -> Any:
+    """Names of the columns; `None` for what has none."""
+    names = getattr(table, "column_names", None)
+    names = getattr(table, "columns", None) if names is None else names
+    return getattr(getattr(table, "dtype", None), "names", None) if names is None else names
+
+
 def _columns(table: Any) -> dict[str, Any]:
     """Every column by its name."""
     if isinstance(table, Mapping):
@@ -127,9 +139,7 @@ def _columns(table: Any) -> dict[str, Any]:
         if not any(name.lower() in TIME_NAMES for name in found) and _is_of_times(table.index):
             found["ts_utc"] = table.index
         return found
-    names = getattr(table, "column_names", None) or getattr(table, "columns", None)
-    if names is None:
-        names = getattr(getattr(table, "dtype", None), "names", None)
+    names = _names(table)
     if names is None or not hasattr(table, "__getitem__"):
         raise LanguageError(
             f"found {shown(type(table).__name__)}",

@@ -96,6 +96,10 @@ def test_data_that_do_not_come_to_such_bars_are_refused() -> None:
         resample({**table, "ts_utc": table["ts_utc"][::-1].copy()}, "5m", base="1m")
     with pytest.raises(LanguageError, match="no column"):
         resample({"ts_utc": [1], "open": [1.0]}, "5m")
+    with pytest.raises(LanguageError, match="no column `open` among none"):
+        resample({}, "5m")
+    with pytest.raises(LanguageError, match="no column `open` among ts_utc, price"):
+        resample({"ts_utc": [1], "price": [1.0]}, "5m", base="1m")
 
 
 def test_an_indicator_over_longer_bars_is_one_tree_in_all_three_forms() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+import polars as pl
 import pytest
 
 from orderloom.errors import LanguageError
@@ -38,3 +39,16 @@ def test_an_index_without_a_name_says_times_if_it_holds_some() -> None:
 def test_an_index_that_counts_rows_is_no_time() -> None:
     with pytest.raises(LanguageError, match=r"no times among Close, Day, .* a column of ts_utc"):
         by_symbol(frame(Day=pd.to_datetime(TIMES, utc=True)), ("close",), "A")
+
+
+def test_a_dict_is_of_tables_only_if_it_holds_some() -> None:
+    columns = {"Date": TIMES, "Close": [1.0, 2.0]}
+    assert list(by_symbol(columns, ("close",), "A")) == ["A"]
+    for table in (columns, pd.DataFrame(columns), pl.DataFrame(columns)):
+        assert list(by_symbol({"X": table, "Y": table}, ("close",), "A")) == ["X", "Y"]
+
+
+@pytest.mark.parametrize("table", [{}, {"Date": TIMES, "Last": [1.0, 2.0]}])
+def test_a_dict_of_columns_without_the_right_ones_is_told_which_are_missing(table: Any) -> None:
+    with pytest.raises(LanguageError, match=r"no column `close` among .* the columns close"):
+        by_symbol(table, ("close",), "A")
