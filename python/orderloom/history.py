@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 PRICES: Final = ("open", "high", "low", "close")
 RUN: Final = "backtest"
 SIDES: Final = ("BUY", "SELL", "SHORT", "NEUTRAL")
-_DAY: Final = 86_400_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +239,7 @@ def sessions_of(calendar: str | None, bounds: tuple[int, int]) -> list[tuple[int
         return []
     from orderloom.hours import Hours  # noqa: PLC0415 - calendars are slow to load
 
-    hours = Hours(calendar, bounds[0], bounds[1] + _DAY)
+    hours = Hours(calendar, *bounds)
     return [(day.date, day.utc_offset, day.open, day.close) for day in hours.days]
 
 

@@ -122,26 +122,30 @@ def _from_calendar(name: str, start: int, end: int) -> tuple[str, list[TradingDa
     import exchange_calendars  # noqa: PLC0415 - slow to load, and needed by simulations alone
     from exchange_calendars.errors import CalendarError, InvalidCalendarName  # noqa: PLC0415
 
+    first = datetime.fromtimestamp(start // 1_000_000_000, tz=UTC)
+    last = datetime.fromtimestamp(end // 1_000_000_000, tz=UTC)
     # The past that schedules tell, and the days that contract details show ahead.
-    first = datetime.fromtimestamp(start // 1_000_000_000, tz=UTC) - timedelta(days=_PAST_DAYS)
-    last = datetime.fromtimestamp(end // 1_000_000_000, tz=UTC) + timedelta(days=_SHOWN_DAYS + 1)
-    days_from, days_to = first.strftime("%Y-%m-%d"), last.strftime("%Y-%m-%d")
+    days_from = (first - timedelta(days=_PAST_DAYS)).strftime("%Y-%m-%d")
+    days_to = (last + timedelta(days=_SHOWN_DAYS + 1)).strftime("%Y-%m-%d")
     try:
         try:
             calendar = exchange_calendars.get_calendar(name, start=days_from, end=days_to)
         except ValueError:
             # Some exchanges are younger than others, or their holidays are known for less time.
+            # What is played must be known, though: days without sessions are a closed exchange.
             kind = type(exchange_calendars.get_calendar(name))
             begins, ends = kind.bound_min(), kind.bound_max()
             days_from = max(days_from, begins.strftime("%Y-%m-%d") if begins else "")
             days_to = min(days_to, ends.strftime("%Y-%m-%d") if ends else "9")
+            if days_from > f"{first:%Y-%m-%d}" or days_to < f"{last:%Y-%m-%d}":
+                raise
             calendar = exchange_calendars.get_calendar(name, start=days_from, end=days_to)
     except InvalidCalendarName:
         raise _unknown(name) from None
     except (ValueError, CalendarError):
         raise UnknownCalendarError(
             f"market.calendar: expected a calendar that knows {first:%Y-%m-%d} to "
-            f"{last:%Y-%m-%d}, found `{name}`"
+            f"{last:%Y-%m-%d}, found `{name}`\nhint: pip install -U exchange_calendars"
         ) from None
     zone = ZoneInfo(str(calendar.tz))
     days = []

@@ -26,7 +26,35 @@ def test_the_days_that_a_calendar_knows_are_told(name: str, first: str, begins: 
     assert hours.is_open(hours.days[0].open)
 
 
+def day(text: str) -> int:
+    return iso_to_ns(f"{text}T00:00:00+00:00")
+
+
 def test_days_that_a_calendar_does_not_know_are_told() -> None:
-    at = iso_to_ns("2010-06-01T00:00:00+00:00")
-    with pytest.raises(UnknownCalendarError, match=r"a calendar that knows 2009.* found `AIXK`"):
+    at = day("2010-06-01")
+    with pytest.raises(UnknownCalendarError, match=r"a calendar that knows 2010.* found `AIXK`"):
         Hours("AIXK", at, at + DAY)
+
+
+def last_known(name: str) -> int:
+    from exchange_calendars import get_calendar
+
+    ends = type(get_calendar(name)).bound_max()
+    assert ends is not None, f"{name} has no end: take another calendar"
+    return int(ends.value)
+
+
+@pytest.mark.parametrize("name", ["XSHG", "XSES"])
+def test_the_last_days_that_a_calendar_knows_are_played_and_none_after_them(name: str) -> None:
+    end = last_known(name)
+    days = Hours(name, end - 14 * DAY, end + DAY - 1).days
+    assert end - 3 * DAY < days[-1].close < end + DAY
+    for start in (end - 14 * DAY, end + DAY):
+        with pytest.raises(UnknownCalendarError, match=f"a calendar that knows .* found `{name}`"):
+            Hours(name, start, end + DAY)
+
+
+def test_a_day_before_a_calendar_begins_is_told() -> None:
+    assert Hours("AIXK", day("2017-01-01"), day("2017-12-31")).days
+    with pytest.raises(UnknownCalendarError, match="knows 2016-12-31 to 2017-12-31, found `AIXK`"):
+        Hours("AIXK", day("2016-12-31"), day("2017-12-31"))
