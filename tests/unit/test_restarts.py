@@ -131,8 +131,9 @@ async def test_without_any_nothing_is_announced() -> None:
         ("{at: 23:45, days: [someday]}", "a list of weekdays out of mon, tue"),
         ("{at: 23:45, days: []}", "a list of weekdays out of mon, tue"),
         ("{at: 23:45, lasts: 4d}", "at most `3d`"),
-        ("{at: 23:45, lasts: 24h}", "together less than the `1d` until the next"),
-        ("{at: 23:45, days: [mon, wed], lasts: 2d}", "together less than the `2d` until the next"),
+        ("{at: 23:45, lasts: 24h}", "found `1d5m` with `before`, expected together at most `22h`"),
+        ("{at: 23:45, before: 1m, lasts: 22h}", "together at most `22h`"),
+        ("{at: 23:45, days: [mon, wed], lasts: 2d}", "together at most `1d22h`"),
         ("{at: 23:45, before: 15}", "a length of time with its unit"),
         ("{zone: Europe/Berlin}", "broker.restarts[0].at"),
         ("{at: 23:45, until: 5m}", "unknown key `until`"),
@@ -144,6 +145,26 @@ def test_a_restart_that_cannot_be_is_told_with_its_place(given: str, told: str) 
     (problem,) = checked.errors
     assert told in str(problem)
     assert "3" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("given", "is_taken"),
+    [
+        (["{at: '09:00', lasts: 12h}", "{at: '21:00', lasts: 12h}"], False),
+        (["{at: '09:00', lasts: 12h}", "{at: '21:00', lasts: 10h55m}"], True),
+        (["{at: '09:00', lasts: 12h}", "{at: '21:00', lasts: 10h56m}"], False),
+        (["{at: '09:00', lasts: 12h}", "{at: '21:00', days: [mon, tue], lasts: 12h}"], True),
+        # In the three weeks between the changes of the clocks of both zones only.
+        (["{at: '09:00', lasts: 12h}", "{at: '02:00', zone: Europe/Berlin, lasts: 11h55m}"], False),
+        (["{at: '23:45', before: 1h, lasts: 21h}"], True),
+    ],
+)
+def test_restarts_leave_an_hour_of_every_week(given: list[str], is_taken: bool) -> None:
+    text = f"broker: {{restarts: [{', '.join(given)}]}}\n"
+    checked = check_text(text, environment={})
+    told = [f"{problem.where}: {problem.what}" for problem in checked.errors]
+    meet = "broker.restarts: windows that meet for a whole week, in which nothing is entered"
+    assert [each for each in told if "restarts" in each] == ([] if is_taken else [meet])
 
 
 def test_a_whole_week_is_the_default() -> None:

@@ -4,6 +4,8 @@ A new key is one line here; engine keys carry the engine's own names.
 """
 
 import re
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -32,7 +34,10 @@ from orderloom.signals.source import PredictionSource
 from orderloom.units import Span
 
 _SECOND = 1_000_000_000
-_AWAY_MAX = Span(3 * 86_400 * _SECOND)
+_HOUR = 3_600 * _SECOND
+_DAY = 24 * _HOUR
+_AWAY_MAX = Span(3 * _DAY)
+_ANY_YEAR = tuple(date(2026, 1, 1) + timedelta(days=day) for day in range(366))
 
 BAR_SIZES = {span: size for size, span in BAR_SPANS.items()}
 """TWS's names of the lengths that its bars can have."""
@@ -84,14 +89,25 @@ class RestartSettings(Section):
         # Windows that meet would hold entries for ever, and no lost line would be told.
         numbers = [WEEKDAYS.index(day) for day in self.days]
         following = [*numbers[1:], numbers[0] + 7]
-        rest = Span(min(b - a for a, b in zip(numbers, following, strict=True)) * 86_400 * _SECOND)
-        if self.before + self.lasts >= rest:
+        rest = min(b - a for a, b in zip(numbers, following, strict=True)) * _DAY
+        if self.before + self.lasts > (longest := Span(rest - 2 * _HOUR)):
             raise LanguageError(
                 f"found `{Span(self.before + self.lasts)}` with `before`",
-                f"together less than the `{rest}` until the next",
+                f"together at most `{longest}`, an hour before the next when the clocks go forward",
                 path=("lasts",),
             )
         return self
+
+    def window(self, day: date) -> tuple[int, int]:
+        """From when to when TWS may be away around `at` of a day, UTC ns."""
+        # A time that a change of the clocks skips counts as before it.
+        at = datetime.combine(day, self.at, tzinfo=self.zone)
+        begin = round(at.timestamp()) * _SECOND
+        return begin - self.before, begin + self.lasts
+
+    def windows(self, days: Iterable[date]) -> Iterator[tuple[int, int]]:
+        """The windows of those of `days` that are among its own."""
+        return (self.window(day) for day in days if WEEKDAYS[day.weekday()] in self.days)
 
 
 class BrokerSettings(Section):
@@ -109,6 +125,23 @@ class BrokerSettings(Section):
     """Account number; empty: the only one."""
     restarts: tuple[RestartSettings, ...] = ()
     """Known times at which TWS is away; no entries until every stop was found standing after it."""
+
+    @model_validator(mode="after")
+    def _restarts_leave_time(self) -> Self:
+        """An hour of every week is in no window, whatever the clocks of their zones do."""
+        windows = sorted(w for each in self.restarts for w in each.windows(_ANY_YEAR))
+        began = until = -_HOUR
+        for begin, end in windows:
+            if begin - until >= _HOUR:
+                began = begin
+            until = max(until, end)
+            if until - began >= 7 * _DAY:
+                raise LanguageError(
+                    "windows that meet for a whole week, in which nothing is entered",
+                    "an hour of every week that is in none",
+                    path=("restarts",),
+                )
+        return self
 
     @model_validator(mode="after")
     def _live_is_explicit(self) -> Self:

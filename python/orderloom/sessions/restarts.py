@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from orderloom._core import Event
-from orderloom.names import WEEKDAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,10 +55,5 @@ class Restarts:
         for each in self._restarts:
             today = datetime.fromtimestamp(now // _SECOND, each.zone).date()
             since, until = -(each.lasts // _DAY) - 1, each.before // _DAY + 1 + _WEEK_DAYS
-            for offset in range(since, until + 1):
-                date = today + timedelta(days=offset)
-                if WEEKDAYS[date.weekday()] in each.days:
-                    # A time that a change of the clocks skips counts as before it.
-                    at = datetime.combine(date, each.at, tzinfo=each.zone)
-                    begin = round(at.timestamp()) * _SECOND
-                    yield begin - each.before, begin + each.lasts
+            offsets = range(since, until + 1)
+            yield from each.windows(today + timedelta(days=offset) for offset in offsets)
