@@ -343,6 +343,16 @@ WARNINGS: dict[str, tuple[str, str]] = {
         "market: {bars: 1s}\nrules: [{name: a, on: Bar, symbols: [A], do: cancel}]\n",
         "TWS has no bars of 1s: they can be back-tested alone",
     ),
+    "restart within the session": (
+        "broker: {restarts: [{at: '23:45'}, {at: '16:03'}]}\n"
+        "rules: [{name: a, on: Bar, symbols: [A], do: cancel}]\n",
+        "the restart at 16:03 lies within the trading session",
+    ),
+    "restart within another exchange's session": (
+        "broker: {restarts: [{at: '23:45'}]}\nmarket: {calendar: XTKS}\n"
+        "rules: [{name: a, on: Bar, symbols: [A], do: cancel}]\n",
+        "the restart at 23:45 lies within the trading session",
+    ),
     "remote host": (
         "broker: {host: 10.0.0.1}\nrules: [{name: a, on: Bar, symbols: [A], do: cancel}]\n",
         "without encryption",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _HMAC_KEY_MIN: Final = 16
 _REGULAR_SESSION: Final = Span.parse("6h30m")
 _LONG: Final = Span.parse("1h")
+_A_WEEK: Final = tuple(1_704_672_000_000_000_000 + day * 86_400_000_000_000 for day in range(5))
+"""Midnights UTC from Monday 2024-01-08 to Friday."""
 _ONLY_ON: Final = {
     "signal.": "PredictionSignal",
     "feature(": "PredictionSignal",
@@ -51,8 +54,10 @@ class Finding:
 
 def lint(settings: Settings) -> list[Finding]:
     """Every finding in checked settings, in no particular order."""
-    session = _session_length(settings)
+    sessions = _usual_sessions(settings)
+    session = max((Span(closes - opens) for opens, closes in sessions), default=None)
     found = list(_of_sections(settings, session))
+    found.extend(_of_restarts(settings, sessions))
     for rule in settings.rules:
         found.extend(_of_rule(rule))
         found.extend(_warm_up(rule, settings, session or _REGULAR_SESSION))
@@ -128,6 +133,28 @@ def _of_sections(settings: Settings, session: Span | None) -> Iterator[Finding]:
     for path, symbol in named:
         if settings.rules and symbol not in used:
             yield Finding(path=path, what=f"no rule is for `{symbol}`", expected="a rule that is")
+
+
+def _of_restarts(settings: Settings, sessions: list[tuple[int, int]]) -> Iterator[Finding]:
+    if settings.market.calendar == "always" or not sessions:
+        return
+    first, last = (
+        datetime.fromtimestamp(at // 1_000_000_000, UTC).date()
+        for at in (sessions[0][0], sessions[-1][1])
+    )
+    days = [first + timedelta(days=each) for each in range(-4, (last - first).days + 5)]
+    for place, restart in enumerate(settings.broker.restarts):
+        if any(
+            begin < closes and opens < end
+            for begin, end in restart.windows(days)
+            for opens, closes in sessions
+        ):
+            yield Finding(
+                path=("broker", "restarts", place),
+                what=f"the restart at {restart.at:%H:%M} lies within the trading session",
+                expected="one outside of it, with `before` and `lasts`",
+                hint="nothing is entered meanwhile",
+            )
 
 
 def _of_rule(rule: Rule) -> Iterator[Finding]:
@@ -271,14 +298,15 @@ def _entries(actions: tuple[Action, ...]) -> Iterator[Enter]:
         yield from _entries(action.parts())
 
 
-def _session_length(settings: Settings) -> Span | None:
-    """Length of a usual session; `None` for an unknown calendar."""
+def _usual_sessions(settings: Settings) -> list[tuple[int, int]]:
+    """Open and close, UTC ns, of the sessions of usual days; none for an unknown calendar."""
     calendar = settings.market.calendar
     if calendar == "always":
-        return Span.parse("24h")
+        return [(_A_WEEK[0], _A_WEEK[0] + Span.parse("24h"))]
     longest = max((rule.cooldown for rule in settings.rules), default=Span(0))
     if calendar == "XNYS" and longest <= _LONG:
-        return _REGULAR_SESSION  # spares the common case the calendars' slow import
+        # Spares the common case the calendars' slow import.
+        return [(at + Span.parse("14h30m"), at + Span.parse("21h")) for at in _A_WEEK]
     from exchange_calendars import get_calendar  # noqa: PLC0415
     from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
 
@@ -287,6 +315,8 @@ def _session_length(settings: Settings) -> Span | None:
             warnings.simplefilter("ignore")  # what the calendars do inside is not ours to tell
             month = get_calendar(calendar, start="2024-01-02", end="2024-02-01")
     except InvalidCalendarName:
-        return None
-    usual = (month.closes - month.opens).max()
-    return Span(int(usual.value))
+        return []
+    return [
+        (int(opens.value), int(closes.value))
+        for opens, closes in zip(month.opens, month.closes, strict=True)
+    ]
