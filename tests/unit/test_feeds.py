@@ -84,6 +84,11 @@ def lines(path: Path, text: str) -> Path:
     [
         ("[1]", r"bad\.jsonl:2: expected a JSON object, found"),
         ("{", r"bad\.jsonl:2: expected a JSON object: "),
+        pytest.param(
+            '{"ts_utc": ' + "[" * 100_000,
+            r"bad\.jsonl:2: expected a JSON object of plain values, found: nested too deeply",
+            id="nested",
+        ),
         ('{"ts_utc": 5, "symbol": "A"}', r"bad\.jsonl:2: `ts_utc`: expected ISO 8601"),
         (
             '{"ts_utc": "2026-03-10T13:31:00Z", "symbol": "A", "price": "ten", "size": 1}',

@@ -110,11 +110,21 @@ def json_rows(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
                 continue
             try:
                 row = json.loads(text)
+                cells = _as_texts(row) if isinstance(row, dict) else None
             except ValueError as error:  # not UTF-8 is one, too
                 raise FeedError(f"{path}:{number}: expected a JSON object: {error}") from None
-            if not isinstance(row, dict):
+            except RecursionError:
+                raise FeedError(
+                    f"{path}:{number}: expected a JSON object of plain values, found: nested too "
+                    "deeply"
+                ) from None
+            if cells is None:
                 raise FeedError(f"{path}:{number}: expected a JSON object, found: {text[:60]!r}")
-            yield number, {name: _as_text(value) for name, value in row.items()}
+            yield number, cells
+
+
+def _as_texts(row: dict[str, object]) -> dict[str, str | None]:
+    return {name: _as_text(value) for name, value in row.items()}
 
 
 def _as_text(value: object) -> str | None:
