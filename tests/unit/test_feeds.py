@@ -106,6 +106,16 @@ def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str, said: str) ->
         read_items(csv(tmp_path / "bad.jsonl", f"{good}\n{line}\n"))
 
 
+def test_whole_sizes_may_be_written_as_floats(tmp_path: Path) -> None:
+    text = '{"ts_utc": "2026-03-10T13:30:00Z", "symbol": "A", "price": 10.0, "size": %s}'
+    (found,) = read_items(csv(tmp_path / "floats.jsonl", text % "100.0"))
+    (expected,) = read_items(csv(tmp_path / "whole.jsonl", text % "100"))
+    assert found == expected
+    for size in ("100.5", "1e30", "NaN", "Infinity"):
+        with pytest.raises(FeedError, match=r"`size`: expected a whole number"):
+            read_items(csv(tmp_path / "no.jsonl", text % size))
+
+
 def test_every_format_holds_the_same_bars(tmp_path: Path) -> None:
     from_csv = read_items(csv(tmp_path / "bars.csv", BARS))
 

@@ -38,6 +38,7 @@ class Kind(Enum):
         return _ALWAYS + own
 
 
+_EXACT_MAX: Final = 2**53  # up to which each whole number is a float of its own
 LINES: Final = (".jsonl", ".ndjson")
 # Columns that are read where a file has them.
 OPTIONAL: Final = ("volume", "suspicious", "correction")
@@ -128,6 +129,9 @@ def _as_texts(row: dict[str, object]) -> dict[str, str | None]:
 
 
 def _as_text(value: object) -> str | None:
+    # Many writers know one kind of number, and write 100 shares as 100.0.
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT_MAX:
+        return str(int(value))
     return value if isinstance(value, str) or value is None else json.dumps(value)
 
 
