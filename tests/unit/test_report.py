@@ -19,7 +19,7 @@ from orderloom.config import Settings
 from orderloom.journal import Run
 from orderloom.report import returns as measures
 from orderloom.report.account import Account
-from orderloom.report.performance import Performance
+from orderloom.report.performance import Fall, Performance, profit_drawdowns
 from orderloom.report.trades import Trade, TradeFigures
 from orderloom.rules import rule
 
@@ -44,7 +44,8 @@ def path(returns: list[float], starting_value: float = 0) -> list[float]:
 
 
 def drawdown(returns: list[float]) -> float | None:
-    found = measures.max_drawdown(returns)
+    """As a share; a run's path is its profit, so that of one dollar is taken."""
+    found = Fall.of(list(enumerate(path(returns))), 1.0).share if returns else None
     return None if found is None else -found
 
 
@@ -106,9 +107,34 @@ def test_the_sharpe_ratio_of_a_published_example() -> None:
 @needs_reference
 def test_drawdowns_follow_a_published_path() -> None:
     (case,) = json.loads((REFERENCE / "pyalgotrade_reference.json").read_text())["drawdown"]
-    found = measures.drawdowns(case["equity"])
-    assert [-each for each in found] == pytest.approx(case["current_drawdown"])
-    assert max(found) == pytest.approx(-case["max_drawdown"][-1])
+    first, *_ = equity = case["equity"]
+    profit = [(at, value - first) for at, value in enumerate(equity)]
+    tops = accumulate(equity, max)
+    found = [-below / top for below, top in zip(profit_drawdowns(profit), tops, strict=True)]
+    assert found == pytest.approx(case["current_drawdown"])
+    falls = [Fall.of(profit[: number + 1], first).share for number in range(len(profit))]
+    assert [-(each or 0.0) for each in falls] == pytest.approx(case["max_drawdown"])
+
+
+@pytest.mark.parametrize(
+    ("profits", "money", "began", "deepest", "recovered"),
+    [
+        ([0.0, 5.0, 5.0, 2.0, 5.0, 4.0], 3.0, 2, 3, 4),
+        ([-1.0, -4.0, -2.0], 4.0, 0, 1, None),
+        ([1.0, 0.0, 3.0, 1.0, 1.0, 2.0], 2.0, 2, 3, None),
+        ([0.0, 1.0, 2.0], 0.0, None, None, None),
+        ([], 0.0, None, None, None),
+    ],
+)
+def test_a_fall_has_its_times(
+    profits: list[float], money: float, began: int, deepest: int, recovered: int | None
+) -> None:
+    found = Fall.of(list(enumerate(profits)), 100.0)
+    assert (found.money, found.began, found.deepest, found.recovered) == (
+        money, began, deepest, recovered,
+    )  # fmt: skip
+    assert found.share == pytest.approx(money / (100 + max([0.0, *profits[: deepest or 0]])))
+    assert Fall.of(list(enumerate(profits)), None).share is None
 
 
 @needs_reference

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from orderloom.errors import LanguageError
+from orderloom.report.performance import profit_drawdowns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,11 +113,7 @@ def _charts(performance: Performance) -> list[str]:
     if not points:
         return []
     times = [_time(at) for at, _ in points]
-    top = 0.0
-    below = []
-    for _, profit in points:
-        top = max(top, profit)
-        below.append(profit - top)
+    below = [-each for each in profit_drawdowns(points)]
     figure = make_subplots(
         rows=3,
         cols=1,

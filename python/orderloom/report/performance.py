@@ -11,17 +11,25 @@ from orderloom.report.returns import (
     annual_return,
     annual_volatility,
     changes,
+    drawdowns,
     sharpe_ratio,
     sortino_ratio,
 )
 from orderloom.report.trades import TradeFigures
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orderloom.report.account import Account
 
 # A year's growth told from a few days is none.
 _DAYS_MIN: Final = 20
 _GROUPS: Final = {"rule": "rule", "symbol": "symbol", "side": "side", "exit": "exit_reason"}
+
+
+def profit_drawdowns(path: Sequence[tuple[int, float]]) -> list[float]:
+    """How far each moment's profit lies below the highest so far, or the start."""
+    return drawdowns([0.0, *(profit for _, profit in path)])[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,23 @@ class Fall:
     deepest: int | None
     recovered: int | None
     """When it was reached again; none where it was not."""
+
+    @classmethod
+    def of(cls, path: Sequence[tuple[int, float]], start: float | None) -> Fall:
+        """The fall of a profit over time that began at 0, `start` being the account's value."""
+        below = profit_drawdowns(path)
+        deepest = max(range(len(path)), key=below.__getitem__, default=0)
+        if not path or not below[deepest]:
+            return cls(0.0, 0.0 if start else None, None, None, None)
+        top = max(0.0, *(profit for _, profit in path[: deepest + 1]))
+        at_top = [at for at, profit in path[:deepest] if profit >= top]
+        return cls(
+            money=round(below[deepest], 8),
+            share=below[deepest] / (start + top) if start and start + top > 0 else None,
+            began=at_top[-1] if at_top else path[0][0],
+            deepest=path[deepest][0],
+            recovered=next((at for at, profit in path[deepest:] if profit >= top), None),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -86,7 +111,7 @@ class Performance:
             },
             days=days,
             profit=account.profit[-1][1] if account.profit else 0.0,
-            fall=_fall(account),
+            fall=Fall.of(account.profit, account.start),
             returns=changes(equity) if equity and min(equity) > 0 else [],
         )
 
@@ -111,20 +136,3 @@ class Performance:
             "held": self.account.held,
             "round_trips": [asdict(trip) for trip in self.account.trips],
         }
-
-
-def _fall(account: Account) -> Fall:
-    start = account.profit[0][0] if account.profit else 0
-    top, top_at = 0.0, start
-    money, began, deepest, recovered, height = 0.0, None, None, None, 0.0
-    for at, profit in account.profit:
-        if profit >= top:
-            if began == top_at and deepest is not None and recovered is None:
-                recovered = at
-            top, top_at = profit, at
-        elif top - profit > money:
-            money, began, deepest, recovered, height = top - profit, top_at, at, None, top
-    share = (
-        money / (account.start + height) if account.start and account.start + height > 0 else None
-    )
-    return Fall(round(money, 8), share, began, deepest, recovered)

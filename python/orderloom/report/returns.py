@@ -72,18 +72,11 @@ def sortino_ratio(
 
 
 def drawdowns(values: Sequence[float]) -> list[float]:
-    """How far each value lies below the highest so far, as a share of that.
+    """How far each value lies below the highest so far.
 
     Example:
         >>> drawdowns([10.0, 5.0, 9.0, 12.0])
-        [0.0, 0.5, 0.1, 0.0]
+        [0.0, 5.0, 1.0, 0.0]
     """
     tops = accumulate(values, max)
-    return [round(1 - value / top, 12) for value, top in zip(values, tops, strict=True)]
-
-
-def max_drawdown(returns: Sequence[float]) -> float | None:
-    """The largest of the drawdowns that the returns lead to, the start counted."""
-    if not returns:
-        return None
-    return max(drawdowns([1.0, *accumulate((1 + each for each in returns), lambda a, b: a * b)]))
+    return [top - value for value, top in zip(values, tops, strict=True)]
