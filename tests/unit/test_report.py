@@ -93,6 +93,12 @@ def test_returns_are_measured_as_the_field_measures_them() -> None:
     assert compared >= 35
 
 
+def test_a_growth_that_no_number_holds_has_no_value() -> None:
+    assert measures.annual_return([20.0]) is None
+    assert measures.annual_return([1e200] * 2) is None
+    assert measures.annual_return([1.0], periods=2) == 3.0
+
+
 @needs_reference
 def test_the_sharpe_ratio_of_a_published_example() -> None:
     with gzip.open(REFERENCE / "sharpe-ratio-test-ige.csv.gz", "rt") as file:

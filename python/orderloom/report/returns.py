@@ -7,7 +7,7 @@ as a deviation of one return, is `None`: never 0, never infinite.
 from __future__ import annotations
 
 from itertools import accumulate, pairwise
-from math import prod, sqrt
+from math import isfinite, prod, sqrt
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Final
 
@@ -34,12 +34,16 @@ def total_return(returns: Sequence[float]) -> float | None:
 
 
 def annual_return(returns: Sequence[float], periods: float = DAYS_PER_YEAR) -> float | None:
-    """The same growth every year that leads to the same end (CAGR)."""
+    """The same growth every year that leads to the same end (CAGR); none beyond every float."""
     total = total_return(returns)
     if total is None:
         return None
     # Nothing is left of an account that lost all: no root of a negative number.
-    return float(max(1 + total, 0.0) ** (periods / len(returns)) - 1)
+    try:
+        grown = float(max(1 + total, 0.0) ** (periods / len(returns)) - 1)
+    except OverflowError:
+        return None
+    return grown if isfinite(grown) else None
 
 
 def annual_volatility(returns: Sequence[float], periods: float = DAYS_PER_YEAR) -> float | None:
