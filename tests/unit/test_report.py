@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import stat
 import sys
 from array import array
 from itertools import accumulate
@@ -241,6 +242,7 @@ def test_a_report_is_one_page_that_needs_nothing_else(
         summary["pnl"]
     )
     assert "profit factor" in ended[2]
+    assert stat.S_IMODE(html.stat().st_mode) == 0o600
     text = html.read_text(encoding="utf-8")
     assert "long-on-buy" in text
     assert "plotly" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,10 +58,16 @@ def _write(html: Path, performance: Performance, title: str) -> None:
 
     text = page(performance, title, _lines(performance))
     try:
-        html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(text, encoding="utf-8")
+        html.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # As the journal that it tells of: for its owner alone, from its first byte.
+        with open(html, "w", encoding="utf-8", opener=_private) as page_file:
+            page_file.write(text)
     except OSError as error:
         raise UsageError(f"--html: cannot write {html}: {error.strerror}") from None
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _show(performance: Performance) -> None:
