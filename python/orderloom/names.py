@@ -23,7 +23,22 @@ from orderloom.units import parse_clock
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
+_WHOLE_NAMES: Final = (
+    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
+)  # fmt: skip
+
 NAME_MAX: Final = 80
+
+
+def weekday_of(name: object) -> int | None:
+    """0 for `mon` or `Monday`, to 6; `None` for what is no weekday's name.
+
+    Example:
+        >>> weekday_of("Sat"), weekday_of("saturday"), weekday_of("satan")
+        (5, 5, None)
+    """
+    word = name.strip().lower() if isinstance(name, str) else ""
+    return next((names.index(word) for names in (WEEKDAYS, _WHOLE_NAMES) if word in names), None)
 
 
 def checked_name(name: object, of: str) -> str:
@@ -190,7 +205,7 @@ class Time:
         return join(self.hhmm >= first, self.hhmm < last)
 
     def weekdays(self, *days: str) -> Condition:
-        """One of the weekdays, by their first three letters.
+        """One of the weekdays, by their names or the first three letters of them.
 
         Raises:
             LanguageError: No weekday.
@@ -211,10 +226,9 @@ class Time:
 
     @staticmethod
     def _number(day: str) -> int:
-        short = day[:3].lower() if isinstance(day, str) else ""
-        if short not in WEEKDAYS:
+        if (number := weekday_of(day)) is None:
             raise LanguageError(f"found {shown(day)}", f"weekdays such as {', '.join(WEEKDAYS)}")
-        return WEEKDAYS.index(short)
+        return number
 
 
 class Session:

@@ -255,6 +255,7 @@ def test_joining_makes_flat_trees_and_keeps_the_order() -> None:
         ({"field": "bar.close", "reading": "x", ">": 1}, (), "found both"),
         ({"time": {"betwen": []}}, ("time",), "`between` and `weekdays`"),
         ({"time": {"weekdays": ["mun"]}}, ("time",), "found `mun`"),
+        ({"time": {"weekdays": ["monk"]}}, ("time",), "found `monk`"),
         ({"ask": 5}, ("ask",), "its name in quotes"),
         ({"all": ["position.is_flat and bar.opn > 1"]}, ("all", 0), "`bar.open`"),
     ],

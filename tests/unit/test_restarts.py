@@ -129,6 +129,7 @@ async def test_without_any_nothing_is_announced() -> None:
         ("{at: 25:00}", "a time of day before 24:00, such as `23:45`"),
         ("{at: 23:45, zone: New York}", "a time zone of the IANA's list"),
         ("{at: 23:45, days: [someday]}", "a list of weekdays out of mon, tue"),
+        ("{at: 23:45, days: [satan]}", "found `['satan']`, expected a list of weekdays out of mon"),
         ("{at: 23:45, days: []}", "a list of weekdays out of mon, tue"),
         ("{at: 23:45, lasts: 4d}", "at most `3d`"),
         ("{at: 23:45, lasts: 24h}", "found `1d5m` with `before`, expected together at most `22h`"),
@@ -145,6 +146,11 @@ def test_a_restart_that_cannot_be_is_told_with_its_place(given: str, told: str) 
     (problem,) = checked.errors
     assert told in str(problem)
     assert problem.line == 3
+
+
+def test_weekdays_have_long_and_short_names() -> None:
+    found = RestartSettings.model_validate({"at": "23:45", "days": ["Sunday", "sat", "SUN "]})
+    assert found.days == ("sat", "sun")
 
 
 @pytest.mark.parametrize(

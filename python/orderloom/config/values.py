@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from orderloom.errors import LanguageError, shown
-from orderloom.names import WEEKDAYS
+from orderloom.names import WEEKDAYS, weekday_of
 from orderloom.rules import checked_symbols
 from orderloom.units import Span, decimal_text, exact, parse_clock
 
@@ -78,12 +78,11 @@ def _zone(value: object) -> ZoneInfo:
 
 
 def _weekdays(value: object) -> tuple[str, ...]:
-    days = value if isinstance(value, list | tuple) else None
-    words = [day.strip().lower()[:3] if isinstance(day, str) else "" for day in days or ()]
-    if not words or not set(words) <= set(WEEKDAYS):
+    found = {weekday_of(day) for day in value} if isinstance(value, list | tuple) else set()
+    if not found or None in found:
         expected = f"a list of weekdays out of {', '.join(WEEKDAYS)}"
         raise LanguageError(f"found {shown(value)}", expected)
-    return tuple(sorted(set(words), key=WEEKDAYS.index))
+    return tuple(day for number, day in enumerate(WEEKDAYS) if number in found)
 
 
 Duration = Annotated[
@@ -150,4 +149,4 @@ Weekdays = Annotated[
     PlainValidator(_weekdays),
     WithJsonSchema({"type": "array", "items": {"enum": list(WEEKDAYS)}, "minItems": 1}),
 ]
-"""Some days of the week, by their first three letters."""
+"""Some days of the week, by their names or the first three letters of them."""
