@@ -148,6 +148,13 @@ def test_a_restart_that_cannot_be_is_told_with_its_place(given: str, told: str) 
     assert problem.line == 3
 
 
+def test_one_restart_that_is_no_list_is_told_to_be_one() -> None:
+    (problem,) = check_text("broker: {restarts: {at: 23:45}}\n", environment={}).errors
+    assert str(problem) == (
+        "configuration:1: broker.restarts: found `{'at': '23:45'}`, expected a list"
+    )
+
+
 def test_weekdays_have_long_and_short_names() -> None:
     found = RestartSettings.model_validate({"at": "23:45", "days": ["Sunday", "sat", "SUN "]})
     assert found.days == ("sat", "sun")

@@ -52,6 +52,8 @@ def _other(found: dict[str, Any], path: tuple[str | int, ...]) -> LanguageError:
         message = message.replace("'", "`")
     elif found["type"] in {"model_type", "dict_type", "model_attributes_type"}:
         message = "a mapping such as `{key: value}`"
+    elif found["type"] in {"tuple_type", "list_type"}:
+        message = "a list"
     elif found["type"] == "string_type" and isinstance(value, int | float):
         hint = "put it in quotes"
     what = "found a secret" if isinstance(value, SecretStr) else f"found {shown(value)}"
