@@ -469,6 +469,19 @@ def test_a_wrong_variable_is_told_by_its_name(name: str, value: str, message: st
     assert message in str(problem)
 
 
+def test_a_short_key_is_told_with_the_line_of_its_file(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.touch(mode=0o600)
+    key.write_text("k1")
+    rules = "rules: [{name: a, on: Bar, symbols: [A], do: cancel}]\n"
+    text = f"{rules}signals:\n  poll: 5s\n  api_key_file: {key}\n"
+    (problem,) = check_text(text, environment={}).problems
+    assert str(problem) == (
+        "configuration:4: signals.api_key_file: a key of 2 characters, too short to be kept secret "
+        f"(file {key}), expected at least 6"
+    )
+
+
 def test_a_secret_file_must_be_private(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("canary\n")

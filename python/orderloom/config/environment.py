@@ -86,8 +86,8 @@ def read_overrides(environment: Mapping[str, str], dotenv: Path | None = None) -
     return overrides
 
 
-def read_secret(data: Mapping[str, Any], secret: KeyPath) -> tuple[str, str] | None:
-    """A secret and its origin, from the keys beside it that end in `_file` or `_keyring`.
+def read_secret(data: Mapping[str, Any], secret: KeyPath) -> tuple[str, str, KeyPath] | None:
+    """A secret, its origin, and which of the keys beside it, in `_file` or `_keyring`, gave it.
 
     Raises:
         LanguageError: The file or entry is missing, or the file is open to others.
@@ -112,9 +112,9 @@ def read_secret(data: Mapping[str, Any], secret: KeyPath) -> tuple[str, str] | N
             ) from None
         if not found:
             raise LanguageError(f"{shown(name)} is empty", "a file with the key", path=where)
-        return found, f"file {path}"
+        return found, f"file {path}", where
     if isinstance(name := values.get(f"{key}_keyring"), str) and "/" in name:
-        return _from_keyring(name, secret), f"keyring {name}"
+        return _from_keyring(name, secret), f"keyring {name}", (section, f"{key}_keyring")
     return None
 
 

@@ -169,6 +169,7 @@ class _Loader:
         self._data = merged(document.data, overrides.data)
         self._paths: dict[str, KeyPath] = {}
         self._secret_origins: dict[KeyPath, str] = {}
+        self._secret_keys: dict[KeyPath, KeyPath] = {}
         self._problems = [
             ConfigProblem(
                 file=place, where="the environment", what=e.what, expected=e.expected, hint=e.hint
@@ -219,7 +220,7 @@ class _Loader:
                 self._add(error)
                 continue
             if found is not None:
-                value, self._secret_origins[path] = found
+                value, self._secret_origins[path], self._secret_keys[path] = found
                 self._data = merged(self._data, {str(path[0]): {str(path[1]): value}})
 
     def _rules(self) -> tuple[Rule, ...]:
@@ -260,10 +261,13 @@ class _Loader:
         yield made
 
     def _add_finding(self, finding: Finding) -> None:
-        path = finding.path
+        path, what = finding.path, finding.what
         if finding.rule is not None:
             path = (*self._paths[finding.rule], *path)
-        error = LanguageError(finding.what, finding.expected, finding.hint, path=path)
+        if path in self._secret_keys:
+            what = f"{what} ({self._secret_origins[path]})"
+            path = self._secret_keys[path]
+        error = LanguageError(what, finding.expected, finding.hint, path=path)
         self._add(error, severity=finding.severity)
 
     def _add(self, error: LanguageError, *, of_key: bool = False, severity: Any = "error") -> None:
