@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,22 @@ def test_what_cannot_be_used_is_told_before_anything_is_done(
     assert ended.value.code == 2, told.err
     assert words in told.err
     assert told.out == ""
+
+
+@pytest.mark.parametrize("command", ["backtest", "sweep"])
+def test_bars_that_cannot_be_played_are_told_with_their_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    pl = pytest.importorskip("polars")
+    market = tmp_path / "market.parquet"
+    at = datetime(2026, 3, 10, 14, 30, tzinfo=UTC)
+    bars = {"ts_utc": [at, at], "symbol": ["AAPL"] * 2}
+    prices = dict.fromkeys(("open", "high", "low", "close"), [100.0] * 2)
+    pl.DataFrame({**bars, **prices}).write_parquet(market)
+    params = ["--param", "limits.max_open_contexts=1,2"] if command == "sweep" else []
+    with pytest.raises(SystemExit) as ended:
+        main([command, str(STRATEGY), "--market", str(market), *params])
+    told = capsys.readouterr().err
+    assert ended.value.code == 2, told
+    assert told.startswith(f"{market}: ")
+    assert "two closer than a second" in told

@@ -229,7 +229,7 @@ def test_a_file_of_no_known_kind_is_refused(
 def test_a_single_bar_does_not_tell_its_length(tmp_path: Path) -> None:
     path = csv(tmp_path / "one.csv", HEAD + GOOD)
 
-    with pytest.raises(FeedError, match="hint: pass `span`"):
+    with pytest.raises(FeedError, match="hint: give bars that follow each other"):
         read_items(path)
     assert read_items(path, span=MINUTE)[0] == Bar(AT, "A", MINUTE, 10.0, 11.0, 9.0, 10.0, 5)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,10 +12,11 @@ import typer
 
 from orderloom.cli.run import UsageError, moment
 from orderloom.config import load_settings
+from orderloom.errors import LanguageError
 from orderloom.feeds.history import read_history
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from orderloom.backtesting import Backtest
 
@@ -67,15 +69,16 @@ def backtest(
     began = time.perf_counter()
     tables = read_history(paths, symbols=settings.symbols, start=begins, end=ends)
     reading = time.perf_counter() - began
-    result = run_on_history(
-        settings,
-        signals=signals,
-        start=begins,
-        end=ends,
-        detail=detail,  # type: ignore[arg-type]  # one of its words, as just checked
-        journal=None if out is None else out / "journal.db",
-        **tables,  # type: ignore[arg-type]  # named as its arguments are
-    )
+    with playing(paths):
+        result = run_on_history(
+            settings,
+            signals=signals,
+            start=begins,
+            end=ends,
+            detail=detail,  # type: ignore[arg-type]  # one of its words, as just checked
+            journal=None if out is None else out / "journal.db",
+            **tables,  # type: ignore[arg-type]  # named as its arguments are
+        )
     summary = {
         "exit_code": 0,
         "mode": "backtest",
@@ -89,6 +92,17 @@ def backtest(
         typer.echo(json.dumps(summary))
     else:
         _show(summary, out)
+
+
+@contextmanager
+def playing(paths: Sequence[Path]) -> Iterator[None]:
+    """Tells a row that cannot be played as a mistake in these files."""
+    try:
+        yield
+    except LanguageError:
+        raise
+    except ValueError as error:
+        raise UsageError(f"{', '.join(map(str, paths))}: {error}") from None
 
 
 def check_inputs(paths: Sequence[Path], detail: str | None) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from orderloom.cli.backtest import check_inputs
+from orderloom.cli.backtest import check_inputs, playing
 from orderloom.cli.run import UsageError, moment
 from orderloom.config import Document, load_settings
 from orderloom.errors import ConfigError, shown
@@ -88,18 +88,19 @@ def sweep(
     ends = moment("--to", end, settings.market.calendar, is_end=True)
     tables = read_history(paths, symbols=settings.symbols, start=begins, end=ends)
     began = time.perf_counter()
-    result = run_sets(
-        file,
-        grid,
-        signals=signals,
-        start=begins,
-        end=ends,
-        by=by,
-        workers=workers,
-        detail=detail,  # type: ignore[arg-type]  # one of its words, as just checked
-        progress=not as_json and sys.stderr.isatty(),
-        **tables,  # type: ignore[arg-type]  # named as its arguments are
-    )
+    with playing(paths):
+        result = run_sets(
+            file,
+            grid,
+            signals=signals,
+            start=begins,
+            end=ends,
+            by=by,
+            workers=workers,
+            detail=detail,  # type: ignore[arg-type]  # one of its words, as just checked
+            progress=not as_json and sys.stderr.isatty(),
+            **tables,  # type: ignore[arg-type]  # named as its arguments are
+        )
     seconds = time.perf_counter() - began
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -101,7 +101,7 @@ def span_of(table: Table) -> int:
         raise FeedError(
             f"{table.file.path}: expected bars whose length can be told, "
             f"found: {'no two of a symbol' if step is None else f'a distance of {step} ns'}\n"
-            "hint: pass `span`"
+            "hint: give bars that follow each other, or in Python their length as `span`"
         )
     # A day is 23 hours long when the clocks go forward.
     return DAY if step >= 23 * HOUR else max(span for span in _SPANS if span <= step)
