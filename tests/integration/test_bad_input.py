@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -95,3 +96,37 @@ def test_bars_that_cannot_be_played_are_told_with_their_file(
     assert ended.value.code == 2, told
     assert told.startswith(f"{market}: ")
     assert "two closer than a second" in told
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["check", "--nope", "--json"], "No such option: --nope"),
+        (["report", "--json"], "Missing argument"),
+        (["sweep", "--json", str(STRATEGY), "--top", "0"], "--top"),
+        (["chekc", "--json"], "chekc"),
+        (["--json"], "--json"),
+    ],
+)
+def test_a_mistake_in_the_words_of_a_command_is_json_where_json_was_asked_for(
+    capsys: pytest.CaptureFixture[str], command: list[str], words: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    told = capsys.readouterr()
+    document = json.loads(told.out)
+    assert (ended.value.code, document["exit_code"], told.err) == (2, 2, "")
+    assert words in document["error"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [(["--json"], 0), (["--strict", "--json"], 2), (["--json", "--help"], 0)]
+)
+def test_a_command_that_tells_json_ends_with_its_code(
+    tmp_path: Path, options: list[str], code: int
+) -> None:
+    file = tmp_path / "strategy.yaml"
+    file.write_text("rules: []\n")  # a warning
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(file), *options])
+    assert ended.value.code == code

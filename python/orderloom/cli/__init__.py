@@ -50,14 +50,21 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     0 done, 1 failure inside orderloom, 2 usage or configuration, 3 no connection or refused by the
     broker, 4 an invariant was violated or the run ended halted, 5 a comparison differed.
     """
+    from typer.exceptions import TyperException  # noqa: PLC0415 - `import orderloom` loads no typer
+
     given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
     try:
-        application(given)(args=given, prog_name="orderloom")
+        # Standing alone, typer draws a box around an option that it does not know.
+        code = application(given)(args=given, prog_name="orderloom", standalone_mode=not as_json)
+    except TyperException as error:
+        _tell(LanguageError(error.format_message(), ""), as_json=as_json)
+        sys.exit(LanguageError.exit_code)
     except KeyboardInterrupt:
         # Nothing has begun: what must end in order listens for the signal itself.
         sys.exit(128 + signal.SIGINT)
     except OrderloomError as error:
-        _tell(error, as_json="--json" in given)
+        _tell(error, as_json=as_json)
         sys.exit(error.exit_code)
     except OSError as error:
         # A file that somebody named, or an output that is full: nobody needs our frames for that.
@@ -66,9 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if error.filename is None:
             sys.stderr.write(f"output: {error.strerror}\n")
             sys.exit(1)
-        _tell(LanguageError(f"{error.filename}: {error.strerror}", ""), as_json="--json" in given)
+        _tell(LanguageError(f"{error.filename}: {error.strerror}", ""), as_json=as_json)
         sys.exit(LanguageError.exit_code)
-    sys.exit(0)
+    sys.exit(code or 0)
 
 
 def application(arguments: Sequence[str] = ()) -> typer.Typer:
