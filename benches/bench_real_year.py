@@ -61,7 +61,9 @@ def test_real_minutes_from_parquet_to_trades(
         assert result.summary()["incidents"] == 0
         return len(trades)
 
-    trades = benchmark.pedantic(run, rounds=9 if is_full else 1, warmup_rounds=int(is_full))  # type: ignore[no-untyped-call]
+    trades = benchmark.pedantic(  # type: ignore[no-untyped-call]  # untyped in pytest-benchmark
+        run, rounds=9 if is_full else 1, warmup_rounds=int(is_full)
+    )
     minutes = sum(len(table) for table in read(paths).values())
     assert trades > minutes / 500
     benchmark.extra_info["minutes"] = minutes

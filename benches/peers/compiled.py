@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]  # numba has no types
 def wilder(high: Any, low: Any, close: Any, period: int) -> Any:
     values = np.full(len(close), np.nan)
     value = 0.0
