@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from io import StringIO
 
-from orderloom.cli.screen import Screen
+import pytest
+from rich.console import Console
+
+from orderloom.cli.screen import Screen, round_trips
 
 
 def test_a_reader_that_left_and_a_disk_that_is_full_do_not_reach_the_run() -> None:
@@ -24,3 +27,22 @@ def test_problems_are_shown_as_they_are() -> None:
     stream = StringIO()
     Screen(stream, is_quiet=True).problem("[bold]not a style[/]")
     assert "[bold]not a style[/]" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("closed", "shown"),
+    [
+        ("2026-03-10T20:59:00Z", "03-10 14:30-20:59"),
+        ("2026-03-11T00:10:00Z", "03-10 14:30-03-11 00:10"),
+    ],
+)
+def test_a_trade_over_midnight_shows_the_day_of_its_end(closed: str, shown: str) -> None:
+    trip = {
+        "symbol": "AAPL", "side": "LONG", "rule": "long-on-strong-buy", "exit_reason": "END_OF_DAY",
+        "quantity": "100", "tranches": 2, "entry_price": "150.02", "exit_price": "162.00",
+        "pnl": "-1198.00", "commission": "2.00",
+        "opened_at": "2026-03-10T14:30:00Z", "closed_at": closed,
+    }  # fmt: skip
+    stream = StringIO()
+    Console(file=stream, width=120).print(round_trips([trip]))
+    assert stream.getvalue().rstrip().endswith(f" {shown}")

@@ -123,9 +123,15 @@ def round_trips(trips: list[dict[str, Any]]) -> Table:
             trip["exit_price"],
             _money(trip["pnl"]),
             _money(trip["commission"]),
-            f"{trip['opened_at'][5:16].replace('T', ' ')}-{trip['closed_at'][11:16]}",
+            _from_to(trip["opened_at"], trip["closed_at"]),
         )
     return table
+
+
+def _from_to(opened: str, closed: str) -> str:
+    """Both minutes; the day of the end only if it is another one."""
+    begin, end = (at[5:16].replace("T", " ") for at in (opened, closed))
+    return f"{begin}-{end[6:] if opened[:10] == closed[:10] else end}"
 
 
 def _money(text: str) -> str:
