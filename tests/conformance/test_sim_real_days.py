@@ -11,7 +11,6 @@ import asyncio
 import json
 import random
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,9 +22,9 @@ from orderloom.sim.wire import message
 from .rig import Raw, hello, order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "equity_tick"
 DAYS = ("20131007", "20131008")
 BAC = SimInstrument(265598, "AAPL", primary_exchange="NYSE")  # under the name that the rig trades
 CONFIG = json.dumps({"cash": "1000000000000", "commission": "none"})
@@ -33,22 +32,20 @@ LIVE_MAX = 40
 OPENS = 13 * 3600 + 30 * 60
 """09:30 in New York, as a second of the day in UTC."""
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="no ticks in ../shared/data/equity_tick")
-
 Quote = tuple[float, float, float, float]
 Tick = tuple[int, Quote | None, tuple[float, float] | None]
 
 
-def ticks(day: str) -> Iterator[Tick]:
+def ticks(folder: Path, day: str) -> Iterator[Tick]:
     """Yield a day's quotes and prints in order of time; of one moment, quotes first."""
     import polars as pl
 
     stamp = pl.col("ts_utc").dt.timestamp("ns").alias("at")
-    quotes = pl.read_parquet(DATA / f"BAC_{day}_nbbo_lean.parquet").select(
+    quotes = pl.read_parquet(folder / f"BAC_{day}_nbbo_lean.parquet").select(
         stamp, "bid", "ask", pl.col("bid_size", "ask_size").cast(pl.Float64)
     )
     prints = (
-        pl.read_parquet(DATA / f"BAC_{day}_trades_lean.parquet")
+        pl.read_parquet(folder / f"BAC_{day}_trades_lean.parquet")
         .filter(~pl.col("suspicious"))
         .select(stamp, "price", pl.col("size").cast(pl.Float64))
     )
@@ -159,11 +156,13 @@ WIRE_TO_VENUE = {"lmtPrice": "limit_price", "auxPrice": "stop_price", "tif": "ti
 
 
 @pytest.mark.parametrize("day", DAYS)
-def test_every_fill_of_a_day_is_explained_by_what_was_shown(day: str) -> None:
+def test_every_fill_of_a_day_is_explained_by_what_was_shown(
+    data: Callable[[str], Path], day: str
+) -> None:
     random_, venue = random.Random(int(day)), Watched()
     venue.add_instrument(json.dumps(BAC.venue_fields()))
     last_id = 0
-    for number, (at, quote, printed) in enumerate(ticks(day)):
+    for number, (at, quote, printed) in enumerate(ticks(data("equity_tick"), day)):
         if quote is not None:
             venue.quote(at, BAC.con_id, *quote)
         elif printed is not None:
@@ -191,7 +190,9 @@ def test_every_fill_of_a_day_is_explained_by_what_was_shown(day: str) -> None:
     assert float(json.loads(venue.positions())[0]["quantity"]) == held
 
 
-async def test_over_a_socket_a_client_is_told_just_these_fills() -> None:
+async def test_over_a_socket_a_client_is_told_just_these_fills(
+    data: Callable[[str], Path],
+) -> None:
     random_, venue = random.Random(7), Watched()
     now = 0
     watched: Any = venue  # passes on what it does not watch
@@ -200,7 +201,7 @@ async def test_over_a_socket_a_client_is_told_just_these_fills() -> None:
     raw = Raw(tws.port)
     await raw.write(hello(b"v157..178"), message("71", "2", "9", ""))
     last_id = 0
-    for number, (at, quote, printed) in enumerate(ticks(DAYS[0])):
+    for number, (at, quote, printed) in enumerate(ticks(data("equity_tick"), DAYS[0])):
         second = at // 1_000_000_000 % 86_400
         if second < OPENS:
             continue

@@ -11,7 +11,6 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,8 +26,8 @@ from .rig import AAPL, MSFT, ZONE, Exchange, Raw, encoded, hello, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-RECORDINGS = Path(__file__).parents[3] / "shared/data/tws_messages/tws_session_transcripts.jsonl"
 NAMES = {
     "handshake": "greeting",
     "managed_accounts": "managedAccounts",
@@ -181,11 +180,10 @@ SESSIONS: dict[str, Staging] = {
 
 
 @pytest.fixture(scope="module")
-def recorded() -> dict[str, list[dict[str, Any]]]:
-    if not RECORDINGS.exists():
-        pytest.skip(f"recorded sessions are not at {RECORDINGS.name}")
+def recorded(data: Callable[[str], Path]) -> dict[str, list[dict[str, Any]]]:
+    recordings = data("tws_messages/tws_session_transcripts.jsonl")
     sessions: dict[str, list[dict[str, Any]]] = {}
-    for line in RECORDINGS.read_text().splitlines():
+    for line in recordings.read_text().splitlines():
         step = json.loads(line)
         sessions.setdefault(step["scenario"], []).append(step)
     return sessions

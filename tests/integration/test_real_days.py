@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,21 +18,18 @@ from orderloom.feeds import Bar, read_items
 from orderloom.instant import iso_to_ns
 from orderloom.sessions import RunOptions, Session
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples" / "aapl-flow"
-DATA = ROOT.parent / "shared" / "data"
-FLOW = DATA / "options_flow" / "AAPL_flow_1min_derived.parquet"
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "aapl-flow"
 MINUTE = 60_000_000_000
 TICK = 0.01
 CASH = Decimal(1_000_000)
 
-pytestmark = pytest.mark.skipif(
-    not DATA.is_dir(), reason="no real market data in ../shared/data beside the repository"
-)
 
-
-def prices_of(symbol: str) -> Path:
-    return DATA / "equity_minute" / f"{symbol}_minute_trades_lean.parquet"
+@pytest.fixture
+def minutes(data: Callable[[str], Path]) -> Callable[[str], Path]:
+    return lambda symbol: data(f"equity_minute/{symbol}_minute_trades_lean.parquet")
 
 
 @dataclass
@@ -78,7 +75,7 @@ class Day:
 
 
 def traded(
-    tmp_path: Path, strategy: str, symbol: str, first: str, *derive: str, **ends: str
+    tmp_path: Path, strategy: str, market: Path, first: str, *derive: str, **ends: str
 ) -> Day:
     """Derive predictions with the example's script and trade them; times are New York's."""
     signals = tmp_path / "predictions.jsonl"
@@ -86,7 +83,7 @@ def traded(
     assert runpy.run_path(str(EXAMPLES / "derive_predictions.py"))["main"]([*derive, *day]) == 0
     problems: list[str] = []
     options = RunOptions(
-        market=[prices_of(symbol)],
+        market=[market],
         signals=signals,
         out=tmp_path / "run",
         start=iso_to_ns(first),
@@ -134,9 +131,9 @@ def assert_books_agree(day: Day, symbol: str) -> Books:
     return books
 
 
-def assert_fills_are_of_the_market(day: Day, symbol: str) -> None:
+def assert_fills_are_of_the_market(day: Day, market: Path) -> None:
     """Every fill lies within its minute's real range, half a spread aside."""
-    bars = {bar.start: bar for bar in read_items(prices_of(symbol)) if isinstance(bar, Bar)}
+    bars = {bar.start: bar for bar in read_items(market) if isinstance(bar, Bar)}
     for fill in day.fills:
         start = fill["at"] // MINUTE * MINUTE
         # What happens on the minute belongs to the bar that ends or to the one that begins.
@@ -152,16 +149,17 @@ def endings(day: Day) -> list[tuple[str, str]]:
 
 
 def test_options_flow_trades_aapl_and_a_run_that_ends_early_leaves_its_exits_alive(
-    tmp_path: Path,
+    tmp_path: Path, data: Callable[[str], Path], minutes: Callable[[str], Path]
 ) -> None:
+    market, flow = minutes("AAPL"), data("options_flow/AAPL_flow_1min_derived.parquet")
     day = traded(
-        tmp_path, "strategy.yaml", "AAPL", "2014-06-06T09:30:00-04:00", str(FLOW),
+        tmp_path, "strategy.yaml", market, "2014-06-06T09:30:00-04:00", str(flow),
         until="2014-06-06T14:00:00-04:00",
     )  # fmt: skip
 
     assert endings(day) == [("LONG", "STOP"), ("LONG", "STOP")]
     books = assert_books_agree(day, "AAPL")
-    assert_fills_are_of_the_market(day, "AAPL")
+    assert_fills_are_of_the_market(day, market)
     assert books.quantity > 0
     assert day.summary["final_positions"] == {"AAPL": str(books.quantity)}
     assert day.session.stage is not None
@@ -171,28 +169,32 @@ def test_options_flow_trades_aapl_and_a_run_that_ends_early_leaves_its_exits_ali
         assert (order["action"], Fraction(order["remaining"])) == ("SELL", books.quantity)
 
 
-def test_momentum_trades_bac_both_ways(tmp_path: Path) -> None:
+def test_momentum_trades_bac_both_ways(tmp_path: Path, minutes: Callable[[str], Path]) -> None:
+    market = minutes("BAC")
     day = traded(
-        tmp_path, "momentum.yaml", "BAC", "2013-10-07T09:30:00-04:00",
-        str(prices_of("BAC")), "--from-bars", "--share", "0.9",
+        tmp_path, "momentum.yaml", market, "2013-10-07T09:30:00-04:00",
+        str(market), "--from-bars", "--share", "0.9",
         end="2013-10-07T12:45:00-04:00",
     )  # fmt: skip
 
     assert endings(day) == [("SHORT", "STOP"), ("LONG", "STOP")]
     assert assert_books_agree(day, "BAC").quantity == 0
-    assert_fills_are_of_the_market(day, "BAC")
+    assert_fills_are_of_the_market(day, market)
 
 
-def test_momentum_trades_spy_and_is_flat_before_the_close(tmp_path: Path) -> None:
+def test_momentum_trades_spy_and_is_flat_before_the_close(
+    tmp_path: Path, minutes: Callable[[str], Path]
+) -> None:
+    market = minutes("SPY")
     day = traded(
-        tmp_path, "momentum.yaml", "SPY", "2013-10-07T09:30:00-04:00",
-        str(prices_of("SPY")), "--from-bars", "--share", "0.9",
+        tmp_path, "momentum.yaml", market, "2013-10-07T09:30:00-04:00",
+        str(market), "--from-bars", "--share", "0.9",
         end="2013-10-07T16:00:00-04:00",
     )  # fmt: skip
 
     assert endings(day) == [("LONG", "STOP"), ("SHORT", "END_OF_DAY")]
     assert assert_books_agree(day, "SPY").quantity == 0
-    assert_fills_are_of_the_market(day, "SPY")
+    assert_fills_are_of_the_market(day, market)
     last = day.summary["round_trips"][-1]
     assert last["closed_at"] < "2013-10-07T20:00:00Z"
     assert day.summary["live_orders"] == 0

@@ -29,9 +29,8 @@ from orderloom.feeds import (
 from orderloom.instant import iso_to_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 MINUTE = 60_000_000_000
 AT = iso_to_ns("2026-03-10T13:30:00Z")
 
@@ -295,15 +294,15 @@ REAL = [
 ]
 
 
-@pytest.mark.skipif(not DATA.exists(), reason="the real market data are not here")
 @pytest.mark.parametrize(("name", "kind", "count", "seconds"), REAL)
 def test_real_files_are_read_in_time_order(
-    name: str, kind: Kind, count: int, seconds: int | None
+    data: Callable[[str], Path], name: str, kind: Kind, count: int, seconds: int | None
 ) -> None:
     pytest.importorskip("polars")
-    items = read_items(DATA / name)
+    path = data(name)
+    items = read_items(path)
 
-    assert detect(DATA / name).kind is kind
+    assert detect(path).kind is kind
     assert len(items) <= count
     assert len(items) > count * 0.99
     assert all(a.at <= b.at for a, b in itertools.pairwise(items))

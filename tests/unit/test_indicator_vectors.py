@@ -11,7 +11,6 @@ import gzip
 import json
 from functools import cache
 from io import StringIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,11 +22,7 @@ from orderloom._core import INDICATORS, Indicator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-VECTORS = Path(__file__).parents[3] / "shared/data/reference/indicators"
-needs_vectors = pytest.mark.skipif(
-    not VECTORS.is_dir(), reason="published indicator vectors are not beside the repository"
-)
+    from pathlib import Path
 
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 Bars = dict[str, Floats]
@@ -131,11 +126,16 @@ def test_every_name_can_be_made_and_says_what_it_reads() -> None:
         Indicator("sma", 5).batch(price=[1.0])
 
 
-def read(path: str) -> str:
-    return gzip.decompress((VECTORS / path).read_bytes()).decode("utf-8-sig")
+@pytest.fixture
+def vectors(data: Callable[[str], Path]) -> Path:
+    return data("reference/indicators")
 
 
-def table(path: str) -> dict[str, Floats]:
+def read(path: Path) -> str:
+    return gzip.decompress(path.read_bytes()).decode("utf-8-sig")
+
+
+def table(path: Path) -> dict[str, Floats]:
     """A CSV file by lower-case column; cells that are no number, and empty ones, become NaN."""
 
     def number(cell: str | None) -> float:
@@ -150,12 +150,11 @@ def table(path: str) -> dict[str, Floats]:
     }
 
 
-def skender(name: str, key: str) -> Floats:
-    rows = json.loads(read(f"skender/{name}.standard.json.gz"))
+def skender(folder: Path, name: str, key: str) -> Floats:
+    rows = json.loads(read(folder / f"{name}.standard.json.gz"))
     return np.array([np.nan if row[key] is None else row[key] for row in rows], dtype=float)
 
 
-@needs_vectors
 @pytest.mark.parametrize(
     ("name", "parameters", "file", "key"),
     [
@@ -173,17 +172,16 @@ def skender(name: str, key: str) -> Floats:
     ],
 )
 def test_values_equal_skenders(
-    name: str, parameters: tuple[float, ...], file: str, key: str
+    vectors: Path, name: str, parameters: tuple[float, ...], file: str, key: str
 ) -> None:
     """Same conventions as ours, from Wilder's start to the channel without the current bar."""
-    expected = skender(file, key)
+    expected = skender(vectors / "skender", file, key)
     assert np.isfinite(expected).sum() > 400
-    value = ours(name, *parameters, bars=table("skender/quotes_default.csv.gz"))
+    value = ours(name, *parameters, bars=table(vectors / "skender" / "quotes_default.csv.gz"))
     np.testing.assert_array_equal(np.isnan(value), np.isnan(expected))
     np.testing.assert_allclose(value, expected, rtol=1e-9)
 
 
-@needs_vectors
 @pytest.mark.parametrize(
     ("name", "parameters", "file", "key", "tolerance", "settles_after"),
     [
@@ -197,6 +195,7 @@ def test_values_equal_skenders(
     ],
 )
 def test_values_equal_leans(
+    vectors: Path,
     name: str,
     parameters: tuple[float, ...],
     file: str,
@@ -204,7 +203,7 @@ def test_values_equal_leans(
     tolerance: float,
     settles_after: int,
 ) -> None:
-    bars = table(f"lean/{file}.csv.gz")
+    bars = table(vectors / "lean" / f"{file}.csv.gz")
     expected = bars[key]
     if name == "highest_of_closes":
         name, bars = "highest", bars | {"high": bars["close"]}
@@ -215,10 +214,10 @@ def test_values_equal_leans(
     np.testing.assert_allclose(value[compared], expected[compared], rtol=tolerance)
 
 
-def tulip(name: str) -> list[tuple[tuple[float, ...], list[Floats]]]:
+def tulip(file: Path, name: str) -> list[tuple[tuple[float, ...], list[Floats]]]:
     """All cases of an indicator: parameters, then columns in, then columns out."""
     cases = []
-    for block in read("tulip/tulip_vectors.txt.gz").replace("\r", "").split("\n\n"):
+    for block in read(file).replace("\r", "").split("\n\n"):
         lines = [line for line in block.splitlines() if line and not line.startswith("#")]
         if lines and lines[0].split()[0] == name:
             numbers = [np.array(line.strip("{}").split(","), dtype=float) for line in lines[1:]]
@@ -226,7 +225,6 @@ def tulip(name: str) -> list[tuple[tuple[float, ...], list[Floats]]]:
     return cases
 
 
-@needs_vectors
 @pytest.mark.parametrize(
     ("theirs", "names", "columns"),
     [
@@ -240,12 +238,14 @@ def tulip(name: str) -> list[tuple[tuple[float, ...], list[Floats]]]:
         ("wilders", ["rma"], ["close"]),
     ],
 )
-def test_values_equal_tulips(theirs: str, names: list[str], columns: list[str]) -> None:
+def test_values_equal_tulips(
+    vectors: Path, theirs: str, names: list[str], columns: list[str]
+) -> None:
     """Printed to a few digits, without the warm-up.
 
     Their first bar has a true range, from high to low: ours has the same behind a bar like it.
     """
-    cases = tulip(theirs)
+    cases = tulip(vectors / "tulip" / "tulip_vectors.txt.gz", theirs)
     assert cases
     for parameters, numbers in cases:
         bars = dict(zip(columns, numbers, strict=False))

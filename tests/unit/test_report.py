@@ -10,7 +10,7 @@ import sys
 from array import array
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,13 +24,11 @@ from orderloom.report.performance import Fall, Performance, profit_drawdowns
 from orderloom.report.trades import Trade, TradeFigures
 from orderloom.rules import rule
 
-REFERENCE = Path(__file__).parents[3] / "shared" / "data" / "reference" / "performance"
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MINUTE = 60_000_000_000
 START = 1_773_153_000_000_000_000  # 2026-03-10 14:30 UTC, a Tuesday
-
-needs_reference = pytest.mark.skipif(
-    not REFERENCE.is_dir(), reason="no reference figures in ../shared/data beside the repository"
-)
 PERIODS = {"daily": 252, "weekly": 52, "monthly": 12, "yearly": 1}
 
 
@@ -61,9 +59,13 @@ FUNCTIONS: Any = {
 }
 
 
-@needs_reference
-def test_returns_are_measured_as_the_field_measures_them() -> None:
-    document = json.loads(gzip.decompress((REFERENCE / "empyrical_cases.json.gz").read_bytes()))
+@pytest.fixture
+def reference(data: Callable[[str], Path]) -> Path:
+    return data("reference/performance")
+
+
+def test_returns_are_measured_as_the_field_measures_them(reference: Path) -> None:
+    document = json.loads(gzip.decompress((reference / "empyrical_cases.json.gz").read_bytes()))
     compared = 0
     for case in document["cases"]:
         function = FUNCTIONS.get(case["function"])
@@ -100,20 +102,18 @@ def test_a_growth_that_no_number_holds_has_no_value() -> None:
     assert measures.annual_return([1.0], periods=2) == 3.0
 
 
-@needs_reference
-def test_the_sharpe_ratio_of_a_published_example() -> None:
-    with gzip.open(REFERENCE / "sharpe-ratio-test-ige.csv.gz", "rt") as file:
+def test_the_sharpe_ratio_of_a_published_example(reference: Path) -> None:
+    with gzip.open(reference / "sharpe-ratio-test-ige.csv.gz", "rt") as file:
         closes = [
             float(row["Adj Close"]) for row in csv.DictReader(file) if row["Date"] <= "2007-11-14"
         ]
-    (first, *_) = json.loads((REFERENCE / "pyalgotrade_reference.json").read_text())["sharpe"]
+    (first, *_) = json.loads((reference / "pyalgotrade_reference.json").read_text())["sharpe"]
     found = measures.sharpe_ratio(measures.changes(closes), first["risk_free_annual"] / 252)
     assert found == pytest.approx(first["expected_annualised"], abs=5e-4)
 
 
-@needs_reference
-def test_drawdowns_follow_a_published_path() -> None:
-    (case,) = json.loads((REFERENCE / "pyalgotrade_reference.json").read_text())["drawdown"]
+def test_drawdowns_follow_a_published_path(reference: Path) -> None:
+    (case,) = json.loads((reference / "pyalgotrade_reference.json").read_text())["drawdown"]
     first, *_ = equity = case["equity"]
     profit = [(at, value - first) for at, value in enumerate(equity)]
     tops = accumulate(equity, max)
@@ -144,10 +144,9 @@ def test_a_fall_has_its_times(
     assert Fall.of(list(enumerate(profits)), None).share is None
 
 
-@needs_reference
-def test_trades_are_counted_as_lean_counts_them() -> None:
+def test_trades_are_counted_as_lean_counts_them(reference: Path) -> None:
     document = json.loads(
-        gzip.decompress((REFERENCE / "lean_trade_statistics.json.gz").read_bytes())
+        gzip.decompress((reference / "lean_trade_statistics.json.gz").read_bytes())
     )
     assert document["cases"]
     for case in document["cases"].values():

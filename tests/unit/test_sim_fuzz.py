@@ -33,7 +33,6 @@ SECONDS = float(os.environ.get("ORDERLOOM_FUZZ_SECONDS", "1.5")) / RUNS
 SEED = int(os.environ.get("ORDERLOOM_FUZZ_SEED", "1"))
 STEP_SECONDS_MAX = 2.0
 """Longer for one message is a hang; a loaded machine takes milliseconds."""
-RECORDINGS = Path(__file__).parents[3] / "shared/data/tws_messages/tws_raw_messages.jsonl"
 CONTRACT = "0|AAPL|STK||0.0|||SMART||USD||"
 ORDER = (
     f"3|3|{CONTRACT}|||BUY|100|LMT|200.5|||||O|0|ref1|1|0|0|0|0|0|0|0||0.0|||||||0||-1|0|||0|||0"
@@ -53,13 +52,21 @@ SAMPLES = [
         "94|8|DU0000001||265598|", "99|0|", "16|1|", "6|2|1||", "2|2|5|", "25|1|7|",
     )
 ]  # fmt: skip
-if RECORDINGS.exists():
-    RECORDED = [json.loads(line) for line in RECORDINGS.read_text().splitlines()]
-    SAMPLES += [
-        [str(field) for field in each["fields"]]
-        for each in RECORDED
-        if each["direction"] == "client_to_server" and each["message_name"] != "handshake"
-    ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def recorded_samples(data_folder: Path) -> None:
+    """What real clients sent, where there are recordings."""
+    recordings = data_folder / "tws_messages" / "tws_raw_messages.jsonl"
+    if recordings.exists():
+        records = [json.loads(line) for line in recordings.read_text().splitlines()]
+        SAMPLES.extend(
+            [str(field) for field in each["fields"]]
+            for each in records
+            if each["direction"] == "client_to_server" and each["message_name"] != "handshake"
+        )
+
+
 ODD = ["", "-1", "1e999", "nan", "Infinity", "9" * 40, "\x00", "\u00e9", "0.0", "2147483648", "BAG"]
 
 

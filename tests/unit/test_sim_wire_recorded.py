@@ -5,6 +5,7 @@ The recordings are not part of the project; without them these tests are skipped
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,13 @@ from orderloom.sim.requests import decode
 from orderloom.sim.schedule import Session
 from orderloom.sim.ticks import TickStream, price_tick, size_tick
 
-RECORDINGS = Path(__file__).parents[3] / "shared/data/tws_messages/tws_raw_messages.jsonl"
-
 AAPL = SimInstrument(265598, "AAPL", trading_class="NMS", primary_exchange="IEX")
 
 
 @pytest.fixture(scope="module")
-def recorded() -> list[dict[str, Any]]:
-    if not RECORDINGS.exists():
-        pytest.skip(f"recorded TWS messages are not at {RECORDINGS.name}")
-    return [json.loads(line) for line in RECORDINGS.read_text().splitlines()]
+def recorded(data: Callable[[str], Path]) -> list[dict[str, Any]]:
+    recordings = data("tws_messages/tws_raw_messages.jsonl")
+    return [json.loads(line) for line in recordings.read_text().splitlines()]
 
 
 def named(recorded: list[dict[str, Any]], name: str, version: int | None = 173) -> list[list[str]]:

@@ -18,7 +18,6 @@ from orderloom.tws.streams import BarStream
 from orderloom.tws.words import zone
 from orderloom.tws.wrapper import Wrapper
 
-RECORDINGS = Path(__file__).parents[3] / "shared/data/tws_messages/tws_raw_messages.jsonl"
 UNSET = "1.7976931348623157E308"
 NOW = 1_758_547_800 * 10**9
 QUOTES, BARS = REQUEST_ID_MIN + 1, REQUEST_ID_MIN + 2
@@ -340,10 +339,9 @@ async def test_end_markers_answer_what_was_asked() -> None:
 
 
 @pytest.fixture(scope="module")
-def recorded() -> Callable[[str], list[list[str]]]:
-    if not RECORDINGS.exists():
-        pytest.skip(f"recorded TWS messages are not at {RECORDINGS.name}")
-    records = [json.loads(text) for text in RECORDINGS.read_text().splitlines()]
+def recorded(data: Callable[[str], Path]) -> Callable[[str], list[list[str]]]:
+    recordings = data("tws_messages/tws_raw_messages.jsonl")
+    records = [json.loads(text) for text in recordings.read_text().splitlines()]
 
     def named(name: str) -> list[list[str]]:
         found = [
