@@ -125,16 +125,23 @@ def at_start(recording: Recording) -> Engine:
     """
     if recording.header.previous is None:
         return Engine(recording.header.config)
-    kept = recording.snapshots()[-1:]
-    engine = restored(recording, kept[0]) if kept and kept[0].id == 1 else None
+    kept = next((each for each in recording.snapshots() if each.id == 1), None)
+    engine = None if kept is None else restored(recording, kept)
     if engine is None:
-        layout = f"layout {kept[0].layout}" if kept else "none"
         raise JournalBroken(
             recording.path,
-            f"expected a first snapshot of layout {Snapshot.LAYOUT}, found {layout} or a damaged "
-            "one; hint: name the directory of its run, whose first file needs none",
+            f"{expected_snapshot(kept)}; hint: name the directory of its run, whose first file "
+            "needs none",
         )
     return engine
+
+
+def expected_snapshot(found: Kept | None) -> str:
+    """Say why a snapshot that cannot be restored cannot be, or that there is none."""
+    what = f"layout {found.layout}" if found is not None else "none"
+    if found is not None and found.layout == Snapshot.LAYOUT:
+        what = "its text damaged or gone"
+    return f"expected a snapshot of layout {Snapshot.LAYOUT}, found {what}"
 
 
 def restored(recording: Recording, kept: Kept) -> Engine | None:

@@ -237,7 +237,7 @@ def test_a_damaged_snapshot_is_not_used_and_the_rows_tell_the_same(
     recovered = recover(tmp_path / NAMES[2])
     assert 120 < recovered.events < 200, "from a snapshot of the day before"
     assert recovered.engine.snapshot().json() == desk.engine.snapshot().json()
-    with pytest.raises(JournalBroken, match="hint: name the directory"):
+    with pytest.raises(JournalBroken, match="found its text damaged or gone; hint: "):
         replay(tmp_path / NAMES[2])
     assert replay(tmp_path).difference is None
 
