@@ -93,8 +93,14 @@ def _disk(runs: Path) -> Finding:
 
 
 def _journal(settings: Settings) -> Finding:
-    from orderloom.journal import Journal, JournalBroken, newest  # noqa: PLC0415
-    from orderloom.recovery import Seat, seat_name, state_directory  # noqa: PLC0415
+    from orderloom.journal import JournalBroken  # noqa: PLC0415
+    from orderloom.recovery import (  # noqa: PLC0415
+        OtherVersionError,
+        Seat,
+        recover,
+        seat_name,
+        state_directory,
+    )
 
     name = seat_name(settings, settings.broker.mode)
     last = Seat(state_directory() / name, -1).last
@@ -102,14 +108,20 @@ def _journal(settings: Settings) -> Finding:
         return Finding("journal", "ok", "no run before this one")
     hint = "look at what the broker holds, then start with `run --fresh`"
     try:
-        last = newest(last)
-        with Journal.open(last) as recording:
-            broken = recording.verify()
-            events = recording.count()[0]
+        recovered = recover(last)
+    except OtherVersionError as error:
+        return Finding("journal", "failed", error.reason, error.hint)
     except (JournalBroken, OSError) as error:
         return Finding("journal", "failed", str(error), hint)
-    detail = f"{last}: {events} events, the chain holds" if broken is None else broken.text
-    return _found("journal", good=broken is None, detail=detail, hint=hint)
+    return _found(
+        "journal",
+        good=recovered.doubt is None,
+        detail=recovered.doubt
+        or f"{recovered.path}: {recovered.last.seq} events, the run can be taken up",
+        hint="look at what the broker holds, then start the run, which sends exits only, and "
+        "`orderloom resume`",
+        else_="warning",
+    )
 
 
 async def examine_broker(settings: Settings) -> list[Finding]:

@@ -18,11 +18,11 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from orderloom._core import Engine
+from orderloom._core import Engine, Snapshot
 from orderloom.errors import OrderloomError
 from orderloom.instant import ns_to_iso
 from orderloom.journal import Journal, JournalBroken, Recording, Run, newest
-from orderloom.replay import feed, restored
+from orderloom.replay import expected_snapshot, feed, restored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,6 +40,20 @@ class AlreadyRunningError(OrderloomError):
     """Another instance trades this account under this client number. The operator must act."""
 
     exit_code = 3
+
+
+class OtherVersionError(OrderloomError):
+    """The last run is whole, but only another version can take it up. The operator must act."""
+
+    exit_code = 2
+
+    def __init__(self, path: Path, reason: str, orderloom: str) -> None:
+        self.reason = f"{path.name}: {reason}"
+        self.hint = (
+            f"go on with the version that wrote it ({orderloom}) until nothing is held, "
+            "or look at what the broker holds and start with `run --fresh`"
+        )
+        super().__init__(f"{self.reason}, hint: {self.hint}")
 
 
 def state_directory() -> Path:
@@ -197,16 +211,12 @@ def recover(path: Path) -> Recovered:
 
     Raises:
         JournalBroken: it cannot be trusted.
+        OtherVersionError: its snapshots are of another layout, and days before have no prices left.
     """
     began = time.perf_counter()
     with ExitStack() as stack:
         recording = stack.enter_context(Recording(newest(path)))
-        start = _start([recording])
-        if start is None:
-            # Nothing in this file can be begun with: all of its run is judged again.
-            start = _start(stack.enter_context(Run.until(recording.path)).files)
-        if start is None:
-            raise JournalBroken(recording.path, "expected a snapshot of its layout, found none")
+        start = _start([recording]) or _start_before(recording, stack)
         engine, doubt = _replayed(start)
         seq, _, rest = engine.unmatched()
         last = recording.last
@@ -237,6 +247,25 @@ def _start(files: Sequence[Recording]) -> _Start | None:
         if each.header.previous is None:
             return _Start(Engine(each.header.config), files[place:], 0)
     return None
+
+
+def _start_before(recording: Recording, stack: ExitStack) -> _Start:
+    """Where to begin when nothing in the run's last file can be begun with: all is judged again."""
+    try:
+        run = stack.enter_context(Run.until(recording.path))
+    except JournalBroken as error:
+        missing = str(error)
+    else:
+        start = _start(run.files)
+        if start is not None:
+            return start
+        # Whole from its first file on, it would have been begun with.
+        missing = f"the prices of {run.skipped[-1].path.name} were removed"
+    kept = next(iter(recording.snapshots()), None)
+    reason = f"{expected_snapshot(kept)}, and nothing before it to begin with: {missing}"
+    if kept is not None and kept.layout != Snapshot.LAYOUT:
+        raise OtherVersionError(recording.path, reason, recording.header.orderloom)
+    raise JournalBroken(recording.path, reason)
 
 
 def _replayed(start: _Start) -> tuple[Engine, str | None]:

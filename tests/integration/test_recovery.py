@@ -16,15 +16,17 @@ import time
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from ib_async import IB
 
 from orderloom._core import Engine
+from orderloom.config import parse_settings
 from orderloom.journal import Journal, JournalBroken
-from orderloom.recovery import AlreadyRunningError, Seat, recover
+from orderloom.recovery import AlreadyRunningError, OtherVersionError, Seat, recover, seat_name
 from orderloom.replay import replay
+from orderloom.sessions import RunOptions, Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -54,6 +56,10 @@ class Desk:
         self._directory = directory
         self._runs: list[subprocess.Popen[str]] = []
         self._signals = directory / "predictions.jsonl"
+        self.predict()
+
+    def predict(self) -> None:
+        """Serve a prediction of now, in the place of any before."""
         prediction = {"ticker": "FLAT", "signal": "BUY", "numeric": 1, "confidence": 0.9}
         made = {"prediction_time": datetime.now(UTC).isoformat()}
         self._signals.write_text(json.dumps({**prediction, **made}) + "\n")
@@ -282,6 +288,48 @@ async def test_other_rules_take_over_an_open_trade_and_the_kill_switch_stays(des
     assert summary["symbols"] == ["FLAT", "MORE"]
     assert summary["round_trips"][0]["rule"] == "-"
     assert replay(first / "journal.db").difference is None
+
+
+async def test_behind_a_journal_that_was_changed_a_run_enters_nothing_until_a_person_says_so(
+    desk: Desk,
+) -> None:
+    async with observing(desk.port) as ib:
+        first = desk.start("first")
+        await until(lambda: held(ib) == {"FLAT": SHARES}, "the entry fills")
+        desk.ask("flatten", first, "--all")
+        await until(lambda: held(ib) == {}, "the position is closed")
+        desk.kill()
+        with closing(sqlite3.connect(first / "journal.db", isolation_level=None)) as connection:
+            connection.execute("update entry set at = at + 1 where id = 3")
+        desk.predict()
+        second = desk.start("second")
+        await until(lambda: mode(desk, second) is not None, "it has begun")
+        await until(lambda: desk.ask("signals", second)["signals"]["duplicate"] > 1, "it is served")
+        assert (mode(desk, second), held(ib)) == ("ReduceOnly", {})
+        log = (second / "log.jsonl").read_text()
+        assert "expected the last run to go on with, found none that can be trusted" in log
+        assert "row 3 " in log
+        desk.ask("resume", second)
+        await until(lambda: mode(desk, second) == "Active", "re-armed by a person")
+        assert desk.end() == 0
+
+
+async def test_a_run_that_only_another_version_can_take_up_is_neither_begun_anew_nor_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def left(path: Path) -> NoReturn:
+        raise OtherVersionError(path, "expected a snapshot of layout 9, found layout 8", "0.0.9")
+
+    settings = parse_settings("broker: {port: 9, client_id: 7}\nmarket: {symbols: [FLAT]}\n")
+    seat = Seat.take(tmp_path / "seats" / seat_name(settings, "paper"), tmp_path / "run")
+    seat.remember(tmp_path / "journal.db")
+    seat.release()
+    monkeypatch.setattr("orderloom.sessions.session.recover", left)
+    options = RunOptions(mode="paper", out=tmp_path / "run", state=tmp_path / "seats")
+    with pytest.raises(OtherVersionError, match=r"layout 8, hint: go on with .*0\.0\.9"):
+        await Session(settings, options, pytest.fail).run()
+    assert not (tmp_path / "run").exists()
+    assert seat.last == tmp_path / "journal.db"
 
 
 async def test_a_second_instance_is_refused_and_names_the_first(desk: Desk) -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from orderloom._core import Event, Snapshot
 from orderloom.clock import ManualClock
+from orderloom.config import parse_settings
+from orderloom.doctor import examine_host
 from orderloom.explain import explain
 from orderloom.journal import (
     Header,
@@ -24,14 +26,16 @@ from orderloom.journal import (
     Run,
     compact,
 )
-from orderloom.recovery import recover
+from orderloom.recovery import OtherVersionError, Seat, recover, seat_name, state_directory
 from orderloom.replay import replay
 from orderloom.runner import Runner
+from orderloom.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from orderloom.doctor import Finding
     from orderloom.recovery import Recovered
 
 SECOND = 1_000_000_000
@@ -251,14 +255,22 @@ def test_a_damaged_snapshot_is_not_used_and_the_rows_tell_the_same(
     )
 
 
+class Newer:
+    """Snapshots of an orderloom to come."""
+
+    LAYOUT = Snapshot.LAYOUT + 1
+
+
+def raise_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("replay", "recovery"):
+        monkeypatch.setattr(f"orderloom.{module}.Snapshot", Newer)
+
+
 def test_a_snapshot_of_another_layout_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Newer:
-        LAYOUT = Snapshot.LAYOUT + 1
-
     desk = trade(tmp_path)
-    monkeypatch.setattr("orderloom.replay.Snapshot", Newer)
+    raise_layout(monkeypatch)
     recovered = recover(tmp_path / NAMES[2])
     assert recovered.events > 300
     assert recovered.engine.snapshot().json() == desk.engine.snapshot().json()
@@ -274,6 +286,66 @@ def test_a_snapshot_of_another_layout_is_not_used(
         assert other != text
         with pytest.raises(ValueError, match="layout"):
             type(desk.engine).restore(other)
+
+
+def test_a_run_that_only_another_version_can_take_up_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade(tmp_path)
+    for name in NAMES[:2]:
+        compact(tmp_path / name)
+    raise_layout(monkeypatch)
+    with pytest.raises(OtherVersionError) as left:
+        recover(tmp_path / NAMES[0])
+    now, then = Newer.LAYOUT, Snapshot.LAYOUT
+    assert left.value.reason == (
+        f"{NAMES[2]}: expected a snapshot of layout {now}, found layout {then}, and nothing before "
+        f"it to begin with: the prices of {NAMES[1]} were removed"
+    )
+    assert f"go on with the version that wrote it ({__version__})" in left.value.hint
+    monkeypatch.undo()
+    # Damage is another matter: no version can take it up.
+    change(tmp_path / NAMES[2], "update snapshot set body = 'x'")
+    with pytest.raises(JournalBroken, match="found its text damaged or gone, and nothing"):
+        recover(tmp_path / NAMES[0])
+
+
+def doctor_on(run: Path, monkeypatch: pytest.MonkeyPatch) -> Finding:
+    """What the doctor says of the journal when `run` was the last."""
+    settings = parse_settings("market: {symbols: [AAPL]}")
+    monkeypatch.setenv("XDG_STATE_HOME", str(run / "state"))
+    seat = Seat.take(state_directory() / seat_name(settings, settings.broker.mode), run)
+    seat.remember(run / NAMES[0])
+    seat.release()
+    (finding,) = (each for each in examine_host(settings, run) if each.what == "journal")
+    return finding
+
+
+def test_the_doctor_tells_whether_this_version_can_take_up_the_last_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade(tmp_path)
+    for name in NAMES[:2]:
+        compact(tmp_path / name)
+    finding = doctor_on(tmp_path, monkeypatch)
+    assert (finding.state, finding.hint) == ("ok", "")
+    raise_layout(monkeypatch)
+    finding = doctor_on(tmp_path, monkeypatch)
+    assert finding.state == "failed"
+    assert f"expected a snapshot of layout {Newer.LAYOUT}" in finding.detail
+    assert finding.hint.startswith("go on with the version that wrote it")
+
+
+def test_a_recovery_needs_no_day_before_the_last(tmp_path: Path) -> None:
+    desk = trade(tmp_path)
+    for name in NAMES[:2]:
+        (tmp_path / name).unlink()
+        recovered = recover(tmp_path / NAMES[0])
+        assert recovered.path.name == NAMES[2]
+        assert recovered.engine.snapshot().json() == desk.engine.snapshot().json()
+    (tmp_path / NAMES[2]).unlink()
+    with pytest.raises(JournalBroken, match=f"{NAMES[0]}: expected a journal, found no such file"):
+        recover(tmp_path / NAMES[0])
 
 
 def test_a_run_that_ended_between_two_files_goes_on_in_the_first(tmp_path: Path) -> None:

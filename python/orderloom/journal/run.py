@@ -155,9 +155,13 @@ class Run:
 def newest(path: Path) -> Path:
     """Return the file in which the run of the journal at `path` ends, or goes on.
 
+    If that file is gone itself, the last of its directory tells.
+
     Raises:
         JournalBroken: one on the way is no journal.
     """
+    if not path.is_file():
+        path = max(_others(path), key=_begun, default=path)
     while True:
         with Recording(path) as recording:
             following = recording.next
@@ -182,6 +186,16 @@ def _onwards(files: list[Recording]) -> list[Recording]:
     return files
 
 
+def _others(path: Path) -> list[Path]:
+    """The files of later days in the directory of a journal."""
+    return sorted(path.resolve().parent.glob("journal-*.db"))
+
+
+def _begun(path: Path) -> tuple[int, int]:
+    with Recording(path) as recording:
+        return recording.start.seq, recording.header.started_at
+
+
 def _nothing_follows(last: Recording) -> None:
     """A later file of the run beside its last one means that one between them is gone.
 
@@ -190,7 +204,7 @@ def _nothing_follows(last: Recording) -> None:
     """
     if (name := last.turned_to) is None:
         return
-    for path in sorted(last.path.resolve().parent.glob("journal-*.db")):
+    for path in _others(last.path):
         with Recording(path) as other:
             previous, started = other.header.previous, other.header.started_at
         if previous is not None and previous.seq > last.last.seq and started > last.last.at:

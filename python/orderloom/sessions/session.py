@@ -421,7 +421,10 @@ class Session:
         doubt = self._recover(seat)
         self._open_runner(stack, broker.account)
         if doubt is not None:
-            self._problem(f"{doubt}; exits only, until `orderloom resume`")
+            self._problem(
+                f"{doubt}; no new entries, exits only, hint: compare `orderloom positions` and "
+                "`orderloom orders` with what the broker holds, then `orderloom resume`"
+            )
             self.runner.post(Event.operator("reduce_only", reason=doubt))
         await self._open_broker(stack, broker.port, is_paced=True)
         # There is a line, and nothing was sent on it yet: that takes the broker's whole word first.
@@ -449,7 +452,7 @@ class Session:
         try:
             recovered = recover(last)
         except JournalBroken as error:
-            return f"the last run is not known: {error}"
+            return f"expected the last run to go on with, found none that can be trusted: {error}"
         self.recovered = recovered
         self._log.write(
             "recovered",
