@@ -22,6 +22,8 @@ from orderloom.report.funnel import DROPPED, HEARD, Funnel
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from orderloom._core import Engine
+
 _SECOND: Final = 1_000_000_000
 _DAY: Final = 86_400
 
@@ -212,8 +214,10 @@ class _Reader:
             list(known) if rule is None else [list(known)[_place("rule", rule, list(known))]]
         )
         self._window = window
-        self._offset = 0
-        self._is_local = False
+        # The session of a later day was told in the file before, and the engine knows it.
+        known_offset = _utc_offset(self._engine)
+        self._offset = known_offset or 0
+        self._is_local = known_offset is not None
 
     def read(self) -> Explained:
         accounts = {name: RuleAccount(name) for name in self._asked}
@@ -290,6 +294,13 @@ def count_signals(run: Run, symbol: int | None) -> Funnel:
 def rule_names(config: str) -> list[str]:
     """Return the names of an engine's rules; the numbers in notices count from here."""
     return [rule["name"] for rule in json.loads(config)["rules"]]
+
+
+def _utc_offset(engine: Engine) -> int | None:
+    """How far the exchange's clock is from UTC, in ns, as the engine was told last."""
+    slots = json.loads(engine.snapshot().json())["state"]["slots"]
+    sessions = (slot["market"]["session"] for slot in slots)
+    return next((int(each["utc_offset"]) for each in sessions if each is not None), None)
 
 
 def _place(what: str, name: str, known: list[str] | tuple[str, ...]) -> int:

@@ -183,6 +183,25 @@ def test_a_run_replays_in_order_and_each_day_by_itself(tmp_path: Path) -> None:
     assert explain(tmp_path / NAMES[1], rule="buy").accounts["buy"].judged == 1
 
 
+@pytest.mark.parametrize("are_small", [False, True])
+def test_each_day_is_explained_in_the_time_of_its_exchange(tmp_path: Path, are_small: bool) -> None:
+    trade(tmp_path)
+    taken_up = tmp_path / "taken up"
+    taken_up.mkdir()
+    (taken_up / NAMES[0]).symlink_to(tmp_path / NAMES[2])
+    whole = [tmp_path / NAMES[0]]
+    if are_small:
+        compact(tmp_path / NAMES[0])
+        whole = [tmp_path]
+    for path, day in (
+        *((each, 10 + are_small) for each in whole),
+        (tmp_path / NAMES[1], 11),
+        (taken_up, 12),
+    ):
+        (judged, *_) = explain(path, rule="buy", at="09:30").judged
+        assert judged.time == f"2026-03-{day} 09:30:00", path
+
+
 def test_a_replay_names_a_snapshot_that_the_engine_does_not_come_to(tmp_path: Path) -> None:
     desk = trade(tmp_path, 1)
     other = desk.engine.snapshot()
