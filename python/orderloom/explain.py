@@ -149,6 +149,8 @@ class Explained:
     funnel: Funnel
     nearest: tuple[Judged | None, Judged | None]
     """With a window: the closest verdict before it and the closest one after it."""
+    skipped: tuple[str, ...]
+    """Why days of the run before cannot be explained any more."""
 
 
 def explain(
@@ -248,7 +250,8 @@ class _Reader:
         funnel = count_signals(self._run, self._symbol)
         if self._window is not None:
             accounts = {}
-        return Explained(inside, accounts, funnel, (before[1], after[1]))
+        skipped = tuple(map(str, self._run.skipped))
+        return Explained(inside, accounts, funnel, (before[1], after[1]), skipped)
 
     def _judged(self, seq: int, at: int, event: Event) -> list[Judged]:
         verdicts = self._engine.trace(seq, at, event, symbol=self._symbol)

@@ -55,6 +55,8 @@ class Replayed:
     """Whether the run ended in order; if not, its last entries may be missing."""
     files: tuple[str, ...]
     """Names of the files that were run, in order."""
+    missing: str | None
+    """Name of the file in which the run was to go on, when that is not there."""
     skipped: tuple[str, ...]
     """Why files of the run before them could not be run."""
 
@@ -67,6 +69,7 @@ class Replayed:
             "seconds": round(self.seconds, 3),
             "is_identical": difference is None,
             "is_closed": self.is_closed,
+            "missing": self.missing,
             "files": list(self.files),
             "skipped": list(self.skipped),
             "difference": difference
@@ -101,7 +104,7 @@ def replay_all(run: Run) -> Replayed:
         found = feed(engine, recording)
         difference = difference or found
     seconds = time.perf_counter() - began
-    if difference is None and run.is_closed:
+    if difference is None and run.last.is_closed:
         # A run that ended in order wrote everything; a run that was cut may not have.
         seq, place, rest = engine.unmatched()
         difference = Difference(seq, place, None, rest[0][1]) if rest else None
@@ -113,6 +116,7 @@ def replay_all(run: Run) -> Replayed:
         difference,
         run.is_closed,
         tuple(each.path.name for each in run.files),
+        run.missing,
         tuple(str(reason) for reason in run.skipped),
     )
 

@@ -69,6 +69,8 @@ class Compared:
     """Orders that open a trade or add to one, on whatever event: of the run, of the others."""
     unheard: tuple[str, ...]
     """Symbols of the other rules that the journal has no events of."""
+    skipped: tuple[str, ...]
+    """Why days of the run before could not be judged."""
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -77,6 +79,7 @@ class Compared:
             "decisions": self.decisions,
             "entries": {"was": self.entries[0], "would_be": self.entries[1]},
             "unheard_symbols": list(self.unheard),
+            "skipped": list(self.skipped),
             "changes": [asdict(change) for change in self.changes],
         }
 
@@ -142,7 +145,8 @@ def _compare(run: Run, settings: Settings) -> Compared:
     sent = sum(is_entry(json.loads(entry.body)) for entry in run.commands())
     decisions = sum(len(each) for each in was.values())
     unheard = tuple(each["symbol"] for each in added)
-    return Compared(events, decisions, changes, (sent, entries), unheard)
+    skipped = tuple(map(str, run.skipped))
+    return Compared(events, decisions, changes, (sent, entries), unheard, skipped)
 
 
 def _engine(run: Run, config: str) -> Engine:

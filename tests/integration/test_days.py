@@ -102,6 +102,22 @@ def test_a_run_of_two_days_is_two_files_and_every_command_takes_them_for_one(
     assert (code, json.loads(text)["files"]) == (0, NAMES)
 
 
+def test_a_run_whose_last_day_is_gone_did_not_end_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    options = RunOptions(out=out, market=[market(tmp_path / "prices.csv")])
+    asyncio.run(Session(settings(), options, lambda _: None).run())
+    (out / NAMES[1]).rename(tmp_path / "last")
+    code, text = answer(capsys, "report", out)
+    assert (code, f"the run goes on in {NAMES[1]}, which is gone" in text) == (0, True)
+    code, text = answer(capsys, "report", out, "--json")
+    told = json.loads(text)
+    assert (code, told["is_closed"], told["missing"]) == (0, False, NAMES[1])
+    (tmp_path / "last").rename(out / NAMES[1])
+    assert json.loads(answer(capsys, "report", out, "--json")[1])["is_closed"]
+
+
 def test_prices_of_days_that_are_not_kept_go_and_the_rest_answers_still(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,6 +133,14 @@ def test_prices_of_days_that_are_not_kept_go_and_the_rest_answers_still(
     assert "to save space" in answered["skipped"][0]
     code, text = answer(capsys, "report", out, "--json")
     assert len(json.loads(text)["round_trips"]) == len(summary["round_trips"])
+    other = tmp_path / "other.yaml"
+    other.write_text(strategy())
+    for command, name in (("explain", "explained"), ("whatif", "judged")):
+        given = (command, out, other) if command == "whatif" else (command, out)
+        code, text = answer(capsys, *given)
+        assert (code, text.count(f"not {name}: {NAMES[0]}: ")) == (0, 1), text
+        code, text = answer(capsys, *given, "--json")
+        assert json.loads(text)["skipped"] == answered["skipped"]
     with pytest.raises(SystemExit) as ended:
         main(["replay", str(out / NAMES[0])])
     assert ended.value.code == 1

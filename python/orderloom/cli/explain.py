@@ -36,7 +36,10 @@ def explain(
     explained = explain_journal(journal_of(journal), symbol=symbol, rule=rule, at=at)
     if as_json:
         typer.echo(json.dumps(_document(explained)))
-    elif at is not None:
+        return
+    for reason in explained.skipped:
+        typer.echo(f"not explained: {reason}")
+    if at is not None:
         _moment(explained, at)
     else:
         if rule is None:
@@ -48,6 +51,7 @@ def explain(
 def _document(explained: Explained) -> dict[str, Any]:
     return {
         "exit_code": 0,
+        "skipped": list(explained.skipped),
         "funnel": explained.funnel.as_dict(),
         "judged": [judged.as_dict() for judged in explained.judged],
         "rules": [account.as_dict() for account in explained.accounts.values()],

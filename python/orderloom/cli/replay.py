@@ -39,6 +39,10 @@ def replay(
         f"identical: {replayed.events:,} events, {replayed.outcomes:,} commands and notices, "
         f"{rate} events/s"
     )
+    if replayed.missing is not None:
+        raise ComparisonDiffers(
+            f"the run goes on in another file: expected {replayed.missing}, found none"
+        )
     if not is_whole:
         raise ComparisonDiffers(
             "the run did not end in order, or its end is cut off: expected a closing row, found "

@@ -39,15 +39,24 @@ def report(
     with Run.whole(journal_of(run)) as days:
         days.verify()  # A journal that was changed proves nothing.
         performance = Performance.of(Account.of(days))
-        is_closed = days.is_closed
+        is_closed, missing = days.is_closed, days.missing
     if html is not None:
         _write(html, performance, str(run))
     if as_json:
-        document = {"exit_code": 0, "is_closed": is_closed, **performance.as_dict()}
+        document = {
+            "exit_code": 0,
+            "is_closed": is_closed,
+            "missing": missing,
+            **performance.as_dict(),
+        }
         typer.echo(json.dumps(document))
         return
     _show(performance)
-    if not is_closed:
+    if missing is not None:
+        typer.echo(
+            f"note      the run goes on in {missing}, which is gone: what came then is missing"
+        )
+    elif not is_closed:
         typer.echo("note      the run goes on, or did not end in order: what came later is missing")
     if html is not None:
         typer.echo(f"written   {html}")

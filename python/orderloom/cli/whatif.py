@@ -39,6 +39,8 @@ def whatif(
 
 
 def _table(compared: Compared) -> None:
+    for reason in compared.skipped:
+        typer.echo(f"not judged: {reason}")
     for change in compared.changes:
         mark = " " if change.is_certain else "~"
         typer.echo(

@@ -94,7 +94,12 @@ class Run:
     @property
     def is_closed(self) -> bool:
         """Whether it ended in order; if not, its last entries may be missing."""
-        return self.last.is_closed
+        return self.last.is_closed and self.missing is None
+
+    @property
+    def missing(self) -> str | None:
+        """The name of the file in which it was to go on, when that is not there."""
+        return None if self.last.next is not None else self.last.turned_to
 
     def events(self, kind: str | None = None) -> Iterator[tuple[int, int, str]]:
         """Yield each event's number, time in UTC nanoseconds, and JSON; of one kind, or all."""
