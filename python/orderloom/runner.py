@@ -218,6 +218,8 @@ class Runner:
         self.journal.turn(self._next_day, self.engine.config, self.engine.snapshot())
         self._day, self._next_day, self._turn_at = self._next_day, None, sys.maxsize
         self._since_snapshot = 0
+        for problem in self.journal.problems():
+            self._on_problem(problem)
 
     def _carry_out(self, commands: Sequence[Command], engine_ns: int) -> None:
         orders = [command for command in commands if command.kind in _FOR_THE_BROKER]

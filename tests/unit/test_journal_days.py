@@ -6,8 +6,9 @@ import json
 import shutil
 import sqlite3
 import stat
+import threading
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,7 +33,7 @@ from orderloom.runner import Runner
 from orderloom.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from orderloom.doctor import Finding
@@ -73,14 +74,19 @@ HEADER = Header("0.1.0", CONFIG, ("AAPL",), "DU1234567", OPEN)
 class Desk:
     """A runner that hears what a broker and a market say, and whose orders nobody takes."""
 
-    def __init__(self, journal: Journal, recovered: Recovered | None = None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        recovered: Recovered | None = None,
+        on_problem: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.journal = journal
         self.clock = ManualClock(OPEN if recovered is None else recovered.last.at)
         self._runner = Runner(
             CONFIG,
             clock=self.clock,
             journal=journal,
-            on_problem=lambda _: None,
+            on_problem=on_problem,
             recovered=recovered,
             snapshot_events=EVERY,
         )
@@ -93,6 +99,12 @@ class Desk:
         for event in events:
             self.clock.advance_to(self.clock.now() + SECOND // 10)
             self._runner.post(event)
+
+    def compacted(self) -> None:
+        """Wait until days that are over were looked at."""
+        for thread in threading.enumerate():
+            if thread.name == "compaction":
+                thread.join(10)
 
     def day(self, number: int, prices: int = 100) -> None:
         """A session, a long trade that stays open or is added to nothing, and prices."""
@@ -468,9 +480,58 @@ def test_old_days_lose_their_prices_and_say_so(tmp_path: Path) -> None:
         (tmp_path / copy).unlink()
 
 
+class Full(sqlite3.Connection):
+    """A disk that does not take the copy from which a file is made small."""
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if sql == "vacuum":
+            raise sqlite3.OperationalError("database or disk is full")
+        return super().execute(sql, *values)
+
+
+def test_space_that_could_not_be_given_back_is_given_back_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade(tmp_path, 2, prices=1_000)
+    path = tmp_path / NAMES[0]
+    size = path.stat().st_size
+    with monkeypatch.context() as full:
+        full.setattr(
+            "orderloom.journal.compaction.connect",
+            lambda path: sqlite3.connect(path, isolation_level=None, factory=Full),
+        )
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            compact(path)
+    assert path.stat().st_size >= size
+    assert compact(path)
+    assert path.stat().st_size < size / 2
+    assert not compact(path)
+
+
+def test_a_day_that_cannot_be_made_small_is_told_with_the_next_and_keeps_none_from_it(
+    tmp_path: Path,
+) -> None:
+    trade(tmp_path, 3)
+    change(tmp_path / NAMES[1], "update entry set at = at + 1 where id = 9")
+    recovered = recover(tmp_path / NAMES[2])
+    problems: list[str] = []
+    with recovered.resume((), keep=0) as journal:
+        desk = Desk(journal, recovered, problems.append)
+        desk.day(3)
+        journal.commit()
+        desk.compacted()
+        assert not [each for each in problems if "small" in each]
+        desk.day(4)
+        (problem,) = (each for each in problems if "small" in each)
+    assert problem.startswith(f"{NAMES[1]} could not be made small: {NAMES[1]}: row 9 ")
+    for name in (NAMES[0], NAMES[2]):
+        with Recording(tmp_path / name) as recording:
+            assert recording.compacted is not None, name
+
+
 def test_days_beyond_those_that_are_kept_are_made_small_under_way(tmp_path: Path) -> None:
     desk = trade(tmp_path, 3, keep=1)
-    assert desk.journal.problems == []
+    assert list(desk.journal.problems()) == []
     for name, is_small in zip(NAMES, (True, False, False), strict=True):
         with Recording(tmp_path / name) as recording:
             assert (recording.compacted is not None) == is_small, name

@@ -46,7 +46,9 @@ _COMPACT: Final = (
 
 
 def compact(path: Path) -> bool:
-    """Remove the prices of the day file at `path`; `False` when that was done before.
+    """Remove the prices of the day file at `path`; `False` when there is nothing left to do.
+
+    The space is given back, also that of prices which were removed before and left theirs behind.
 
     Raises:
         JournalBroken: it is damaged, or the day is not over: nothing was removed.
@@ -54,45 +56,53 @@ def compact(path: Path) -> bool:
             back yet.
     """
     with Recording(path) as recording:
-        if recording.compacted is not None:
+        has_prices = recording.compacted is None
+        if not has_prices and recording.free_pages == 0:
             return False
-        if recording.next is None:
+        if has_prices and recording.next is None:
             raise JournalBroken(path, "expected a day that is over, found no file after it")
-        if (broken := recording.verify()) is not None:
+        if has_prices and (broken := recording.verify()) is not None:
             raise JournalBroken(path, broken.text)
     connection = connect(path)
     try:
-        schema.upgrade(connection, schema.UPGRADES)
-        values = {
-            "kinds": json.dumps(PRICES),
-            "at": time.time_ns(),
-            "orderloom": __version__,
-        }
-        connection.execute("begin immediate")
-        try:
-            for statement in _COMPACT:
-                connection.execute(statement, values)
-            connection.execute("commit")
-        except sqlite3.Error:
-            connection.execute("rollback")
-            raise
+        if has_prices:
+            _remove_prices(connection)
         connection.execute("vacuum")
     finally:
         settle(connection)
     return True
 
 
-def compact_all_but(last: Path, keep: int) -> None:
+def _remove_prices(connection: sqlite3.Connection) -> None:
+    schema.upgrade(connection, schema.UPGRADES)
+    values = {"kinds": json.dumps(PRICES), "at": time.time_ns(), "orderloom": __version__}
+    connection.execute("begin immediate")
+    try:
+        for statement in _COMPACT:
+            connection.execute(statement, values)
+        connection.execute("commit")
+    except sqlite3.Error:
+        connection.execute("rollback")
+        raise
+
+
+def compact_all_but(last: Path, keep: int) -> Iterator[str]:
     """Compact the day files before `last`, going back, save the `keep` newest of them.
 
-    Raises:
-        JournalBroken, OSError, sqlite3.Error: as `compact` does.
+    Yields why one of them could not be; those before it are made small all the same, as far as
+    they can be found from it.
     """
-    for path in _before(last):
-        if keep > 0:
-            keep -= 1
-        elif not compact(path):
-            return  # Those before it were made small before it.
+    path = last
+    try:
+        for place, path in enumerate(_before(last)):
+            if place < keep:
+                continue
+            try:
+                compact(path)
+            except (JournalBroken, sqlite3.Error, OSError) as error:
+                yield f"{path.name} could not be made small: {error}"
+    except JournalBroken as error:
+        yield f"days before {path.name} could not be made small: {error}"
 
 
 def _before(path: Path) -> Iterator[Path]:

@@ -21,7 +21,7 @@ from orderloom.redaction import Redactor
 from orderloom.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -162,10 +162,10 @@ class Journal:
         """Why nothing is acknowledged any more."""
         return self._writer.failure
 
-    @property
-    def problems(self) -> Sequence[str]:
-        """What kept days that are over from being made small; nothing was lost by it."""
-        return self._writer.problems
+    def problems(self) -> Iterator[str]:
+        """Yield, once, what kept days that are over from being made small: nothing is lost."""
+        while self._writer.problems:
+            yield self._writer.problems.pop(0)
 
     @property
     def lost(self) -> int:

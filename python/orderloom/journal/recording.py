@@ -151,6 +151,13 @@ class Recording:
         row = self._one("select at, events from compacted order by at desc limit 1")
         return None if row is None else JournalCompacted(self.path, ns_to_iso(row[0]), row[1])
 
+    @property
+    def free_pages(self) -> int:
+        """Pages of the file that hold nothing: space that could be given back."""
+        row = self._one("pragma freelist_count")
+        assert row is not None  # noqa: S101 - SQLite answers this pragma
+        return int(row[0])
+
     def snapshots(self) -> list[Kept]:
         """Return what its rows tell of snapshots, the newest first."""
         if self.schema < _DAYS:

@@ -20,7 +20,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orderloom.journal.compaction import compact_all_but
-from orderloom.journal.errors import JournalBroken, JournalFailed
+from orderloom.journal.errors import JournalFailed
 from orderloom.journal.file import Rows, begin, connect, settle
 from orderloom.journal.header import Previous
 
@@ -216,10 +216,7 @@ class Writer(threading.Thread):
             self._compaction.start()
 
     def _compact(self, last: Path, keep: int) -> None:
-        try:
-            compact_all_but(last, keep)
-        except (JournalBroken, sqlite3.Error, OSError) as error:
-            self.problems.append(f"days before {last.name} could not be made small: {error}")
+        self.problems.extend(compact_all_but(last, keep))
 
     def _commit(self) -> None:
         if self._due is not None:

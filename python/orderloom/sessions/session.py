@@ -175,7 +175,7 @@ class Session:
 
     def _close_journal(self, journal: Journal) -> None:
         journal.close()
-        for problem in journal.problems:
+        for problem in journal.problems():
             self._problem(problem)
 
     def _engine_config(self, settings: Settings) -> str:
