@@ -93,7 +93,7 @@ def _disk(runs: Path) -> Finding:
 
 
 def _journal(settings: Settings) -> Finding:
-    from orderloom.journal import JournalBroken  # noqa: PLC0415
+    from orderloom.journal import JournalBroken, Run  # noqa: PLC0415
     from orderloom.recovery import (  # noqa: PLC0415
         OtherVersionError,
         Seat,
@@ -113,11 +113,19 @@ def _journal(settings: Settings) -> Finding:
         return Finding("journal", "failed", error.reason, error.hint)
     except (JournalBroken, OSError) as error:
         return Finding("journal", "failed", str(error), hint)
+    try:
+        with Run.whole(recovered.path) as run:
+            run.verify()
+            events, files = run.count()[0], len(run.files)
+    except JournalBroken as error:
+        hint = "the run is taken up from its last file; put this one back from a copy"
+        return Finding("journal", "failed", str(error), hint)
     return _found(
         "journal",
         good=recovered.doubt is None,
         detail=recovered.doubt
-        or f"{recovered.path}: {recovered.last.seq} events, the run can be taken up",
+        or f"{recovered.path}: {events} events in {files} files, the chain holds, "
+        "the run can be taken up",
         hint="look at what the broker holds, then start the run, which sends exits only, and "
         "`orderloom resume`",
         else_="warning",

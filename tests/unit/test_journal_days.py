@@ -360,11 +360,28 @@ def test_the_doctor_tells_whether_this_version_can_take_up_the_last_run(
         compact(tmp_path / name)
     finding = doctor_on(tmp_path, monkeypatch)
     assert (finding.state, finding.hint) == ("ok", "")
+    with Run.whole(tmp_path) as run:
+        assert f"{run.count()[0]} events in 3 files, the chain holds" in finding.detail
     raise_layout(monkeypatch)
     finding = doctor_on(tmp_path, monkeypatch)
     assert finding.state == "failed"
     assert f"expected a snapshot of layout {Newer.LAYOUT}" in finding.detail
     assert finding.hint.startswith("go on with the version that wrote it")
+
+
+def test_the_doctor_proves_every_day_of_the_last_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade(tmp_path)
+    change(tmp_path / NAMES[1], "update entry set at = at + 1 where id = 9")
+    finding = doctor_on(tmp_path, monkeypatch)
+    assert (finding.state, finding.detail.startswith(f"{NAMES[1]}: row 9 ")) == ("failed", True)
+    (tmp_path / NAMES[1]).unlink()
+    (tmp_path / NAMES[0]).unlink()
+    finding = doctor_on(tmp_path, monkeypatch)
+    assert finding.state == "failed"
+    assert f"{NAMES[1]}: expected a journal, found no such file" in finding.detail
+    assert "the run is taken up from its last file" in finding.hint
 
 
 def test_a_recovery_needs_no_day_before_the_last(tmp_path: Path) -> None:
