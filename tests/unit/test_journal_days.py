@@ -497,6 +497,24 @@ def test_old_days_lose_their_prices_and_say_so(tmp_path: Path) -> None:
         (tmp_path / copy).unlink()
 
 
+class Overtaken(Recording):
+    """What is read while another process makes it small."""
+
+    def _rows(self, after: int, last: int) -> bytes | None:
+        compact(self.path)
+        return super()._rows(after, last)
+
+
+def test_a_day_that_is_made_small_while_it_is_read_was_not_changed_by_hand(tmp_path: Path) -> None:
+    trade(tmp_path)
+    with Overtaken(tmp_path / NAMES[0]) as recording:
+        assert recording.compacted is None
+        assert recording.verify() is None
+        assert recording.compacted is not None
+    with Overtaken(tmp_path / NAMES[1]) as recording, pytest.raises(JournalCompacted):
+        list(recording.checked())
+
+
 class Full(sqlite3.Connection):
     """A disk that does not take the copy from which a file is made small."""
 

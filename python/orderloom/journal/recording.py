@@ -264,6 +264,8 @@ class Recording:
         try:
             for _ in self._followed(chain):
                 pass
+        except JournalCompacted:
+            return self._verify_rest()
         except JournalBroken as error:
             return Broken(chain.id + 1, error.reason)
         return None
@@ -315,7 +317,8 @@ class Recording:
         for rows in self._batches(chain.id, last.id):
             broken = chain.follow(rows)
             if broken is not None:
-                raise JournalBroken(self.path, broken)
+                # Another process may have made it small since this one began to read.
+                raise self.compacted or JournalBroken(self.path, broken)
             yield rows
         if (last.id, last.hash) != (chain.id, chain.hash):
             # The end of the file is not where the rows end.
