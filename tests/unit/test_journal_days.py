@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import stat
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -178,6 +178,46 @@ def test_files_that_do_not_follow_each_other_are_not_taken_for_a_run(tmp_path: P
     shutil.copy(tmp_path / "other" / NAMES[1], tmp_path / "run" / NAMES[1])
     with pytest.raises(JournalBroken, match="expected it to go on where"):
         replay(tmp_path / "run")
+
+
+def test_files_that_cannot_be_read_as_one_are_all_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade(tmp_path)
+    opened: list[Recording] = []
+    open_ = Recording.__init__
+
+    def note(self: Recording, path: Path) -> None:
+        open_(self, path)
+        opened.append(self)
+
+    monkeypatch.setattr(Recording, "__init__", note)
+
+    def left_open() -> int:
+        count = 0
+        for each in opened:
+            with suppress(sqlite3.ProgrammingError):
+                count += each.count()[0] > 0
+        opened.clear()
+        return count
+
+    compact(tmp_path / NAMES[0])
+    with Run.open(tmp_path) as run:
+        assert [each.path.name for each in run.files] == NAMES[1:]
+    assert left_open() == 0
+    (tmp_path / NAMES[1]).rename(tmp_path / "gone")
+    for read, path in (
+        (Run.open, tmp_path),
+        (Run.whole, tmp_path),
+        (Run.until, tmp_path / NAMES[2]),
+    ):
+        with pytest.raises(JournalBroken):
+            read(path)
+        assert opened
+        assert left_open() == 0, read
+    with pytest.raises(JournalCompacted):
+        Run.open(tmp_path / NAMES[0])
+    assert left_open() == 0
 
 
 def test_a_run_replays_in_order_and_each_day_by_itself(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from orderloom.journal import schema
+from orderloom.journal.closing import Closing
 from orderloom.journal.errors import JournalBroken, JournalFailed
 from orderloom.journal.file import begin, connect
 from orderloom.journal.recording import Recording
@@ -23,7 +24,6 @@ from orderloom.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from orderloom.journal.chain import Link
     from orderloom.journal.file import Recordable
@@ -35,7 +35,7 @@ LINGER_S = 0.1
 """How long entries that nobody waits for are collected."""
 
 
-class Journal:
+class Journal(Closing):
     """The open journal of a run. One thread appends; a thread of its own writes.
 
     `append_event` and `append_outcome` never wait and never raise for the disk's sake. `commit`
@@ -262,17 +262,6 @@ class Journal:
         self._writer.stop()
         if self.failure is not None and not self._is_failure_told:
             raise self.failure
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _put(self, type_: str, records: Sequence[Recordable]) -> None:
         writer = self._writer

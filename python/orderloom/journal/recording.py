@@ -7,19 +7,19 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orderloom._core import Chain
 from orderloom.instant import ns_to_iso
 from orderloom.journal import schema
 from orderloom.journal.chain import Link, genesis, row_hash
+from orderloom.journal.closing import Closing
 from orderloom.journal.errors import JournalBroken, JournalCompacted
 from orderloom.journal.header import Header, Previous
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from types import TracebackType
 
 
 RECONFIGURE: Final = frozenset({"restarted", "reloaded"})
@@ -62,7 +62,7 @@ class Entry(NamedTuple):
     """JSON."""
 
 
-class Recording:
+class Recording(Closing):
     """A journal open for reading. Changes nothing."""
 
     def __init__(self, path: Path) -> None:
@@ -273,17 +273,6 @@ class Recording:
     def close(self) -> None:
         """Give up the file."""
         self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _chain(self, after: int) -> Chain:
         if after == 0:

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, Self
 
+from orderloom.journal.closing import Closing
 from orderloom.journal.errors import JournalBroken, JournalCompacted
 from orderloom.journal.recording import Broken, Entry, Recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-    from types import TracebackType
 
 FIRST = "journal.db"
 """The name of a run's first file in its directory."""
 
 
-class Run:
+class Run(Closing):
     """Files that follow each other, open for reading.
 
     `skipped` are the run's files before them that were compacted, unless it was opened `whole`.
     """
 
-    def __init__(self, files: Sequence[Recording], skipped: Sequence[JournalCompacted]) -> None:
+    def __init__(
+        self, files: Sequence[Recording], skipped: Sequence[JournalCompacted], opened: ExitStack
+    ) -> None:
         self.files = tuple(files)
         self.skipped = tuple(skipped)
+        self._opened = opened
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -37,9 +41,11 @@ class Run:
                 before it.
             JournalCompacted: none of them can be run again.
         """
-        if not path.is_dir():
-            return cls._of([Recording(path)], wants_prices=True)
-        return cls._of(_onwards([Recording(path / FIRST)]), wants_prices=True)
+        with ExitStack() as opened:
+            if not path.is_dir():
+                return cls._of([_open(path, opened)], opened, wants_prices=True)
+            files = _onwards([_open(path / FIRST, opened)], opened)
+            return cls._of(files, opened, wants_prices=True)
 
     @classmethod
     def whole(cls, path: Path) -> Self:
@@ -51,9 +57,12 @@ class Run:
         Raises:
             JournalBroken: as `open` does.
         """
-        if not path.is_dir():
-            return cls._of(_back([Recording(path)]), wants_prices=False)
-        return cls._of(_onwards(_back([Recording(path / FIRST)])), wants_prices=False)
+        with ExitStack() as opened:
+            if not path.is_dir():
+                files = _back([_open(path, opened)], opened)
+            else:
+                files = _onwards(_back([_open(path / FIRST, opened)], opened), opened)
+            return cls._of(files, opened, wants_prices=False)
 
     @classmethod
     def until(cls, path: Path) -> Self:
@@ -62,10 +71,12 @@ class Run:
         Raises:
             JournalBroken, JournalCompacted: as `open` does.
         """
-        return cls._of(_back([Recording(path)]), wants_prices=True)
+        with ExitStack() as opened:
+            return cls._of(_back([_open(path, opened)], opened), opened, wants_prices=True)
 
     @classmethod
-    def _of(cls, files: list[Recording], *, wants_prices: bool) -> Self:
+    def _of(cls, files: list[Recording], opened: ExitStack, *, wants_prices: bool) -> Self:
+        """A run of these files, which it gives up itself from now on."""
         for before, after in pairwise(files):
             previous = after.header.previous
             if previous is None or previous.hash != before.last.hash:
@@ -79,7 +90,7 @@ class Run:
         reasons = [reason for reason in skipped if reason is not None]
         if whole == len(files):
             raise reasons[-1]
-        return cls(files[whole:], reasons)
+        return cls(files[whole:], reasons, opened.pop_all())
 
     @property
     def first(self) -> Recording:
@@ -142,19 +153,7 @@ class Run:
 
     def close(self) -> None:
         """Give up the files."""
-        for each in self.files:
-            each.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+        self._opened.close()
 
 
 def newest(path: Path) -> Path:
@@ -176,17 +175,21 @@ def newest(path: Path) -> Path:
         path = following
 
 
-def _back(files: list[Recording]) -> list[Recording]:
+def _open(path: Path, opened: ExitStack) -> Recording:
+    return opened.enter_context(Recording(path))
+
+
+def _back(files: list[Recording], opened: ExitStack) -> list[Recording]:
     """These, and before them all that the first goes on from."""
     while (previous := files[0].header.previous) is not None:
-        files.insert(0, Recording(files[0].path.resolve().with_name(previous.name)))
+        files.insert(0, _open(files[0].path.resolve().with_name(previous.name), opened))
     return files
 
 
-def _onwards(files: list[Recording]) -> list[Recording]:
+def _onwards(files: list[Recording], opened: ExitStack) -> list[Recording]:
     """These, and after them all that goes on from the last."""
     while (following := files[-1].next) is not None:
-        files.append(Recording(following))
+        files.append(_open(following, opened))
     _nothing_follows(files[-1])
     return files
 
