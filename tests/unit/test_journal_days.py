@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orderloom._core import Event, Snapshot
+from orderloom._core import Engine, Event, Snapshot
 from orderloom.clock import ManualClock
 from orderloom.config import parse_settings
 from orderloom.doctor import examine_host
@@ -491,6 +491,19 @@ def test_a_day_whose_file_cannot_begin_fails_the_journal_and_loses_nothing(tmp_p
     assert recover(tmp_path / NAMES[0]).path.name == NAMES[0]
     with Recording(tmp_path / NAMES[0]) as recording:
         assert recording.verify() is None
+
+
+def test_every_entry_after_a_day_whose_file_cannot_begin_is_counted_as_lost(tmp_path: Path) -> None:
+    journal = Journal.create(tmp_path / NAMES[0], HEADER)
+    journal.append_event(1, OPEN, Event.connection("up"))
+    (tmp_path / f"{NAMES[1]}.new").mkdir()  # not a file that could be cleared away
+    journal.turn(20260311, CONFIG, Engine(CONFIG).snapshot())
+    for seq in range(2, 7):
+        journal.append_event(seq, OPEN, Event.connection("up"))
+    with pytest.raises(JournalFailed):
+        journal.commit()
+    assert journal.lost == 5
+    journal.close()
 
 
 def test_old_days_lose_their_prices_and_say_so(tmp_path: Path) -> None:

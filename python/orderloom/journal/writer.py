@@ -126,7 +126,7 @@ class Writer(threading.Thread):
         is_stopping = False
         while not is_stopping:
             items, waiting, is_stopping = self._gather()
-            self._undurable += sum(len(item[3]) for item in items if isinstance(item, tuple))
+            self._undurable += _entries(items)
             if self.failure is None:
                 try:
                     self._insert(items)
@@ -173,10 +173,10 @@ class Writer(threading.Thread):
 
     def _insert(self, items: list[Item | Turn]) -> None:
         rows = Rows(self._last, self._redactor)
-        for item in items:
+        for place, item in enumerate(items):
             if isinstance(item, Turn):
                 self._write(rows)
-                self._turn(item)
+                self._turn(item, _entries(items[place:]))
                 rows = Rows(self._last, self._redactor)
             else:
                 rows.add(*item)
@@ -192,8 +192,8 @@ class Writer(threading.Thread):
         self._last = rows.last
         self._unfolded += len(rows)
 
-    def _turn(self, turn: Turn) -> None:
-        """End this file and go on in the next.
+    def _turn(self, turn: Turn, left: int) -> None:
+        """End this file and go on in the next; `left` entries are given and not written yet.
 
         Its last row names the next file, which appears whole. Killed before that, a run goes on
         behind that row; after it, in the next file. There is no third place.
@@ -201,7 +201,7 @@ class Writer(threading.Thread):
         rows = Rows(self._last, self._redactor)
         rows.add(turn.seq, turn.at, "end", (End("rotated", json.dumps({"next": turn.path.name})),))
         self._write(rows)
-        self._commit()
+        self._commit(left)
         settle(self._connection)
         previous = Previous(self._path.name, self._last.seq, self._last.at, self._last.hash)
         header = replace(turn.header, previous=previous).redacted(self._redactor)
@@ -218,10 +218,10 @@ class Writer(threading.Thread):
     def _compact(self, last: Path, keep: int) -> None:
         self.problems.extend(compact_all_but(last, keep))
 
-    def _commit(self) -> None:
+    def _commit(self, left: int = 0) -> None:
         if self._due is not None:
             self._connection.execute("commit")
-        self._undurable, self._due = 0, None
+        self._undurable, self._due = left, None
 
     def _fold(self, is_stopping: bool) -> None:
         """Fold the write-ahead log into the file, after those who waited have their answer.
@@ -237,3 +237,7 @@ class Writer(threading.Thread):
                 self._connection.execute("pragma wal_checkpoint(passive)").fetchall()
             except sqlite3.Error as error:
                 self.fail(str(error))
+
+
+def _entries(items: Sequence[Item | Turn]) -> int:
+    return sum(len(item[3]) for item in items if isinstance(item, tuple))
