@@ -14,7 +14,12 @@ mod snapshot;
 mod ticks;
 mod venue;
 
+use mimalloc::MiMalloc;
 use pyo3::prelude::*;
+
+/// What Rust allocates; Python keeps its own.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -7,12 +7,17 @@
 //! `--profile-time 10` plays them for a profiler.
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use mimalloc::MiMalloc;
 use orderloom_core::config::EngineConfig;
 use orderloom_core::event::{EventKind, Signal, SignalSide};
 use orderloom_core::id::SymbolId;
 use orderloom_core::time::{Span, Timestamp};
 use orderloom_sim::{Backtest, Bars, CommissionPlan, History, Record, Ticks, VenueConfig};
 use serde_json::{Value, json};
+
+/// As the Python extension has it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const START: i64 = 1_700_000_040_000_000_000;
 const MINUTE: i64 = 60_000_000_000;

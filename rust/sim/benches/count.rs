@@ -6,6 +6,7 @@
 
 use std::hint::black_box;
 
+use mimalloc::MiMalloc;
 use orderloom_core::decimal::{Price, Quantity};
 use orderloom_core::engine::Engine;
 use orderloom_core::event::{Event, EventKind, Quote};
@@ -15,6 +16,10 @@ use orderloom_core::indicator::atr::{Atr, Smoothing};
 use orderloom_core::time::{Span, Timestamp};
 use orderloom_sim::{Backtest, Bars, Detail, History, Record, VenueConfig};
 use serde_json::{Value, json};
+
+/// As the Python extension has it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const SYMBOLS: u32 = 50;
 const MINUTE: i64 = 60_000_000_000;
