@@ -2,10 +2,11 @@
 //!
 //! The venue is told first, so that its fills belong to the same moment as the price that made them;
 //! the engine hears the price, then what the venue did. Every command is carried out before the next
-//! event, as the contract asks. `history` plays whole columns of prices through it.
+//! event, as the contract asks. `player` plays a whole history through it.
 
 mod history;
 mod message;
+mod player;
 mod record;
 mod wire;
 
