@@ -80,12 +80,11 @@ pub struct WhatIf {
     pub equity: Money,
 }
 
-/// Margin before and after an order filled at its price.
+/// What an order is worth at its price, and the margin once it has filled.
 pub(crate) struct Impact {
-    pub(crate) margin_before: Money,
     pub(crate) margin_after: Money,
     pub(crate) equity: Money,
-    commission: Money,
+    value: Money,
 }
 
 impl Venue {
@@ -147,13 +146,15 @@ impl Venue {
             .check(request)
             .map_err(|refusal| VenueError::Refused { code: refusal.code, text: refusal.text })?;
         let impact = self.impact(request, &checked);
-        let change = impact.margin_after - impact.margin_before;
+        let margin_before = self.margin(self.gross_value_without(None));
+        let change = impact.margin_after - margin_before;
+        let sec_type = self.markets[checked.symbol.index()].listing.sec_type;
         Ok(WhatIf {
             init_margin: change,
             maint_margin: change,
-            init_margin_before: impact.margin_before,
-            maint_margin_before: impact.margin_before,
-            commission: impact.commission,
+            init_margin_before: margin_before,
+            maint_margin_before: margin_before,
+            commission: commission(self.config.commission, sec_type, request.quantity, impact.value),
             equity: impact.equity,
         })
     }
@@ -172,12 +173,10 @@ impl Venue {
         let afterwards = held + request.action.signed(request.quantity);
         let gross =
             self.gross_value_without(Some(checked.symbol)) + price.value(afterwards, multiplier).abs();
-        let value = price.value(request.quantity, multiplier).abs();
         Impact {
-            margin_before: self.margin(self.gross_value_without(None)),
             margin_after: self.margin(gross),
             equity: self.equity(),
-            commission: commission(self.config.commission, market.listing.sec_type, request.quantity, value),
+            value: price.value(request.quantity, multiplier).abs(),
         }
     }
 

@@ -42,7 +42,11 @@ impl Venue {
     /// Takes a new order, or a change of a live one with the same client and order id.
     pub fn place(&mut self, at: Timestamp, request: OrderRequest, out: &mut dyn Listener) {
         self.begin(at, out);
-        self.send(Journey::Place(Box::new(request)), out);
+        if self.travels.are_instant() {
+            self.take(request, out);
+        } else {
+            self.send(Journey::Place(Box::new(request)), out);
+        }
         self.finish(out);
     }
 

@@ -74,6 +74,11 @@ impl Travels {
         }
     }
 
+    /// Whether there is no way to go: what is sent is carried out at once.
+    pub(crate) fn are_instant(&self) -> bool {
+        self.latency.is_none()
+    }
+
     fn takes(&mut self, way: Span) -> Span {
         let jitter = u64::try_from(self.latency.jitter_ns.0).unwrap_or(0);
         Span(way.0 + self.random.below(jitter + 1) as i64)
@@ -83,7 +88,7 @@ impl Travels {
 impl Venue {
     /// Sends a client's command on its way, or carries it out where there is no way to go.
     pub(crate) fn send(&mut self, journey: Journey, out: &mut dyn Listener) {
-        if self.travels.latency.is_none() {
+        if self.travels.are_instant() {
             return self.carry_out(journey, out);
         }
         let way = self.travels.latency.order_ns;
@@ -109,7 +114,7 @@ impl Venue {
 
     /// Takes the news of this moment out of the caller's list until they have travelled.
     pub(crate) fn keep_back(&mut self, out: &mut dyn Listener) {
-        if self.travels.latency.is_none() || out.heard() <= self.travels.news_from {
+        if self.travels.are_instant() || out.heard() <= self.travels.news_from {
             return;
         }
         let way = self.travels.latency.report_ns;

@@ -96,6 +96,9 @@ impl Ledger {
 
 /// `amount` × `part` / `whole`, exactly `amount` when they are equal.
 fn share(amount: Money, part: Quantity, whole: Quantity) -> Money {
+    if part == whole {
+        return amount;
+    }
     Money::from_counts(divide_rounded(
         amount.counts() * i128::from(part.counts()),
         i128::from(whole.counts()),

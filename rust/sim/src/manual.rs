@@ -15,7 +15,7 @@ use crate::market::Source;
 use crate::news::{Listener, News};
 use crate::order::OrderIndex;
 use crate::reading::BustNews;
-use crate::request::{ClientId, OrderKey, OrderKind, OrderRequest};
+use crate::request::{ClientId, OrderKey, OrderKind, OrderRequest, no_ref};
 use crate::venue::{Venue, VenueError};
 
 /// The name of all orders by hand that are not bound.
@@ -40,7 +40,7 @@ impl Venue {
             return Err(VenueError::Refused { code: 201, text: "no price is known to trade at".into() });
         };
         let con_id = market.listing.con_id;
-        let request = OrderRequest::new(BY_HAND, con_id, side, quantity, OrderKind::Market);
+        let request = OrderRequest::new(BY_HAND, con_id, side, quantity, OrderKind::Market, no_ref());
         let checked = self.check(&request).map_err(refused)?;
         self.begin(at, out);
         let index = self.enter(request, checked, None);

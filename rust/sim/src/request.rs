@@ -113,12 +113,12 @@ fn yes() -> bool {
     true
 }
 
-fn no_ref() -> OrderRef {
+pub(crate) fn no_ref() -> OrderRef {
     OrderRef("".into())
 }
 
 impl OrderRequest {
-    /// An order with every optional field at its default.
+    /// An order with every other field at its default.
     #[must_use]
     pub fn new(
         key: OrderKey,
@@ -126,6 +126,7 @@ impl OrderRequest {
         action: Side,
         quantity: Quantity,
         order_type: OrderKind,
+        order_ref: OrderRef,
     ) -> Self {
         Self {
             client_id: key.client_id,
@@ -148,7 +149,7 @@ impl OrderRequest {
             oca_type: 0,
             outside_rth: false,
             trigger_method: 0,
-            order_ref: no_ref(),
+            order_ref,
             min_quantity: None,
             all_or_none: false,
             auto_cancel_parent: false,

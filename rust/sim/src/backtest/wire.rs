@@ -157,7 +157,8 @@ pub fn to_request(ticket: &Ticket) -> OrderRequest {
         OrderType::TrailAmount { .. } | OrderType::TrailPercent { .. } => OrderKind::Trail,
     };
     let contract = con_id(i64::from(ticket.symbol.0));
-    let mut request = OrderRequest::new(key, contract, ticket.side, ticket.quantity, order_type);
+    let order_ref = ticket.order_ref.clone();
+    let mut request = OrderRequest::new(key, contract, ticket.side, ticket.quantity, order_type, order_ref);
     request.limit_price = ticket.order_type.limit_price();
     match ticket.order_type {
         OrderType::TrailAmount { trail_amount, stop_price } => {
@@ -189,6 +190,5 @@ pub fn to_request(ticket: &Ticket) -> OrderRequest {
     }
     request.transmit = ticket.transmit;
     request.outside_rth = ticket.outside_rth;
-    request.order_ref = ticket.order_ref.clone();
     request
 }

@@ -4,7 +4,7 @@
 
 use orderloom_core::decimal::{Price, Quantity};
 use orderloom_core::event::Side;
-use orderloom_core::id::{OrderId, SymbolId};
+use orderloom_core::id::{OrderId, OrderRef, SymbolId};
 use orderloom_core::time::Timestamp;
 use orderloom_sim::{
     ClientId, ConId, Execution, Listing, OrderKey, OrderKind, OrderRequest, SecType, Venue, VenueConfig,
@@ -162,7 +162,7 @@ impl Desk {
 }
 
 pub(crate) fn order(order_id: i64, side: Side, quantity: i64, kind: OrderKind) -> OrderRequest {
-    OrderRequest::new(key(order_id), con_id(AAPL), side, units(quantity), kind)
+    OrderRequest::new(key(order_id), con_id(AAPL), side, units(quantity), kind, OrderRef("".into()))
 }
 
 pub(crate) fn market(order_id: i64, side: Side, quantity: i64) -> OrderRequest {
