@@ -80,7 +80,8 @@ impl Engine {
             _ => {}
         }
         self.state.fold(&event.kind);
-        let concluded = self.settle();
+        // What most prices leave behind needs no plan.
+        let concluded = if self.state.is_settled() { Vec::new() } else { self.settle() };
         self.decide(&event.kind, concluded, watch);
         // Step 5, the limits, stands inside the actions that could break them: `State::send_entry`.
         self.state.tell_touched();
@@ -125,10 +126,17 @@ impl Engine {
     fn decide(
         &mut self,
         event: &EventKind,
-        mut concluded: Vec<(Conclusion, Option<Successor>)>,
+        concluded: Vec<(Conclusion, Option<Successor>)>,
         watch: &mut impl Watch,
     ) {
         self.judge(watch).on_event(event);
+        if !concluded.is_empty() || !self.state.dirty.is_empty() {
+            self.follow_up(concluded, watch);
+        }
+        self.judge(watch).tell_mode(event);
+    }
+
+    fn follow_up(&mut self, mut concluded: Vec<(Conclusion, Option<Successor>)>, watch: &mut impl Watch) {
         // What rules began, and what followed from it, is settled on the same event. Each round
         // concludes trades or ends, so the bound is never reached.
         for _ in 0..16 {
@@ -140,7 +148,6 @@ impl Engine {
             }
             concluded = self.settle();
         }
-        self.judge(watch).tell_mode(event);
     }
 
     fn judge<'a, W: Watch>(&'a mut self, watch: &'a mut W) -> Judge<'a, W> {

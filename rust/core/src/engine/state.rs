@@ -240,6 +240,11 @@ impl State {
         }
     }
 
+    /// Whether step 3 would find nothing to do.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.dirty.is_empty() && self.touched.is_empty() && !self.is_due_stale && self.verifying.is_none()
+    }
+
     /// Marks that facts of `symbol` changed, so that its trade is planned again on this event.
     pub(crate) fn mark_dirty(&mut self, symbol: SymbolId) {
         let slot = &mut self.slots[symbol.index()];

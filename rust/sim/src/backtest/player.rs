@@ -80,9 +80,13 @@ impl<O: Observer> Backtest<O> {
 impl<O: Observer> Player<'_, '_, O> {
     fn play(&mut self) -> Result<(), HistoryError> {
         self.begin_sessions();
-        while let Some(start) = self.next_start() {
-            self.until(Timestamp(start - 1))?;
-            let end = self.read_batch(start)?;
+        let mut next = self.next_start();
+        while let Some(start) = next {
+            if self.next_other().0 < start {
+                self.until(Timestamp(start - 1))?;
+            }
+            let end;
+            (end, next) = self.read_batch(start)?;
             self.play_batch(start, end)?;
             if self.should_stop(self.batch.len() as u32) {
                 return Ok(());
@@ -109,16 +113,23 @@ impl<O: Observer> Player<'_, '_, O> {
 
     fn next_start(&self) -> Option<i64> {
         let heads = self.history.bars.iter().zip(&self.next_bar).map(|(bars, next)| head(bars.start, *next));
-        heads.min().filter(|start| *start < i64::MAX && *start <= self.last.0)
+        heads.min().filter(|start| self.is_played(*start))
     }
 
-    /// Takes every symbol's bar that begins at `start`; returns when they end.
-    fn read_batch(&mut self, start: i64) -> Result<i64, HistoryError> {
+    fn is_played(&self, start: i64) -> bool {
+        start < i64::MAX && start <= self.last.0
+    }
+
+    /// Takes every symbol's bar that begins at `start`; returns when they end, and when the next begin.
+    fn read_batch(&mut self, start: i64) -> Result<(i64, Option<i64>), HistoryError> {
         self.batch.clear();
         let span = self.history.span;
         let mut end = start.saturating_add(span.0);
+        let mut next_start = i64::MAX;
         for (series, next) in self.history.bars.iter().zip(&mut self.next_bar) {
-            if head(series.start, *next) != start {
+            let first = head(series.start, *next);
+            if first != start {
+                next_start = next_start.min(first);
                 continue;
             }
             let row = *next;
@@ -132,15 +143,17 @@ impl<O: Observer> Player<'_, '_, O> {
                 let symbol = self.world.engine.config().instruments[series.symbol.index()].symbol.clone();
                 return Err(HistoryError::Order { symbol, row: row + 1, found: following - start });
             }
+            next_start = next_start.min(following);
         }
-        if let Some(following) = self.next_start().filter(|following| *following < end) {
+        let next_start = Some(next_start).filter(|start| self.is_played(*start));
+        if let Some(following) = next_start.filter(|following| *following < end) {
             // A day is 23 hours long when the clocks go forward.
             if span < DAY {
                 return Err(self.overlap(following, end - following));
             }
             end = following;
         }
-        Ok(end)
+        Ok((end, next_start))
     }
 
     fn overlap(&self, start: i64, inside: i64) -> HistoryError {
@@ -212,7 +225,8 @@ impl<O: Observer> Player<'_, '_, O> {
                     world.tell(EventKind::Trade(trade));
                 }
                 let size = if self.history.is_limited_by_volume { size } else { Quantity::ZERO };
-                if !world.venue.has_due(world.at) && !world.venue.could_act(symbol, bar.low, bar.high) {
+                // On the way from where the last print was: the bar goes elsewhere later, or has been there.
+                if !world.venue.has_due(world.at) && !world.venue.could_act(symbol, price, price) {
                     world.venue.pass(symbol, price);
                 } else if moves {
                     world.venue.sweep(world.at, symbol, price, size, &mut world.inbox);
