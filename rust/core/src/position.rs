@@ -206,6 +206,13 @@ impl Ledger {
         self.fills.values()
     }
 
+    /// Whether an execution would change nothing: it or a later correction of it counts already.
+    #[must_use]
+    pub fn has(&self, exec_id: &ExecId) -> bool {
+        let (key, revision) = exec_id.fill_and_revision();
+        self.fills.get(key).is_some_and(|fill| revision <= fill.revision)
+    }
+
     /// Applies an execution once, whichever way and however often it comes; a correction (same id
     /// with a higher number behind the last dot) replaces what it corrects.
     pub fn apply(

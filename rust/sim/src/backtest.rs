@@ -251,19 +251,24 @@ impl<O: Observer> Backtest<O> {
         }
     }
 
+    /// Tells what stands at the venue, without orders and executions that the engine knows to be over.
     fn snapshot(&mut self) {
         self.tell(EventKind::Snapshot(SnapshotMark::Began));
         self.venue.tell_live_orders(&mut self.inbox);
-        for completed in self.venue.completed_orders() {
-            let order = completed.order;
+        let orders = self.engine.orders();
+        for order in self.venue.ended_orders() {
+            if orders.find(order.request.order_id).is_some_and(|known| known.is_done()) {
+                continue;
+            }
             self.inbox.push(EventKind::OrderCompleted(Box::new(OrderCompleted {
                 perm_id: order.perm_id,
-                order_ref: order.order_ref,
-                status: order.status,
+                order_ref: order.request.order_ref.clone(),
+                status: self.venue.status(order),
                 filled: order.filled,
             })));
         }
-        for reported in self.venue.executions() {
+        let ledger = self.engine.ledger();
+        for reported in self.venue.executions().iter().filter(|each| !ledger.has(&each.execution.exec_id)) {
             self.inbox.hear(News::Execution(&reported.execution));
         }
         for value in self.venue.positions() {

@@ -411,6 +411,11 @@ impl Venue {
         })
     }
 
+    /// The same, as the venue holds them.
+    pub(crate) fn ended_orders(&self) -> impl Iterator<Item = &Order> {
+        self.orders.iter().filter(|order| !matches!(order.ending(), None | Some(Ending::Rejected)))
+    }
+
     /// All fills, in order of time.
     #[must_use]
     pub fn executions(&self) -> &[ReportedExecution] {
