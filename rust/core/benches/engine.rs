@@ -7,11 +7,12 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use orderloom_core::command::Mode;
 use orderloom_core::config::EngineConfig;
 use orderloom_core::decimal::{Price, Quantity};
 use orderloom_core::engine::Engine;
-use orderloom_core::event::{Event, EventKind, Quote};
-use orderloom_core::id::SymbolId;
+use orderloom_core::event::{Connection, Event, EventKind, NextOrderId, Quote, SnapshotMark};
+use orderloom_core::id::{OrderId, SymbolId};
 use orderloom_core::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -24,7 +25,19 @@ fn engine(rules: &[Value]) -> Engine {
     let config: EngineConfig =
         serde_json::from_value(json!({"run": "bench", "instruments": instruments, "rules": rules}))
             .expect("a configuration");
-    Engine::new(config).expect("rules that run")
+    let mut engine = Engine::new(config).expect("rules that run");
+    // A broker that has nothing of ours: entries may be sent.
+    let broker = [
+        EventKind::Connection(Connection::Up),
+        EventKind::NextOrderId(NextOrderId { order_id: OrderId(1) }),
+        EventKind::Snapshot(SnapshotMark::Began),
+        EventKind::Snapshot(SnapshotMark::Ended),
+    ];
+    for kind in broker {
+        engine.on_event(&Event { seq: 0, at: Timestamp(0), kind });
+    }
+    assert_eq!(engine.mode(), Mode::Active);
+    engine
 }
 
 /// On every quote: never, at prices below a thousand.
@@ -69,6 +82,10 @@ fn dispatch(criterion: &mut Criterion) {
     hundred.push(once());
     for (name, rules) in [("no rules", vec![]), ("100 rules that do not hold, a trade open", hundred)] {
         let mut engine = engine(&rules);
+        for quote in &quotes {
+            engine.on_event(quote);
+        }
+        assert_eq!(engine.context(SymbolId(0)).is_some(), !rules.is_empty(), "whether a trade is open");
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 for quote in &quotes {
@@ -76,7 +93,7 @@ fn dispatch(criterion: &mut Criterion) {
                 }
             });
         });
-        assert_eq!(engine.mode().as_str(), "ReduceOnly", "no broker has said anything");
+        assert_eq!(engine.mode(), Mode::Active, "nothing went wrong on the way");
     }
     group.finish();
 }
