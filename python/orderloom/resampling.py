@@ -41,7 +41,8 @@ def resample(
 
     Raises:
         LanguageError: No such table, or a time without a unit.
-        ValueError: A span that the bars given do not come to, or times that go back.
+        ValueError: A span that the bars given do not come to, times that go back, or a price or
+            size that is no finite number.
 
     Example:
         >>> minute = 60_000_000_000

@@ -102,6 +102,18 @@ def test_data_that_do_not_come_to_such_bars_are_refused() -> None:
         resample({"ts_utc": [1], "price": [1.0]}, "5m", base="1m")
 
 
+@pytest.mark.parametrize("column", ["open", "high", "low", "close", "volume"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_row_that_is_no_number_is_refused_by_its_place(column: str, value: float) -> None:
+    table = minutes(10)
+    values = np.array(table[column], dtype=float)
+    values[7] = value
+    with pytest.raises(
+        ValueError, match=f"row 7: `{column}` must be a finite number, was `(NaN|inf)`"
+    ):
+        resample({**table, column: values}, "5m")
+
+
 def test_an_indicator_over_longer_bars_is_one_tree_in_all_three_forms() -> None:
     python = over(atr(14), "5m") > 1.5
     native = {

@@ -52,6 +52,18 @@ fn resample<'py>(
     if let Some(row) = times.windows(2).position(|pair| pair[1] < pair[0]) {
         return Err(PyValueError::new_err(format!("row {}: times must not go back", row + 1)));
     }
+    // High and low would come out sound beside a NaN: the larger of it and a number is the number.
+    let size_name = if of == Source::Trades { "size" } else { "volume" };
+    let named =
+        names.iter().copied().zip(prices.iter().copied()).chain(sizes.map(|sizes| (size_name, sizes)));
+    for (name, column) in named {
+        if let Some(row) = column.iter().position(|value| !value.is_finite()) {
+            let found = column[row];
+            return Err(PyValueError::new_err(format!(
+                "row {row}: `{name}` must be a finite number, was `{found}`"
+            )));
+        }
+    }
     let sessions: Vec<_> = sessions.iter().map(session).collect();
     let size = |row: usize| sizes.map_or(0.0, |sizes| sizes[row]);
     let built: Vec<Built> = py.detach(|| {
