@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from orderloom.sim.faults import Fault
 
 _TRIPS_MAX: Final = 2
+_FIRST_ORDER: Final = When(of="order", nth=1)
 _FIRST_FILL: Final = When(of="fill", nth=1)
 _STOPS: Final = ["STP", "TRAIL"]
 # What changes neither an order nor a position: the books are as they were.
@@ -39,7 +40,9 @@ DRILLS: Final[Mapping[str, Sequence[Fault]]] = {
     "bracket lost": (faults.Drop(messages=["placeOrder"], count=3),),
     "statuses lost": (faults.Drop(messages=["orderStatus"]),),
     "news repeated": (faults.Duplicate(messages=["orderStatus", "execDetails"]),),
-    "fills told late": (faults.Hold(messages=["execDetails"], duration=5 * SECOND),),
+    "fills told late": (
+        faults.Hold(when=_FIRST_ORDER, messages=["execDetails"], duration=5 * SECOND),
+    ),
     "outage, news lost": (
         faults.Outage(when=_FIRST_FILL, duration=90 * SECOND, order_news="lost"),
     ),
@@ -71,6 +74,8 @@ class Drill:
     shares: float
     milliseconds: int
     incidents: tuple[str, ...]
+    has_struck: bool
+    """Whether the fault changed anything; if not, the run says nothing about it."""
     is_sound: bool
     """Both books agree, and every share that is held at the end has a stop."""
 
@@ -129,16 +134,21 @@ async def drill(
             faults=strikes(name, settings.symbols),
         )
         gauge.session = session = Session(settings, here, on_problem)
-        results.append(_result(name, gauge, await session.run()))
+        summary = await session.run()
+        assert session.stage is not None  # noqa: S101 - of a simulated run that has ended
+        unstruck = session.stage.tws.faults.unstruck
+        has_struck = not here.faults or len(unstruck) < len(here.faults)
+        results.append(_result(name, gauge, summary, has_struck=has_struck))
     return results
 
 
-def _result(name: str, gauge: _Gauge, summary: Mapping[str, Any]) -> Drill:
+def _result(name: str, gauge: _Gauge, summary: Mapping[str, Any], *, has_struck: bool) -> Drill:
     return Drill(
         fault=name,
         round_trips=len(summary["round_trips"]),
         shares=gauge.shares,
         milliseconds=gauge.longest_ns // 1_000_000,
         incidents=tuple(dict.fromkeys(each["code"] for each in summary["incidents"])),
+        has_struck=has_struck,
         is_sound=not summary["ledger_differences"] and gauge.now == 0,
     )

@@ -58,16 +58,30 @@ def test_the_doctor_says_what_to_do_when_nobody_listens(
 
 
 def test_a_drill_tells_what_each_fault_left_uncovered(capsys: pytest.CaptureFixture[str]) -> None:
-    faults = ["nothing", "exits ended", "fill busted", "line cut"]
+    faults = ["nothing", "exits ended", "fill busted", "line cut", "fills told late"]
     options = [word for name in faults for word in ("--fault", name)]
     code, told = asked(capsys, "drill", str(STRATEGY), *options)
     drills = {each["fault"]: each for each in told["drills"]}
     assert list(drills) == faults
     assert code == 0
-    assert all(each["is_sound"] for each in told["drills"])
+    assert all(each["is_sound"] and each["has_struck"] for each in told["drills"])
     assert (drills["nothing"]["shares"], drills["nothing"]["milliseconds"]) == (0, 0)
     assert drills["nothing"]["incidents"] == []
     assert drills["exits ended"]["shares"] > 0
     assert drills["exits ended"]["milliseconds"] < 2_000, "within execution.uncovered_max"
     assert drills["line cut"]["incidents"] == ["DISCONNECTED"]
     assert drills["nothing"]["round_trips"] == 2
+
+
+def test_a_drill_whose_fault_never_struck_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "s.yaml").write_text(RULES)
+    # Without an order, neither what waits for one nor what refuses one has anything to strike.
+    options = ("--fault", "nothing", "--fault", "line cut", "--fault", "entry refused")
+    with pytest.raises(SystemExit) as ended:
+        main(["drill", "s.yaml", *options])
+    assert ended.value.code == 0
+    _, nothing, *others = capsys.readouterr().out.splitlines()[:4]
+    assert "DID NOT STRIKE" not in nothing
+    assert all(each.endswith("DID NOT STRIKE") for each in others)

@@ -60,7 +60,8 @@ def drill(
     typer.echo(f"{'fault':<20} {'trades':>6} {'uncovered':>9} {'for ms':>8}  told")
     for each in results:
         told = ", ".join(each.incidents) or "-"
-        verdict = "" if each.is_sound else "  NOT SOUND"
+        verdict = "" if each.has_struck else "  DID NOT STRIKE"
+        verdict += "" if each.is_sound else "  NOT SOUND"
         typer.echo(
             f"{each.fault:<20} {each.round_trips:>6} {each.shares:>9g} {each.milliseconds:>8}"
             f"  {told}{verdict}"

@@ -30,6 +30,16 @@ log = logging.getLogger(__name__)
 _LOST = ((1100, 2103, 2105, 2157), (2104, 2106, 2158))
 """Codes that tell of lost and of restored connections to IB and to its data farms."""
 _NEVER = 1 << 62
+_PATIENT = (
+    faults.Hold,
+    faults.Drop,
+    faults.Duplicate,
+    faults.Delay,
+    faults.Reorder,
+    faults.Refuse,
+    faults.Fork,
+)
+"""Faults that change nothing before something comes by."""
 _MALFORMED = {
     "unknown": ("7777", "1", "what"),
     "short": ("3", "1"),
@@ -51,6 +61,7 @@ class _Bend:
     `act` returns what goes on at once; what it keeps, it passes on later by `pass_on`.
     """
 
+    fault: Fault
     names: frozenset[str]
     client: int | None
     left: int | None
@@ -128,6 +139,7 @@ class FaultDesk:
         self._bends: list[_Bend] = []
         self._refusals: list[tuple[faults.Refuse, list[int]]] = []
         self._forks = 0
+        self._unstruck: list[Fault] = []
         self._ends: list[tuple[int, int, Callable[[], None]]] = []
         self._number = count()
         self._began = server.now()
@@ -150,6 +162,7 @@ class FaultDesk:
         a fault that strikes at once.
         """
         when = fault.when
+        self._unstruck.append(fault)
         if when is None:
             self._strike(fault)
         else:
@@ -161,6 +174,7 @@ class FaultDesk:
         """End every fault: nothing is armed, and what was held goes on its way."""
         self._armed.clear()
         self._refusals.clear()
+        self._unstruck.clear()
         self._forks = 0
         self.clock_offset = 0
         ends, self._ends = self._ends, []
@@ -180,6 +194,14 @@ class FaultDesk:
     def armed(self) -> int:
         """How many faults wait for their moment."""
         return len(self._armed)
+
+    @property
+    def unstruck(self) -> tuple[Fault, ...]:
+        """Faults that changed nothing yet: their moment, or what they bend, never came."""
+        return tuple(self._unstruck)
+
+    def _note(self, struck: Fault) -> None:
+        self._unstruck = [each for each in self._unstruck if each is not struck]
 
     def advance(self, at: int) -> None:
         """Let time pass: faults whose time has come strike, those that are over end."""
@@ -222,6 +244,7 @@ class FaultDesk:
         for refusal, left in self._refusals:
             if refusal.what == what and _chooses(refusal, client_id, order):
                 left[0] -= 1
+                self._note(refusal)
                 self._refusals = [each for each in self._refusals if each[1][0] > 0]
                 self._settle()
                 return refusal.code, refusal.text or _text(refusal.code)
@@ -231,6 +254,8 @@ class FaultDesk:
         """Return whether the change at hand is to become a second order."""
         is_forked = self._forks > 0
         self._forks -= is_forked
+        if is_forked:
+            self._unstruck = [each for each in self._unstruck if not isinstance(each, faults.Fork)]
         self._settle()
         return is_forked
 
@@ -254,6 +279,7 @@ class FaultDesk:
         passing = [content]
         for bend in self._bends:
             if passing and bend.matches(lane, name):
+                self._note(bend.fault)
                 passing = [each for content in passing for each in bend.act(lane, content)]
         return passing
 
@@ -278,6 +304,8 @@ class FaultDesk:
     def _strike(self, fault: Fault) -> None:
         log.info("fault: %s", fault.model_dump_json(exclude_defaults=True))
         server = self._server
+        if not isinstance(fault, _PATIENT):
+            self._note(fault)
         match fault:
             case faults.Cut():
                 for connection in self._connections(fault.client):
@@ -372,7 +400,7 @@ class FaultDesk:
         act: Callable[[_Lane, bytes], Iterable[bytes]],
         window: _Window | None = None,
     ) -> _Bend:
-        bend = _Bend(frozenset(fault.messages), fault.client, fault.count, act, window)
+        bend = _Bend(fault, frozenset(fault.messages), fault.client, fault.count, act, window)
         self._bends.append(bend)
         return bend
 
