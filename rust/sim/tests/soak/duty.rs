@@ -53,6 +53,8 @@ pub(crate) struct Book {
     pub(crate) was_overfilled: bool,
     /// An entry filled more than was ordered.
     pub(crate) has_excess: bool,
+    /// The engine may not have heard of that yet.
+    pub(crate) is_excess_unheard: bool,
     pub(crate) is_overfill_told: bool,
     pub(crate) by_hand: Quantity,
     pub(crate) was_forked: bool,
@@ -273,7 +275,7 @@ impl World {
         (book.naked, book.naked_since) = (naked, since);
         book.excess_since = if is_stuck { book.excess_since.or(Some(now)) } else { None };
         if position.is_zero() && ours.is_empty() && context.is_none() && !book.was_forked {
-            (book.excuse, book.was_overfilled) = (None, false);
+            (book.excuse, book.was_overfilled, book.is_excess_unheard) = (None, false, false);
         }
         Ok(())
     }

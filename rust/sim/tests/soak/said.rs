@@ -217,7 +217,7 @@ impl World {
             .sum();
         let worst = side.signed(book.position) + resting + underway + quantity;
         // Of shares that nobody ordered the engine may not have heard yet.
-        let is_known = book.by_hand.is_zero() && !book.has_excess;
+        let is_known = book.by_hand.is_zero() && !book.is_excess_unheard;
         if limits.max_position_shares.is_some_and(|most| worst > most) && is_known {
             return Err(format!("I20: entry {id} could make the position {worst}"));
         }

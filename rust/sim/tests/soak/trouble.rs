@@ -129,7 +129,8 @@ impl World {
             is_ours && self.duty.role(last.order_id) == Some(Role::Entry)
         });
         let Some(symbol) = of_entry.map(|last| SymbolId((last.con_id.0 - 1) as u32)) else { return Ok(()) };
-        self.duty.books[symbol.index()].has_excess = true;
+        let book = &mut self.duty.books[symbol.index()];
+        (book.has_excess, book.is_excess_unheard) = (true, true);
         self.duty.disturb(self.now);
         self.tally.add("entries overfilled", 1);
         let more = Quantity::from_units(more);
