@@ -84,7 +84,8 @@ explore: ## Every state of linked orders, two faults included; ONLY=words: confi
 	ONLY='$(ONLY)' cargo test --release --package orderloom-core --test model --locked -- \
 	  --include-ignored --nocapture --skip large_ | tee $(BUILD)/explored
 	@awk '/ closed, 0 violations$$/ { closed++; states += $$(NF - 6) } \
-	  END { print states " states in " closed " configurations, each closed with 0 violations" }' $(BUILD)/explored
+	  END { if (!closed) { print "no configuration is named so"; exit 1 } \
+	    print states " states in " closed " configurations, each closed with 0 violations" }' $(BUILD)/explored
 
 .PHONY: explore-large
 explore-large: ## What has tens of millions of states and takes an hour
