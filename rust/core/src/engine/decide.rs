@@ -521,7 +521,9 @@ impl<W: Watch> Judge<'_, W> {
                 reason.clone()
             }
             EventKind::Operator(_) => "an operator's word".into(),
-            _ if mode == Mode::Active => "the broker's snapshot has ended".into(),
+            EventKind::Snapshot(_) if mode == Mode::Active => "the broker's snapshot has ended".into(),
+            _ if mode == Mode::Active => "a live stop stands for every share".into(),
+            _ if self.state.is_synced => "what stands after the broker's restart is not confirmed yet".into(),
             _ => "the broker's snapshot is not complete".into(),
         };
         self.state.notices.push(Notice::ModeChanged { mode, reason });
