@@ -167,13 +167,13 @@ def _times(column: Any) -> Any:
     if _is_of(column, "pandas"):
         pd: Any = import_module("pandas")  # the caller's column brought it along
         if column.dtype.kind != "M" and not isinstance(column.dtype, pd.DatetimeTZDtype):
-            return column.to_numpy()
+            return _times(column.to_numpy())
         # Its numbers are UTC whatever its zone.
         return pd.DatetimeIndex(column).as_unit("ns").asi8
     kind = getattr(getattr(column, "dtype", None), "kind", None)
     if kind == "M":
         return column.astype("datetime64[ns]").view("int64")
-    if isinstance(column, list | tuple):
+    if isinstance(column, list | tuple) or kind in {"O", "U"}:  # texts and dates of NumPy
         return [moment(value) for value in column]
     return column
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
@@ -30,6 +32,15 @@ def test_times_are_found_however_their_column_is_written(name: str) -> None:
     for column in (TIMES, stamps, stamps.tz_convert("America/New_York")):
         assert times_of(frame(**{name: column})) == TIMES
         assert times_of(frame(**{name: column}).set_index(name)) == TIMES
+
+
+def test_texts_and_dates_are_times_too() -> None:
+    midnights = [1_773_100_800_000_000_000, 1_773_187_200_000_000_000]
+    texts = ["2026-03-10T00:00+00:00", "2026-03-11T09:00+09:00"]
+    for column in (texts, [date(2026, 3, 10), date(2026, 3, 11)]):
+        assert times_of(frame(Date=column)) == midnights
+        assert times_of(frame(Date=column).set_index("Date")) == midnights
+        assert times_of({"Date": np.array(column), "Close": [1.0, 2.0]}) == midnights
 
 
 def test_an_index_without_a_name_says_times_if_it_holds_some() -> None:
