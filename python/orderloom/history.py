@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from orderloom._core import Event
 from orderloom.errors import LanguageError, inside, shown
-from orderloom.tables import by_symbol, moment, rows
+from orderloom.tables import TIME_NAMES, by_symbol, moment, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -135,14 +135,14 @@ class Names:
             else:
                 yield self._row(row)
 
-    def _row(self, row: Mapping[str, Any]) -> tuple[int, str, Event]:
-        from orderloom.tables import TIME_NAMES  # noqa: PLC0415
-
-        ticker = row.get("ticker", row.get("symbol"))
+    def _row(self, given: Mapping[str, Any]) -> tuple[int, str, Event]:
+        row = {str(name).lower(): value for name, value in given.items()}
+        ticker = _known(row.get("ticker", row.get("symbol")))
         name = next((name for name in TIME_NAMES if name in row), None)
         if ticker is None or name is None or "signal" not in row:
             raise LanguageError(
-                f"a row of {', '.join(map(str, row))}", "`ticker`, `signal` and a time in every row"
+                f"a row of {', '.join(map(str, given))}",
+                "`ticker`, `signal` and a time in every row",
             )
         at, side = moment(row[name]), str(row["signal"])
         if side not in SIDES:

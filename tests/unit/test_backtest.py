@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from orderloom import backtest, bar, close_all, context, enter, position, signal
+from orderloom.actions import log
 from orderloom.conditions import ask
 from orderloom.config import Settings
 from orderloom.errors import LanguageError
@@ -281,6 +282,15 @@ def test_predictions_whose_id_is_missing_are_told_apart(kind: str) -> None:
     said["id"] = pd.Series([None, None], dtype=kind)
     summary = backtest(on_buy, bars(*(quiet(100) for _ in range(5))), said, **FREE).summary()
     assert (summary["signals"], summary["refused"]) == (2, {})
+
+
+def test_predictions_may_be_named_as_spreadsheets_do_and_need_a_ticker() -> None:
+    heard = rule("in", on="PredictionSignal", symbols=["A"], then=log("heard"))
+    table = bars(*(quiet(100) for _ in range(8)))
+    row = {"Ticker": "A", "Signal": "BUY", "Timestamp": START + MINUTE}
+    assert backtest(heard, table, [row], **FREE).native.fired == 1
+    with pytest.raises(LanguageError, match="expected `ticker`, `signal` and a time in every row"):
+        backtest(heard, table, [{**row, "Ticker": float("nan")}], **FREE)
 
 
 def test_quotes_fill_at_the_far_side() -> None:
