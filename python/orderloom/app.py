@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import sys
 import traceback
@@ -298,7 +299,12 @@ class App:
 
         Without a symbol it counts for every one. Values that are pushed before the start are told
         as the first thing of the run.
+
+        Raises:
+            ValueError: An infinite value, or a symbol of another run.
         """
+        if value is not None and math.isinf(value):
+            raise ValueError(f"`value` must be finite, was {value}")
         if self._parts is None:
             self._early.append((name, symbol, value))
             return

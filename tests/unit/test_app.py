@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orderloom import App, FillEvent, View, ask, create_buy_rule, enter, position, signal
+from orderloom._core import Event
 from orderloom.actions import custom, sequence
 from orderloom.app import NotRunningError, load_script
 from orderloom.errors import LanguageError
@@ -122,6 +123,15 @@ def test_what_only_a_session_has_is_refused_before_it() -> None:
         _ = app.positions
     with pytest.raises(NotRunningError):
         app.act("AAPL", ENTRY)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf")])
+def test_a_reading_that_no_journal_can_keep_is_refused_where_it_is_pushed(value: float) -> None:
+    app = App(symbols=["AAPL"])
+    with pytest.raises(ValueError, match="must be finite"):
+        app.push("vix", value)
+    with pytest.raises(ValueError, match=f"`value` must be finite, was {value}"):
+        Event.reading("vix", None, value)
 
 
 def test_live_trading_needs_two_words() -> None:

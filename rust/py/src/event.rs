@@ -381,10 +381,14 @@ impl Event {
 
     #[staticmethod]
     #[pyo3(signature = (name, symbol, value))]
-    fn reading(name: &str, symbol: Option<u32>, value: Option<f64>) -> Self {
+    fn reading(name: &str, symbol: Option<u32>, value: Option<f64>) -> PyResult<Self> {
         // A NaN compares with nothing: it withdraws the reading.
         let value = value.filter(|value| !value.is_nan());
-        Self { kind: EventKind::Reading(Reading { name: name.into(), symbol: symbol.map(SymbolId), value }) }
+        if let Some(value) = value.filter(|value| value.is_infinite()) {
+            return Err(PyValueError::new_err(format!("`value` must be finite, was {value}")));
+        }
+        let reading = Reading { name: name.into(), symbol: symbol.map(SymbolId), value };
+        Ok(Self { kind: EventKind::Reading(reading) })
     }
 
     #[staticmethod]
