@@ -668,10 +668,13 @@ impl<'a> Planner<'a> {
         let id = order.ticket.order_id;
         let is_exit = order.role != Role::Entry;
         // An exit that is sent again is sent for what is open now; a close beside exits that live, for
-        // what they leave.
+        // what they leave, and they for what it leaves.
         let reduces = order.ticket.side == self.context.side.exit();
-        let kept =
-            if reduces && order.role == Role::Close { self.kept_by_exits(bracket) } else { Quantity::ZERO };
+        let kept = match order.role {
+            Role::Close if reduces => self.kept_by_exits(bracket),
+            Role::Stop | Role::Target => self.kept_by_close(bracket, open),
+            _ => Quantity::ZERO,
+        };
         let closes = if reduces { open - kept } else { -open };
         let is_wanted = is_exit && closes.is_positive();
         let quantity = if is_wanted && self.entry_is_done(bracket) {
@@ -713,6 +716,13 @@ impl<'a> Planner<'a> {
         let exits = bracket.members(self.at.orders);
         let exits = exits.filter(|order| matches!(order.role, Role::Stop | Role::Target));
         exits.map(Order::leaves_qty).max().unwrap_or(Quantity::ZERO)
+    }
+
+    /// Shares that a live close of a part of `open` stands for.
+    fn kept_by_close(&self, bracket: &Bracket, open: Quantity) -> Quantity {
+        let close = bracket.leg(Role::Close, self.at.orders);
+        let close = close.filter(|close| !close.is_done() && close.ticket.side == self.context.side.exit());
+        close.map(Order::leaves_qty).filter(|leaves| *leaves < open).unwrap_or(Quantity::ZERO)
     }
 
     fn entry_is_done(&self, bracket: &Bracket) -> bool {

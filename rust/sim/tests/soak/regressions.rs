@@ -51,6 +51,8 @@ fn all() -> Vec<Case> {
         part(3_032_478, 47, &[1], &[0, 1]),
         // A lost exit that is sent again arrives when its group has traded.
         part(3_041_842, 45, &[3], &[0, 3]),
+        // A change of an exit is asked for again while a close of what was overfilled is at work.
+        part(29152, 49, &[1], &[0, 1]),
         // Whole days, and moments that the checks had to learn.
         whole(1),
         part(30980, 73, &[12], &[1, 3]),
