@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from orderloom.config import parse_settings
+from orderloom.config.lint import lint
 from orderloom.hours import Hours, UnknownCalendarError
 from orderloom.instant import iso_to_ns
 
@@ -58,3 +62,12 @@ def test_a_day_before_a_calendar_begins_is_told() -> None:
     assert Hours("AIXK", day("2017-01-01"), day("2017-12-31")).days
     with pytest.raises(UnknownCalendarError, match="knows 2016-12-31 to 2017-12-31, found `AIXK`"):
         Hours("AIXK", day("2016-12-31"), day("2017-12-31"))
+
+
+def test_the_end_of_what_a_calendar_knows_is_told_a_month_before() -> None:
+    ends = datetime.fromtimestamp(last_known("XSES") // 10**9, UTC).date()
+    rules = "rules: [{name: a, on: Bar, symbols: [A], do: cancel}]"
+    settings = parse_settings(f"market: {{calendar: XSES}}\n{rules}\n", environment={})
+    assert lint(settings, today=ends - timedelta(days=31)) == []
+    (found,) = lint(settings, today=ends - timedelta(days=30))
+    assert f"the holidays of `XSES` are known until {ends} only" in found.what

@@ -22,6 +22,7 @@ from orderloom.units import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
     from orderloom.config.document import Path
     from orderloom.config.settings import Settings
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _HMAC_KEY_MIN: Final = 16
 _REGULAR_SESSION: Final = Span.parse("6h30m")
 _LONG: Final = Span.parse("1h")
+_SOON: Final = timedelta(days=31)
 _A_WEEK: Final = tuple(1_704_672_000_000_000_000 + day * 86_400_000_000_000 for day in range(5))
 """Midnights UTC from Monday 2024-01-08 to Friday."""
 _ONLY_ON: Final = {
@@ -52,12 +54,13 @@ class Finding:
     severity: Literal["error", "warning"] = "warning"
 
 
-def lint(settings: Settings) -> list[Finding]:
-    """Every finding in checked settings, in no particular order."""
+def lint(settings: Settings, *, today: date | None = None) -> list[Finding]:
+    """Every finding in checked settings, in no particular order; `today` is the day in UTC."""
     sessions = _usual_sessions(settings)
     session = max((Span(closes - opens) for opens, closes in sessions), default=None)
     found = list(_of_sections(settings, session))
     found.extend(_of_restarts(settings, sessions))
+    found.extend(_end_of_calendar(settings, sessions, today or datetime.now(UTC).date()))
     for rule in settings.rules:
         found.extend(_of_rule(rule))
         found.extend(_warm_up(rule, settings, session or _REGULAR_SESSION))
@@ -155,6 +158,24 @@ def _of_restarts(settings: Settings, sessions: list[tuple[int, int]]) -> Iterato
                 expected="one outside of it, with `before` and `lasts`",
                 hint="nothing is entered meanwhile",
             )
+
+
+def _end_of_calendar(
+    settings: Settings, sessions: list[tuple[int, int]], today: date
+) -> Iterator[Finding]:
+    calendar = settings.market.calendar
+    if calendar in {"always", "XNYS"} or not sessions:
+        return  # without an end, or unknown
+    from exchange_calendars import get_calendar  # noqa: PLC0415
+
+    last = type(get_calendar(calendar, start="2024-01-02", end="2024-02-01")).bound_max()
+    if last is not None and last.date() - today < _SOON:
+        yield Finding(
+            path=("market", "calendar"),
+            what=f"the holidays of {shown(calendar)} are known until {last.date()} only",
+            expected="a calendar that can be simulated for another month",
+            hint="pip install -U exchange_calendars",
+        )
 
 
 def _of_rule(rule: Rule) -> Iterator[Finding]:
