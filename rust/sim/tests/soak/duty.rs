@@ -27,6 +27,8 @@ pub(crate) struct Leg {
     /// Its group, where we named one.
     pub(crate) group: Option<Box<str>>,
     pub(crate) has_traded: bool,
+    /// It trades back what was closed that was not open.
+    pub(crate) is_repair: bool,
     /// Its trade, and its place among the brackets of it.
     pub(crate) tranche: Option<(ContextId, usize)>,
 }
@@ -173,7 +175,7 @@ impl World {
         let tranche = &mut self.duty.tranches.entry(place).or_default().shares;
         let was = *tranche;
         let opens = leg.role == Role::Entry;
-        let is_repair = leg.role == Role::Close && was.is_negative();
+        let is_repair = leg.is_repair;
         *tranche += if opens || is_repair { execution.quantity } else { Quantity::ZERO - execution.quantity };
         let is = *tranche;
         let is_excused = can_overfill || book.excuse.is_some();

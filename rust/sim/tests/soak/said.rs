@@ -304,6 +304,11 @@ impl World {
             order_ref: order.ticket.order_ref.0.clone(),
             group: order.ticket.oca.as_ref().map(|oca| oca.name.clone()),
             has_traded: false,
+            is_repair: order.role == Role::Close
+                && self
+                    .engine
+                    .context(order.ticket.symbol)
+                    .is_some_and(|open| open.side.entry() == order.ticket.side),
             tranche: place,
         };
         self.duty.legs.insert(id, leg);
