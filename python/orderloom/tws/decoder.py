@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from orderloom.ports import Clock, OnProblem
 
-_EXECUTED_AT: Final = 15
 _TICKS: Final = frozenset({"1", "2"})
 _SHOWN_MAX: Final = 300
 _NS: Final = 1_000_000_000
@@ -115,13 +114,19 @@ class StrictDecoder(Decoder):
             given[name] = read(text) if text else default
 
     def execDetails(self, fields: list[str]) -> None:  # noqa: N802 - overridden name
-        """Decode a fill, its time first turned into epoch seconds, which have one reading.
+        """Decode what is wanted of a fill, without `ib_async`'s objects for all of it.
 
-        A fill counts whatever its time looks like; one that cannot be read is taken as now.
+        They are most of what a fill takes. It counts whatever its time looks like; one that cannot
+        be read is taken as now.
         """
-        text = fields[_EXECUTED_AT]
-        fields[_EXECUTED_AT] = str(self._epoch_seconds(text))
-        super().execDetails(fields)  # type: ignore[no-untyped-call]
+        # Where which field stands is the same in versions 157 to 178.
+        _, _, order_id, con_id, symbol, kind, _, _, _, _, _, currency, _, _, *execution = fields
+        exec_id, at, account, _, side, shares, price, perm_id, client_id, _, _, _, *rest = execution
+        self.wrapper.executed(
+            int(con_id or 0), (symbol, kind, currency), exec_id, self._epoch_seconds(at), account,
+            side, float(shares or 0), float(price or 0), int(order_id or 0), int(perm_id or 0),
+            int(client_id or 0), rest[0],
+        )  # fmt: skip
 
     def _epoch_seconds(self, text: str) -> int:
         if self._time_zone is None and len(text.split()) == 2 and not self._has_told_unzoned:

@@ -75,13 +75,16 @@ class Instruments:
         return self._sessions[symbol]
 
     def symbol_of(self, contract: Contract) -> int | None:
-        """Return which symbol a contract in a message is, or `None` for somebody else's.
+        """Return which symbol a contract in a message is, or `None` for somebody else's."""
+        words = (contract.symbol, contract.secType, contract.currency)
+        return self.symbol_in(contract.conId, words)
+
+    def symbol_in(self, con_id: int, words: tuple[str, str, str]) -> int | None:
+        """Do so by conId, and by symbol, secType and currency.
 
         Before contracts are known, words must do: nothing may get lost in between.
         """
-        if self.is_resolved:
-            return self._by_con_id.get(contract.conId)
-        return self._by_words.get((contract.symbol, contract.secType, contract.currency))
+        return self._by_con_id.get(con_id) if self.is_resolved else self._by_words.get(words)
 
     async def resolve(self, link: Link) -> None:
         """Find every contract.

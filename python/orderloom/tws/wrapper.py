@@ -236,26 +236,41 @@ class Wrapper:
     def completedOrdersEnd(self) -> None:
         self.replies.end(Part.COMPLETED_ORDERS)
 
-    def execDetails(self, reqId: int, contract: Contract, execution: Any) -> None:
-        symbol = self._instruments.symbol_of(contract)
-        if self._is_foreign_account(execution.acctNumber, "executions"):
-            self._foreign_fills.append(execution.execId)
+    def executed(
+        self,
+        con_id: int,
+        words: tuple[str, str, str],
+        exec_id: str,
+        at: int,
+        account: str,
+        word: str,
+        shares: float,
+        price: float,
+        order_id: int,
+        perm_id: int,
+        client_id: int,
+        order_ref: str,
+    ) -> None:
+        """Take a fill: `at` in epoch seconds, `words` as `Instruments.symbol_in` takes them."""
+        symbol = self._instruments.symbol_in(con_id, words)
+        if self._is_foreign_account(account, "executions"):
+            self._foreign_fills.append(exec_id)
             return
         if symbol is None:
             self.foreign["executions"] += 1
-            self._foreign_fills.append(execution.execId)
+            self._foreign_fills.append(exec_id)
             return
         self.post(
             Event.execution(
-                execution.execId,
-                execution.orderId if execution.clientId == self._client_id else 0,
-                integer(execution.permId) or 0,
-                execution.orderRef,
+                exec_id,
+                order_id if client_id == self._client_id else 0,
+                integer(perm_id) or 0,
+                order_ref,
                 symbol,
-                side(execution.side, EXECUTED),
-                quantity(execution.shares),
-                execution.price,
-                int(execution.time.timestamp()) * _NS,
+                side(word, EXECUTED),
+                quantity(shares),
+                price,
+                at * _NS,
             )
         )
 
