@@ -75,12 +75,19 @@ impl Bracket {
         })
     }
 
-    /// Shares that its entry filled beyond what was ordered, and that nobody has traded away yet.
+    /// Shares that its entry filled beyond what was ordered.
     #[must_use]
-    pub fn excess(&self, side: PositionSide, orders: &Orders) -> Quantity {
+    pub fn overfilled(&self, orders: &Orders) -> Quantity {
         let entry = self.entry.and_then(|id| orders.find(id)).filter(|_| self.split.is_none());
         let beyond = entry.map_or(Quantity::ZERO, |entry| entry.cum_qty - entry.total().max(entry.largest));
-        if !beyond.is_positive() {
+        beyond.max(Quantity::ZERO)
+    }
+
+    /// Those of them that nobody has traded away yet.
+    #[must_use]
+    pub fn excess(&self, side: PositionSide, orders: &Orders) -> Quantity {
+        let beyond = self.overfilled(orders);
+        if beyond.is_zero() {
             return Quantity::ZERO;
         }
         let is_shed = |order: &&Order| order.role == Role::Close && order.ticket.side == side.exit();

@@ -100,7 +100,7 @@ pub struct Plan {
     pub due: Timestamp,
     /// Filled shares without a live stop.
     pub uncovered: Quantity,
-    /// Shares beyond the trade: filled that were not ordered, or closed that were not open.
+    /// Shares beyond the trade: filled that were not ordered, and closed that are not open.
     pub surplus: Quantity,
     /// Whether the next price may change the plan.
     pub wants_price: bool,
@@ -233,9 +233,9 @@ impl<'a> Planner<'a> {
         let (context, orders) = (self.context, self.at.orders);
         let (mut unordered, mut unopened, mut order) = (Quantity::ZERO, Quantity::ZERO, None);
         for bracket in &context.brackets {
-            let excess = bracket.excess(context.side, orders);
-            if excess.is_positive() {
-                unordered += excess;
+            let overfilled = bracket.overfilled(orders);
+            if overfilled.is_positive() {
+                unordered += overfilled;
                 order = order.or(bracket.entry);
             }
             unopened += (-self.open(bracket)).max(Quantity::ZERO);
@@ -677,6 +677,8 @@ impl<'a> Planner<'a> {
         };
         let closes = if reduces { open - kept } else { -open };
         let is_wanted = is_exit && closes.is_positive();
+        // All that it stood for is traded away by a close beside it.
+        let is_replaced = !is_wanted && kept.is_positive();
         let quantity = if is_wanted && self.entry_is_done(bracket) {
             order.cum_qty + closes
         } else {
@@ -698,6 +700,7 @@ impl<'a> Planner<'a> {
             self.plan.steps.push(Step::Reconcile { order: id });
         }
         if let Some(asked) = order.changing
+            && !is_replaced
             && self.may_ask(asked, order)
         {
             self.plan.steps.push(Step::Resend { order: id, quantity });
@@ -718,10 +721,14 @@ impl<'a> Planner<'a> {
         exits.map(Order::leaves_qty).max().unwrap_or(Quantity::ZERO)
     }
 
-    /// Shares that a live close of a part of `open` stands for.
+    /// Shares that a live close of a part of `open` stands for, or one that is about to be placed.
     fn kept_by_close(&self, bracket: &Bracket, open: Quantity) -> Quantity {
         let close = bracket.leg(Role::Close, self.at.orders);
         let close = close.filter(|close| !close.is_done() && close.ticket.side == self.context.side.exit());
+        let is_shed = close.is_none() && self.context.closing.is_none();
+        if is_shed {
+            return bracket.excess(self.context.side, self.at.orders).min(open);
+        }
         close.map(Order::leaves_qty).filter(|leaves| *leaves < open).unwrap_or(Quantity::ZERO)
     }
 

@@ -53,6 +53,11 @@ fn all() -> Vec<Case> {
         part(3_041_842, 45, &[3], &[0, 3]),
         // A change of an exit is asked for again while a close of what was overfilled is at work.
         part(29152, 49, &[1], &[0, 1]),
+        // The same while that close is only about to be placed.
+        part(492_429, 93, &[11], &[2, 3, 10]),
+        part(920_010, 33, &[3], &[4, 8]),
+        // An entry is overfilled after more of it than that was traded away by hand.
+        part(739_004, 56, &[0], &[0, 2]),
         // Whole days, and moments that the checks had to learn.
         whole(1),
         part(30980, 73, &[12], &[1, 3]),
