@@ -220,6 +220,29 @@ def test_files_that_cannot_be_read_as_one_are_all_given_up(
     assert left_open() == 0
 
 
+def test_a_file_is_read_whose_writer_was_killed_in_the_midst_of_a_change(tmp_path: Path) -> None:
+    run, left = tmp_path / "run", tmp_path / "left"
+    trade(run, days=1, prices=1_000)
+    left.mkdir()
+    with closing(sqlite3.connect(run / NAMES[0], isolation_level=None)) as writer:
+        writer.execute("pragma journal_mode = delete")
+        writer.execute("pragma cache_size = 10")
+        writer.execute("begin immediate")
+        writer.execute("update entry set body = body || ' '")
+        # Pages are written by now, and beside them lies what they were.
+        for path in run.iterdir():
+            shutil.copy(path, left)
+        writer.execute("rollback")
+    assert (left / f"{NAMES[0]}-journal").stat().st_size > 0
+    address = f"{(left / NAMES[0]).as_uri()}?mode=ro"
+    readonly = pytest.raises(sqlite3.OperationalError, match="readonly")
+    with closing(sqlite3.connect(address, uri=True)) as reader, readonly:
+        reader.execute("select count(*) from entry")
+    with Recording(left / NAMES[0]) as found, Recording(run / NAMES[0]) as expected:
+        assert found.verify() is None
+        assert (found.count(), found.last) == (expected.count(), expected.last)
+
+
 def test_a_run_replays_in_order_and_each_day_by_itself(tmp_path: Path) -> None:
     trade(tmp_path)
     whole = replay(tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_HALF_DONE: Final = (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY)
 RECONFIGURE: Final = frozenset({"restarted", "reloaded"})
 """Kinds of event that carry another configuration of the engine."""
 _DAYS: Final = 2
@@ -62,16 +64,37 @@ class Entry(NamedTuple):
     """JSON."""
 
 
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open a file for reading.
+
+    Who was killed while a day's file was ended left a change half done; SQLite lets nobody read the
+    file before a writer has taken it back, which alters no entry.
+    """
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+    try:
+        connection.execute("pragma schema_version")
+    except sqlite3.Error as error:
+        connection.close()
+        if error.sqlite_errorcode not in _HALF_DONE:
+            raise
+        with closing(sqlite3.connect(path)) as writer:
+            writer.execute("pragma schema_version")
+        connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+    return connection
+
+
 class Recording(Closing):
-    """A journal open for reading. Changes nothing."""
+    """A journal open for reading. Changes none of it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         if not path.is_file():
             raise JournalBroken(path, "expected a journal, found no such file")
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
-        )
+        try:
+            connection = _connect(path)
+        except sqlite3.Error as error:
+            raise JournalBroken(path, str(error)) from None
         try:
             self.schema = schema.version(connection)
             if not 1 <= self.schema <= len(schema.UPGRADES):
