@@ -12,7 +12,7 @@ from .harness import trade
 _MIB = 1 << 20
 _DAYS_MIN = 5
 # MiB a day. A day has about 20,000 events.
-_LEAK_MAX = 1.0
+_LEAK_MAX = 0.5
 
 
 def main() -> int:

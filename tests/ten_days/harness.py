@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,11 +35,14 @@ from .world import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orderloom._core import Event, Outcome
 
 _PAGE: Final = 4096
-# Of a bar in Python: itself, and the floats and the whole numbers that are its own.
-_BAR: Final = 160
+# What the allocator rounds up to, and what the collector and a list add to an object.
+_GRAIN: Final = 16
+_KEPT: Final = 16 + 8
 _FLAT_AT_NIGHT: Final = "TSLA"
 
 
@@ -105,12 +110,25 @@ class Watch:
                 stopped=stopped,
                 orders=len(session.stage.live_orders()),
                 wrong=wrong,
-                past=_BAR * sum(type(each) is Bar for each in gc.get_objects()),
+                past=_size_of_bars(),
                 rss=int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE,
                 seconds=now - self._at,
             )
         )
         self._at = now
+
+
+def _size_of_bars() -> int:
+    """Bytes that every bar of the simulated exchange takes, with the numbers that are its own."""
+    bars = [each for each in gc.get_objects() if type(each) is Bar]
+    numbers = {id(number): number for bar in bars for number in _numbers(bar)}
+    return len(bars) * _KEPT + sum(
+        -(-sys.getsizeof(each) // _GRAIN) * _GRAIN for each in chain(bars, numbers.values())
+    )
+
+
+def _numbers(bar: Bar) -> Iterator[float]:
+    return (getattr(bar, each.name) for each in fields(bar))
 
 
 def _stopped(session: Session) -> dict[str, float]:
