@@ -193,17 +193,20 @@ def live() -> tuple[list[str], str]:
         ((way, theirs),) = ways.items()
         part = theirs / ours if name.endswith("/s") else ours / theirs
         rows.append(f"| {name} | {ours:,.1f} | {theirs:,.1f} | {way} | {part:.2f} of its time |")
-    steps = [
-        f"{what.removeprefix('of which ')} {spent:,.0f}"
-        for each in benches
-        for what, spent in each["extra_info"].items()
-        if what.startswith("of which ")
-    ]
+    steps = []
+    for each in benches:
+        spent = [
+            f"{what.removeprefix('of which ')} {microseconds:,.0f}"
+            for what, microseconds in each["extra_info"].items()
+            if what.startswith("of which ")
+        ]
+        if spent and each["params"]["way"] == "orderloom":
+            steps.append(f"of {each['group']}: {', '.join(spent)}")
     disk = [each["stats"]["median"] for each in benches if "disk" in each["name"]]
     rows += [
         "",
-        f"Of the bracket's microseconds: {', '.join(steps)}; the rest is reading, decoding and "
-        f"conversion. `fsync` is not in them: {disk[0] * 1e6:,.0f} µs on this disk.",
+        f"Our microseconds {'; '.join(steps)}; the rest is reading and decoding. `fsync` is not in "
+        f"them: {disk[0] * 1e6:,.0f} µs on this disk.",
         "",
     ]
     return rows, ""
