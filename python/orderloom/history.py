@@ -6,6 +6,7 @@ Made once for a back-test, and once for all those of a sweep that trade the same
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -15,7 +16,7 @@ from orderloom.errors import LanguageError, inside, shown
 from orderloom.tables import TIME_NAMES, by_symbol, moment, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from orderloom.config import Settings
     from orderloom.rules import Rule
@@ -153,7 +154,8 @@ class Names:
             )
         known = _known(row.get("id"))
         key = f"{ticker}|{at}|{side}" if known is None or known == "" else str(known)
-        confidence, price = _known(row.get("confidence")), _known(row.get("price"))
+        confidence = _number(row, "confidence", lambda share: 0 <= share <= 1, "0 to 1")
+        price = _number(row, "price", lambda price: 0 < price < math.inf, "a number above 0")
         event = Event.signal(
             key, ticker, self._number(ticker), side, confidence, None, [], at, price, []
         )  # fmt: skip
@@ -214,6 +216,22 @@ def span_of(value: SpanLike) -> int:
 def _known(value: Any) -> Any:
     """The value; `None` for what tables have in the place of one that is missing."""
     return None if value is None or value != value else value  # noqa: PLR0124 - NaN alone differs
+
+
+def _number(
+    row: Mapping[str, Any], name: str, is_good: Callable[[float], bool], expected: str
+) -> float | None:
+    """The number of a row, if it has one."""
+    value = _known(row.get(name))
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not is_good(number):
+        raise LanguageError(f"a row with the {name} {shown(value)}", expected)
+    return number
 
 
 def _moment(name: str, given: object) -> int | None:

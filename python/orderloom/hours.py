@@ -105,6 +105,16 @@ def zone_of(calendar: str) -> tzinfo:
         return ZoneInfo(str(get_calendar(calendar).tz))
     except InvalidCalendarName:
         raise _unknown(calendar) from None
+    except (NotImplementedError, ValueError) as error:
+        raise _failing(calendar, error) from None
+
+
+def _failing(calendar: str, error: Exception) -> UnknownCalendarError:
+    """Some calendars cannot be computed with some versions of pandas."""
+    return UnknownCalendarError(
+        f"market.calendar: expected a calendar that can be computed, found `{calendar}` ({error})"
+        "\nhint: pip install -U exchange_calendars pandas"
+    )
 
 
 def _always(start: int, end: int) -> tuple[str, list[TradingDay]]:
@@ -142,6 +152,8 @@ def _from_calendar(name: str, start: int, end: int) -> tuple[str, list[TradingDa
             calendar = exchange_calendars.get_calendar(name, start=days_from, end=days_to)
     except InvalidCalendarName:
         raise _unknown(name) from None
+    except NotImplementedError as error:
+        raise _failing(name, error) from None
     except (ValueError, CalendarError):
         raise UnknownCalendarError(
             f"market.calendar: expected a calendar that knows {first:%Y-%m-%d} to "

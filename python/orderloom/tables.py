@@ -24,6 +24,7 @@ TIME_NAMES: Final = ("ts_utc", "timestamp", "datetime", "time", "date", "at", "s
 """What a column of times may be called, in order of preference."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NAT: Final = -(2**63)  # how NumPy writes that a time is missing
 _SYMBOL_NAMES: Final = ("symbol", "ticker")
 
 
@@ -86,6 +87,8 @@ def moment(value: object) -> int:
                 f"found {shown(value)} ({error})", "ISO 8601 with an offset"
             ) from None
     if isinstance(value, datetime):
+        if value != value:  # noqa: PLR0124 - pandas' NaT is a datetime
+            raise LanguageError("a time that is missing", "a time in every row")
         known = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
         # Whole microseconds, and what pandas knows beyond them.
         whole = (known - _EPOCH) // timedelta(microseconds=1)
@@ -115,7 +118,7 @@ def _checked(table: Any, needed: Sequence[str]) -> dict[str, Any]:
             f"no times among {', '.join(columns)}", f"a column of {', '.join(TIME_NAMES)}"
         )
     columns["ts_utc"] = _times(columns[name])
-    return columns
+    return {name: _native(column) for name, column in columns.items()}
 
 
 def _is_table(value: Any) -> bool:
@@ -169,13 +172,29 @@ def _times(column: Any) -> Any:
         if column.dtype.kind != "M" and not isinstance(column.dtype, pd.DatetimeTZDtype):
             return _times(column.to_numpy())
         # Its numbers are UTC whatever its zone.
-        return pd.DatetimeIndex(column).as_unit("ns").asi8
+        return _all_known(pd.DatetimeIndex(column).as_unit("ns").asi8)
     kind = getattr(getattr(column, "dtype", None), "kind", None)
     if kind == "M":
-        return column.astype("datetime64[ns]").view("int64")
+        return _all_known(column.astype("datetime64[ns]").view("int64"))
     if isinstance(column, list | tuple) or kind in {"O", "U"}:  # texts and dates of NumPy
         return [moment(value) for value in column]
     return column
+
+
+def _all_known(times: Any) -> Any:
+    """The numbers of times of NumPy, none of which is its `NaT`."""
+    if len(times) and times.min() == _NAT:
+        raise LanguageError(
+            f"row {int(times.argmin())}: a time that is missing", "a time in every row"
+        )
+    return times
+
+
+def _native(column: Any) -> Any:
+    """A column of NumPy in the machine's order of bytes, which is read in place."""
+    if not _is_of(column, "numpy") or column.dtype.isnative:
+        return column
+    return column.astype(column.dtype.newbyteorder("="))
 
 
 def _parts(table: Any, columns: dict[str, Any], name: str) -> dict[str, Columns]:

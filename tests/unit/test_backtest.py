@@ -255,6 +255,18 @@ def test_a_journal_holds_every_event_and_command(tmp_path: Path) -> None:
     assert backtest(buy_on(1), table, **FREE).rows("orders") == result.rows("orders")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("confidence", 2), ("confidence", -0.1), ("confidence", "high"), ("price", 0), ("price", -5)],
+)
+def test_a_prediction_that_cannot_be_meant_is_refused(name: str, value: object) -> None:
+    on_buy = rule("in", on="PredictionSignal", symbols=["A"], when=signal.side == "BUY",
+                  then=enter("BUY", shares=10, stop_percent=5))  # fmt: skip
+    said = [{"ticker": "A", "signal": "BUY", "ts_utc": START, name: value}]
+    with pytest.raises(LanguageError, match=f"a row with the {name}"):
+        backtest(on_buy, bars(quiet(100), quiet(100)), said, **FREE)
+
+
 def test_predictions_may_be_rows_of_any_library_with_values_missing() -> None:
     np = pytest.importorskip("numpy")
     pl = pytest.importorskip("polars")

@@ -71,3 +71,13 @@ def test_the_end_of_what_a_calendar_knows_is_told_a_month_before() -> None:
     assert lint(settings, today=ends - timedelta(days=31)) == []
     (found,) = lint(settings, today=ends - timedelta(days=30))
     assert f"the holidays of `XSES` are known until {ends} only" in found.what
+
+
+def test_a_calendar_that_cannot_be_computed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As calendars with the Orthodox Easter fail with some versions of pandas.
+    def fails(*_: object, **__: object) -> None:
+        raise NotImplementedError("implemented by subclasses")
+
+    monkeypatch.setattr("exchange_calendars.get_calendar", fails)
+    with pytest.raises(UnknownCalendarError, match=r"found `ASEX` \(implemented by subclasses\)"):
+        Hours("ASEX", 20_000 * DAY, 20_010 * DAY)

@@ -247,6 +247,14 @@ def test_a_bad_line_is_named_with_file_and_line(tmp_path: Path, line: str) -> No
         read_records(path)
 
 
+def test_a_file_that_is_no_parquet_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("polars")
+    path = tmp_path / "bad.parquet"
+    path.write_bytes(b"PAR1")
+    with pytest.raises(RecordError, match=r"bad\.parquet: expected Parquet"):
+        read_records(path)
+
+
 @pytest.mark.parametrize("digits", ["", ".123", ".123456"])
 def test_moments_are_written_as_they_were_read(digits: str) -> None:
     text = f"2026-03-10T13:30:00{digits}Z"

@@ -210,3 +210,7 @@ def test_the_command_ranks_and_writes_a_parquet(file: Path, tmp_path: Path) -> N
         [*command[:-4], "--param", "rules.dip.colldown=1m"], capture_output=True, check=False
     )
     assert (wrong.returncode, b"cooldown" in wrong.stderr) == (2, True)
+    nowhere = subprocess.run(
+        [*command, "--out", str(market / "x.parquet")], capture_output=True, check=False
+    )
+    assert (nowhere.returncode, b"--out: cannot write" in nowhere.stderr) == (2, True)

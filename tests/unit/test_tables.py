@@ -63,3 +63,21 @@ def test_a_dict_is_of_tables_only_if_it_holds_some() -> None:
 def test_a_dict_of_columns_without_the_right_ones_is_told_which_are_missing(table: Any) -> None:
     with pytest.raises(LanguageError, match=r"no column `close` among .* the columns close"):
         by_symbol(table, ("close",), "A")
+
+
+def test_columns_in_the_other_order_of_bytes_are_read_as_numpy_reads_them() -> None:
+    for order in "<>":
+        table = {
+            "ts_utc": np.array(TIMES, f"{order}i8"),
+            "close": np.array([1.5, 2.5], f"{order}f8"),
+        }
+        columns = by_symbol(table, ("close",), "A")["A"]
+        assert memoryview(columns["close"]).format == "d"
+        assert (columns["close"].tolist(), columns["ts_utc"].tolist()) == ([1.5, 2.5], TIMES)
+
+
+def test_a_time_that_is_missing_is_told_with_its_row() -> None:
+    stamps = pd.DatetimeIndex([pd.Timestamp(START), pd.NaT])
+    for table in (frame(Date=stamps), {"Date": stamps.to_numpy(), "Close": [1.0, 2.0]}):
+        with pytest.raises(LanguageError, match="row 1: a time that is missing"):
+            by_symbol(table, ("close",), "A")

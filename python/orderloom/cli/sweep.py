@@ -86,6 +86,8 @@ def sweep(
     check_inputs([*paths, *([signals] if signals else [])], detail)
     begins = moment("--from", start, settings.market.calendar)
     ends = moment("--to", end, settings.market.calendar, is_end=True)
+    if out is not None:
+        _check_writable(out)
     tables = read_history(paths, symbols=settings.symbols, start=begins, end=ends)
     began = time.perf_counter()
     with playing(paths):
@@ -103,7 +105,6 @@ def sweep(
         )
     seconds = time.perf_counter() - began
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
         result.write(out)
     if as_json:
         document = {"exit_code": 0, "by": by, "seconds": round(seconds, 6), "rows": result.rows}
@@ -114,6 +115,18 @@ def sweep(
     typer.echo(f"took      {seconds:.3f} s for {len(result.rows)} back-tests ({rate:,.1f}/s)")
     if out is not None:
         typer.echo(f"written   {out}")
+
+
+def _check_writable(out: Path) -> None:
+    """Refuse a file that cannot be written, before the work and not after it."""
+    is_new = not out.exists()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.open("ab").close()
+    except OSError as error:
+        raise UsageError(f"--out: cannot write {out}: {error.strerror}") from None
+    if is_new:
+        out.unlink()
 
 
 def _parameter(text: str) -> tuple[str, list[Any]]:

@@ -320,7 +320,7 @@ def _entries(actions: tuple[Action, ...]) -> Iterator[Enter]:
 
 
 def _usual_sessions(settings: Settings) -> list[tuple[int, int]]:
-    """Open and close, UTC ns, of the sessions of usual days; none for an unknown calendar."""
+    """Open and close, UTC ns, of the sessions of usual days; none where no calendar tells them."""
     calendar = settings.market.calendar
     if calendar == "always":
         return [(_A_WEEK[0], _A_WEEK[0] + Span.parse("24h"))]
@@ -335,8 +335,8 @@ def _usual_sessions(settings: Settings) -> list[tuple[int, int]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what the calendars do inside is not ours to tell
             month = get_calendar(calendar, start="2024-01-02", end="2024-02-01")
-    except InvalidCalendarName:
-        return []
+    except (InvalidCalendarName, NotImplementedError, ValueError):
+        return []  # unknown, or one that fails with this pandas; simulations say so
     return [
         (int(opens.value), int(closes.value))
         for opens, closes in zip(month.opens, month.closes, strict=True)

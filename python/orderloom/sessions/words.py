@@ -61,11 +61,26 @@ class Words:
         elif word == "resume":
             self._runner.post(Event.operator("resume"))
         elif word == "flatten":
-            name = arguments.get("symbol")
-            self._runner.post(Event.operator("flatten", symbol=self._symbol(name)))
+            self._flatten(self._symbol(arguments.get("symbol")))
         else:
             raise RefusedWordError(f"unknown word `{word}`")
         return self._status()
+
+    def _flatten(self, asked: int | None) -> None:
+        self._runner.post(Event.operator("flatten", symbol=asked))
+        engine = self._runner.engine
+        left = [
+            f"{name} {quantity}"
+            for place, name in enumerate(self._symbols)
+            if asked in (None, place)
+            if float(quantity := engine.position(place)[0]) and engine.context(place) is None
+        ]
+        if left:
+            # Whose they are nobody knows here: a person's, or an earlier run's that was lost.
+            raise RefusedWordError(
+                f"{', '.join(left)} held by no trade of this run: left as it is, whatever else was "
+                "closed; look at its orders in TWS and close it there"
+            )
 
     async def _reload(self, *, is_dry_run: bool) -> dict[str, Any]:
         # Reading and checking a file takes its time: trading goes on meanwhile.

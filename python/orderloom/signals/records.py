@@ -140,7 +140,10 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, Any]]:
         raise RecordError(
             f"{path}: reading Parquet needs polars\nhint: pip install 'orderloom[data]'"
         ) from None
-    frame = pl.read_parquet(path)
+    try:
+        frame = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise RecordError(f"{path}: expected Parquet: {error}") from None
     times = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
     frame = frame.with_columns(pl.col(times).dt.strftime("%Y-%m-%dT%H:%M:%S%.6f%:z"))
     for number, row in enumerate(frame.iter_rows(named=True), start=1):

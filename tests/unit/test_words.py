@@ -1,0 +1,51 @@
+"""What a person's words to a running instance come to."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orderloom._core import Event
+from orderloom.clock import ManualClock
+from orderloom.control import RefusedWordError
+from orderloom.journal import Header, Journal
+from orderloom.report.summary import RunTally
+from orderloom.runner import Runner
+from orderloom.sessions.words import Words
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG = json.dumps(
+    {
+        "run": "words",
+        "instruments": [{"symbol": "AAPL", "tick": "0.01"}, {"symbol": "MSFT", "tick": "0.01"}],
+    }
+)
+
+
+async def test_flatten_says_what_it_leaves_because_no_trade_of_the_run_holds_it(
+    tmp_path: Path,
+) -> None:
+    header = Header("0.1.0", CONFIG, ("AAPL", "MSFT"), "DU1234567", 0)
+    with Journal.create(tmp_path / "journal.db", header) as journal:
+        runner = Runner(CONFIG, clock=ManualClock(), journal=journal, on_problem=lambda _: None)
+        for event in (
+            Event.connection("up"),
+            Event.next_order_id(1),
+            Event.snapshot("began"),
+            # Of an order that nobody here sent.
+            Event.execution("e1.01", 0, 99, "", 0, "BUY", 5.0, 100.0, 0),
+            Event.position_report(0, 5.0, 100.0),
+            Event.snapshot("ended"),
+        ):
+            runner.post(event)
+        unused: Any = None
+        tally = RunTally(("AAPL", "MSFT"), ())
+        words = Words(runner, tally, ("AAPL", "MSFT"), lambda: 0, unused)
+        for asked in ("AAPL", None):
+            with pytest.raises(RefusedWordError, match="AAPL 5 held by no trade of this run"):
+                await words.answer("flatten", {"symbol": asked})
+        assert (await words.answer("flatten", {"symbol": "MSFT"}))["open_trades"] == 0
