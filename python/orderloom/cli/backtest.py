@@ -12,7 +12,7 @@ import typer
 
 from orderloom.cli.run import UsageError, moment
 from orderloom.config import load_settings
-from orderloom.errors import LanguageError
+from orderloom.errors import OrderloomError
 from orderloom.feeds.history import read_history
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ def playing(paths: Sequence[Path]) -> Iterator[None]:
     """Tells a row that cannot be played as a mistake in these files."""
     try:
         yield
-    except LanguageError:
-        raise
+    except OrderloomError:
+        raise  # it has a place of its own
     except ValueError as error:
         raise UsageError(f"{', '.join(map(str, paths))}: {error}") from None
 
