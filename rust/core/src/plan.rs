@@ -6,16 +6,22 @@
 //! What it never does: resize an order by what *should* have filled (only executions count), place an
 //! exit beside a live one of the same bracket (both could fill), or take silence for an answer.
 
+mod ask;
+mod terms;
+
+pub use terms::exit_type;
+
+use self::terms::Planned;
 use crate::bracket::Bracket;
 use crate::command::{ExitReason, IncidentCode, OrderType, Role};
 use crate::config::Execution;
 use crate::context::{Context, Exit};
-use crate::decimal::{Price, Quantity, Rounding};
+use crate::decimal::Quantity;
 use crate::event::Side;
 use crate::id::OrderId;
 use crate::instrument::Instrument;
 use crate::market::Market;
-use crate::order::{Asked, Order, Orders, Phase, Terms};
+use crate::order::{Order, Orders, Phase, Terms};
 use crate::rule::Level;
 use crate::time::Timestamp;
 
@@ -142,13 +148,6 @@ pub fn is_protected(context: &Context, situation: Situation<'_>) -> bool {
     let planner = Planner::new(context, situation);
     let is_protected = |bracket| !planner.entry_is_done(bracket) || planner.uncovered(bracket).is_zero();
     context.brackets.iter().all(is_protected)
-}
-
-/// Prices that an exit should have; `None` leaves one as it is.
-#[derive(Debug, Clone, Copy, Default)]
-struct Planned {
-    stop: Option<Price>,
-    limit: Option<Price>,
 }
 
 struct Planner<'a> {
@@ -548,172 +547,6 @@ impl<'a> Planner<'a> {
         self.plan.steps.push(Step::PriceToClose { bracket: index, order: exit.ticket.order_id, terms });
     }
 
-    /// A price at which an order of `side` trades now: the far side of the quote, moved through by
-    /// the collar, on the tick grid.
-    fn marketable(&self, side: Side) -> Option<Price> {
-        let far = self.at.market.far_side(side, self.at.now, self.at.execution.quote_max_age)?;
-        let collar = far.to_f64() * self.at.execution.close_collar_percent / 100.0;
-        let (sign, rounding) = match side {
-            Side::Buy => (1.0, Rounding::Up),
-            Side::Sell => (-1.0, Rounding::Down),
-        };
-        let price = Price::from_f64(sign * collar + far.to_f64())?;
-        Some(self.at.instrument.round(price, rounding)).filter(|price| price.is_positive())
-    }
-
-    /// Brings a live exit to the open quantity and to the planned prices. `false`: its whole group is
-    /// cancelled, to be placed again at the right size.
-    fn align(&mut self, bracket: &Bracket, exit: &Order, open: Quantity, planned: Planned) -> bool {
-        if exit.cancelling.is_some()
-            || exit.changing.is_some()
-            || exit.placing.is_some()
-            || exit.is_doubtful()
-        {
-            return true;
-        }
-        let now = exit.working.unwrap_or_else(|| Terms::of(&exit.ticket));
-        // Another price would be asked for with the old quantity, and undo what the broker is doing.
-        let Some(quantity) = self.aligned_quantity(bracket, exit, open) else { return true };
-        let wanted = Terms {
-            quantity,
-            limit_price: planned.limit.or(now.limit_price),
-            stop_price: planned.stop.or(now.stop_price),
-        };
-        if wanted == now {
-            return true;
-        }
-        if let Some(refusal) = exit.refusal.as_ref().filter(|refusal| refusal.terms == wanted) {
-            let (max, retry_at) = (self.at.execution.asks_max, refusal.at + self.at.execution.answer_timeout);
-            if wanted.quantity != now.quantity {
-                self.alarm(
-                    IncidentCode::ChangeUnconfirmed,
-                    Some(exit.ticket.order_id),
-                    format!(
-                        "order {}: the broker refused {} shares with code {}, it is placed again",
-                        exit.ticket.order_id, wanted.quantity, refusal.code
-                    ),
-                );
-                self.cancel_all(bracket, None);
-                return false;
-            }
-            if refusal.times > max {
-                return true;
-            }
-            if refusal.times == max {
-                self.alarm(
-                    IncidentCode::ChangeUnconfirmed,
-                    Some(exit.ticket.order_id),
-                    format!(
-                        "order {}: the broker refused a change {max} times, last with code {}",
-                        exit.ticket.order_id, refusal.code
-                    ),
-                );
-                return true;
-            }
-            if self.at.now < retry_at {
-                self.look_again(retry_at);
-                return true;
-            }
-        }
-        self.plan.steps.push(Step::Change { order: exit.ticket.order_id, terms: wanted });
-        true
-    }
-
-    /// The total that leaves exactly the open shares. `None`: the broker is about to do it itself, for a
-    /// fill of one member of a family or group resizes the others; asking for the same at that moment
-    /// could take the shares off twice.
-    fn aligned_quantity(&mut self, bracket: &Bracket, exit: &Order, open: Quantity) -> Option<Quantity> {
-        let leaves = exit.leaves_qty();
-        if leaves == open {
-            return Some(exit.total());
-        }
-        let last = bracket
-            .members(self.at.orders)
-            .filter(|order| leaves < open || order.ticket.side == self.context.side.exit())
-            .filter_map(|order| order.filled_at)
-            .max();
-        if let Some(until) = last.map(|at| at + self.at.execution.oca_patience).filter(|at| self.at.now < *at)
-        {
-            self.look_again(until);
-            return None;
-        }
-        Some(exit.cum_qty + open)
-    }
-
-    /// Where the policy puts a stop now. A trailing one goes its own way.
-    fn planned_stop(&self, stop: &Order, base: Option<Price>) -> Planned {
-        let is_fixed = !stop.ticket.order_type.is_trailing();
-        let level = self.context.policy.stop.filter(|_| is_fixed);
-        Planned { stop: self.planned_price(Exit::Stop, level, base), limit: None }
-    }
-
-    /// Where the policy puts a target now.
-    fn planned_target(&self, base: Option<Price>) -> Planned {
-        Planned { limit: self.planned_price(Exit::Target, self.context.policy.target, base), stop: None }
-    }
-
-    fn planned_price(&self, exit: Exit, level: Option<Level>, base: Option<Price>) -> Option<Price> {
-        match level? {
-            Level::Price(price) => Some(price),
-            level => level.price(exit, self.context.side, base?, self.at.instrument),
-        }
-    }
-
-    /// Pursues what was asked of the broker and not answered.
-    fn chase(&mut self, bracket: &Bracket, order: &Order, open: Quantity) {
-        let questions = [order.placing, order.changing, order.cancelling, order.doubt];
-        if !order.is_absent && questions.iter().all(Option::is_none) || order.is_done() {
-            return;
-        }
-        let id = order.ticket.order_id;
-        let is_exit = order.role != Role::Entry;
-        // An exit that is sent again is sent for what is open now; a close beside exits that live, for
-        // what they leave, and they for what it leaves.
-        let reduces = order.ticket.side == self.context.side.exit();
-        let kept = match order.role {
-            Role::Close if reduces => self.kept_by_exits(bracket),
-            Role::Stop | Role::Target => self.kept_by_close(bracket, open),
-            _ => Quantity::ZERO,
-        };
-        let closes = if reduces { open - kept } else { -open };
-        let is_wanted = is_exit && closes.is_positive();
-        // All that it stood for is traded away by a close beside it.
-        let is_replaced = !is_wanted && kept.is_positive();
-        let quantity = if is_wanted && self.entry_is_done(bracket) {
-            order.cum_qty + closes
-        } else {
-            order.ticket.quantity
-        };
-        if order.is_absent && !order.is_resent && is_wanted && order.cancelling.is_none() {
-            // The broker does not list it: an exit is sent again under the same id, which cannot
-            // double it; whether it came is asked before the next time. (An entry is cancelled
-            // instead: its moment may be over.)
-            self.plan.steps.push(Step::Resend { order: id, quantity });
-            return;
-        }
-        let in_doubt = order.placing.or(order.doubt);
-        // A refusal of the placement: a snapshot says at once whether it lives all the same.
-        let is_refused = order.refused.is_some() && order.placing.is_some_and(|asked| asked.times == 1);
-        if let Some(asked) = in_doubt
-            && (is_refused || self.may_ask(asked, order))
-        {
-            self.plan.steps.push(Step::Reconcile { order: id });
-        }
-        if let Some(asked) = order.changing
-            && !is_replaced
-            && self.may_ask(asked, order)
-        {
-            self.plan.steps.push(Step::Resend { order: id, quantity });
-        }
-        if let Some(asked) = order.cancelling
-            && self.may_ask(asked, order)
-        {
-            self.plan.steps.push(Step::Cancel { order: id });
-            // It may have ended, and the word of it be lost: a snapshot says so.
-            self.plan.steps.push(Step::Reconcile { order: id });
-        }
-    }
-
     /// Shares that live exits of a bracket stand for; of its group only one can trade.
     fn kept_by_exits(&self, bracket: &Bracket) -> Quantity {
         let exits = bracket.members(self.at.orders);
@@ -721,36 +554,8 @@ impl<'a> Planner<'a> {
         exits.map(Order::leaves_qty).max().unwrap_or(Quantity::ZERO)
     }
 
-    /// Shares that a live close of a part of `open` stands for, or one that is about to be placed.
-    fn kept_by_close(&self, bracket: &Bracket, open: Quantity) -> Quantity {
-        let close = bracket.leg(Role::Close, self.at.orders);
-        let close = close.filter(|close| !close.is_done() && close.ticket.side == self.context.side.exit());
-        let is_shed = close.is_none() && self.context.closing.is_none();
-        if is_shed {
-            return bracket.excess(self.context.side, self.at.orders).min(open);
-        }
-        close.map(Order::leaves_qty).filter(|leaves| *leaves < open).unwrap_or(Quantity::ZERO)
-    }
-
     fn entry_is_done(&self, bracket: &Bracket) -> bool {
         bracket.entry.and_then(|id| self.at.orders.find(id)).is_none_or(Order::is_done)
-    }
-
-    /// Whether a question is due to be asked again; after the last time the operator is told once.
-    fn may_ask(&mut self, asked: Asked, order: &Order) -> bool {
-        let due = asked.due(self.at.execution.answer_timeout);
-        if self.at.now < due {
-            self.look_again(due);
-            return false;
-        }
-        if asked.times == self.at.execution.asks_max {
-            self.alarm(
-                IncidentCode::OrderUnknown,
-                Some(order.ticket.order_id),
-                format!("order {}: asked the broker {} times, no answer", order.ticket.order_id, asked.times),
-            );
-        }
-        true
     }
 
     fn cancel(&mut self, order: &Order) {
@@ -781,24 +586,6 @@ impl<'a> Planner<'a> {
         // What time alone made due before now is in this plan; looking again would find nothing new.
         if at > self.at.now {
             self.plan.due = self.plan.due.min(at);
-        }
-    }
-}
-
-/// The order type of an exit whose level gives `price`.
-#[must_use]
-pub fn exit_type(exit: Exit, level: Level, price: Price, instrument: &Instrument) -> OrderType {
-    match (exit, level) {
-        (Exit::Target, _) => OrderType::Limit { limit_price: price },
-        (Exit::Stop, Level::TrailPercent(percent)) => {
-            OrderType::TrailPercent { basis_points: (percent * 100.0).round() as i64, stop_price: price }
-        }
-        (Exit::Stop, Level::TrailAmount(amount)) => OrderType::TrailAmount {
-            trail_amount: instrument.round(amount, Rounding::Nearest).max(instrument.tick),
-            stop_price: price,
-        },
-        (Exit::Stop, Level::Percent(_) | Level::Distance(_) | Level::Price(_)) => {
-            OrderType::Stop { stop_price: price }
         }
     }
 }

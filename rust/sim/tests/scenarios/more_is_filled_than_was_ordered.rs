@@ -2,12 +2,11 @@
 //! keeps that order waiting, and what goes wrong later in the same trade is told as well.
 
 use orderloom_core::command::{IncidentCode, PositionSide};
-use orderloom_core::event::{Quote, Side, SignalSide, Trade};
-use orderloom_core::time::{Span, Timestamp};
+use orderloom_core::event::{Side, SignalSide};
+use orderloom_core::time::Timestamp;
 use orderloom_sim::{ClientId, OrderKey, Venue, VenueEvent, to_core};
-use serde_json::json;
 
-use crate::support::{AAPL, Desk, price, shares, standard_rules};
+use crate::support::{AAPL, Desk, shares};
 
 /// Something happens at the exchange, and the engine hears of it.
 fn happens(desk: &mut Desk, what: impl FnOnce(&mut Venue, Timestamp, &mut Vec<VenueEvent>)) {
@@ -24,21 +23,14 @@ fn overfills(desk: &Desk) -> usize {
 
 #[test]
 fn the_excess_is_sold_and_a_flip_later_in_the_trade_is_told_as_well() {
-    let venue = json!({"commission": "none", "oca_reduction": "lagging", "oca_lag_ns": 60_000_000_000_i64});
-    let mut desk = Desk::with(standard_rules(), json!({}), venue);
+    let mut desk = Desk::with_lagging_groups();
     desk.market(AAPL, "150.00").signal(AAPL, SignalSide::Buy);
     happens(&mut desk, |venue, at, news| venue.overfill(at, shares(1), news).unwrap());
     desk.wait(5);
     assert_eq!((desk.position(AAPL), overfills(&desk)), (shares(100), 1));
 
     // The target fills, and before the stop is reduced the price falls through it.
-    for (middle, bid, ask) in [("162.05", "162.04", "162.06"), ("145.00", "144.99", "145.01")] {
-        let at = desk.world.now() + Span::from_millis(10);
-        let (bid, ask) = (Some(price(bid)), Some(price(ask)));
-        desk.world.quote(at, Quote { symbol: AAPL, bid, ask, bid_size: shares(500), ask_size: shares(500) });
-        desk.world.trade(at, Trade { symbol: AAPL, price: price(middle), size: shares(500) });
-    }
-    desk.wait(10);
+    desk.market_of(AAPL, "162.05", 500).market_of(AAPL, "145.00", 500).wait(10);
     assert_eq!((desk.position(AAPL), desk.live()), (shares(0), vec![]));
     assert_eq!(overfills(&desk), 2, "each of the two once");
 }

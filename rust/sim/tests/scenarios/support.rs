@@ -131,6 +131,13 @@ impl Desk {
         Self { world, signals: 0 }
     }
 
+    /// Where a fill reduces the rest of its group a minute later.
+    pub(crate) fn with_lagging_groups() -> Self {
+        let venue =
+            json!({"commission": "none", "oca_reduction": "lagging", "oca_lag_ns": 60_000_000_000_i64});
+        Self::with(standard_rules(), json!({}), venue)
+    }
+
     pub(crate) fn wait(&mut self, seconds: i64) -> &mut Self {
         let at = self.world.now() + Span::from_secs(seconds);
         self.world.advance_to(at);
