@@ -205,7 +205,7 @@ async def ours(port: int, symbols: int, go: Callable[[], None], shell: Runner) -
         while shell.engine.mode != "Active":  # noqa: ASYNC110 - told by the snapshot's end
             await asyncio.sleep(0.01)
         go()
-        while shell.sent < 3 * symbols:  # noqa: ASYNC110
+        while shell.sent < 3 * symbols:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
     await broker.disconnect()
 
@@ -239,7 +239,7 @@ async def facade(port: int, symbols: int, go: Callable[[], None]) -> None:
     await ib.reqCurrentTimeAsync()
     go()
     async with asyncio.timeout(60):
-        while sent < 3 * symbols:  # noqa: ASYNC110
+        while sent < 3 * symbols:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
     ib.disconnect()
 
@@ -271,7 +271,7 @@ def test_from_a_quote_to_the_last_byte_of_its_bracket(
             asyncio.run(ours(port, symbols, go, shell))
             shell.journal.close()
 
-    benchmark.pedantic(run, rounds=1)  # type: ignore[no-untyped-call]
+    benchmark.pedantic(run, rounds=1)  # type: ignore[no-untyped-call]  # in pytest-benchmark
     # On a busy machine several quotes come in one piece.
     assert symbols / 4 <= len(watch.totals) <= symbols
     ordered = sorted(watch.totals)
@@ -289,7 +289,7 @@ def test_what_the_disk_adds(benchmark: BenchmarkFixture, tmp_path: Path, is_full
         def append() -> None:
             journal.append_event(next(seq), 0, Event.operator("halt"))
 
-        benchmark.pedantic(  # type: ignore[no-untyped-call]
+        benchmark.pedantic(  # type: ignore[no-untyped-call]  # as above
             journal.commit, setup=append, rounds=200 if is_full else 3
         )
 
@@ -378,7 +378,7 @@ def test_market_data_into_the_engine(
 
     def prepare() -> tuple[tuple[Callable[[bytes], None]], dict[str, object]]:
         if way == "bare client":
-            return (logged_in(Client(Empty())),), {}  # type: ignore[no-untyped-call]
+            return (logged_in(Client(Empty())),), {}  # type: ignore[no-untyped-call]  # in ib_async
         shells.append(settled(shells, runner(tmp_path / str(len(shells)), streams)))
         return (wrapped(shells[-1], streams),), {}
 
@@ -386,7 +386,7 @@ def test_market_data_into_the_engine(
         for chunk in chunks:
             into(chunk)
 
-    benchmark.pedantic(feed, setup=prepare, rounds=5 if is_full else 1)  # type: ignore[no-untyped-call]
+    benchmark.pedantic(feed, setup=prepare, rounds=5 if is_full else 1)  # type: ignore[no-untyped-call]  # as above
     for shell in shells:
         # The engine has heard of every change, and of the newest prices.
         assert shell.engine.mark(0) is not None
@@ -455,7 +455,7 @@ def test_statuses_and_fills(
         for chunk in chunks:
             into(chunk)
 
-    benchmark.pedantic(feed, setup=prepare, rounds=5 if is_full else 1)  # type: ignore[no-untyped-call]
+    benchmark.pedantic(feed, setup=prepare, rounds=5 if is_full else 1)  # type: ignore[no-untyped-call]  # as above
     for ib in facades:
         assert sum(trade.orderStatus.status == "Filled" for trade in ib.trades()) == orders
         assert len(ib.fills()) == orders

@@ -106,7 +106,7 @@ class StrictDecoder(Decoder):
     def parse(self, obj: Any) -> None:
         """Read an object's fields by the types of their defaults, as `Decoder.parse` does.
 
-        What those are is found once for each class: it was most of what a fill's decoding took.
+        What those are is found once for each class.
         """
         given = vars(obj)
         for name, read, default in _typed(obj.__class__):

@@ -93,6 +93,7 @@ class Wrapper:
 
     def post(self, event: Event) -> None:
         """Pass on an event, after the quote that changed before it."""
+        # As `_flush` does, without its call: every word of the broker comes through here.
         quote = self.ticks.flush()
         if quote is not None:
             self._pass(quote)
