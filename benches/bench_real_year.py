@@ -1,28 +1,29 @@
 """Where does the time of a year of real minutes go, its Parquet files included?
 
-Asked: every recorded minute of `../shared/data/equity_minute` read from Parquet, joined, and played
-through the strategy of `bench_backtest.py`; the parts of it are in the JSON as `extra_info`.
-Skipped where the data are not beside the repository. The ordinary tests play one file.
+Asked: every recorded minute of `equity_minute` in the data folder read from Parquet, joined, and
+played through the strategy of `bench_backtest.py`; the parts of it are in the JSON as `extra_info`.
+Skipped where there are no such data. The ordinary tests play one file.
 """
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 import polars as pl
-import pytest
 
 from orderloom import backtest
 
 from .bench_backtest import strategy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pytest
     from pytest_benchmark.fixture import BenchmarkFixture
 
-DATA = Path(__file__).parents[2] / "shared" / "data" / "equity_minute"
 SMALL = "AAPL_minute_20210915_0917_lumibot.parquet"
 COLUMNS = ("ts_utc", "open", "high", "low", "close", "volume")
 
@@ -37,13 +38,14 @@ def read(paths: list[Path]) -> dict[str, pl.DataFrame]:
     }
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="recorded minutes are not beside the repository")
 def test_real_minutes_from_parquet_to_trades(
-    benchmark: BenchmarkFixture, request: pytest.FixtureRequest
+    benchmark: BenchmarkFixture, request: pytest.FixtureRequest, data: Callable[[str], Path]
 ) -> None:
     is_full = bool(request.config.getoption("benchmark_enable"))
     pattern = "*_minute_*.parquet" if is_full else SMALL
-    paths = [path for path in sorted(DATA.glob(pattern)) if "_quotes_" not in path.name]
+    paths = [
+        path for path in sorted(data("equity_minute").glob(pattern)) if "_quotes_" not in path.name
+    ]
     rules = strategy()
     parts: dict[str, list[float]] = {"read": [], "play": [], "tables": []}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PATIENCE = 20.0
-DATA_VARIABLE = "TEST_DATA"  # With our prefix it would be an unknown section of a configuration.
 
 # Of `make fuzz`.
 settings.register_profile("fuzz", max_examples=20_000, suppress_health_check=[HealthCheck.too_slow])
@@ -44,29 +42,6 @@ def assert_replays(run: Path) -> None:
     replayed = replay(run)
     assert replayed.difference is None, f"{run}: {replayed.difference}"
     assert replayed.is_closed, run
-
-
-@pytest.fixture(scope="session")
-def data_folder() -> Path:
-    """Where market data, recordings of TWS and published figures are; they are no part of this.
-
-    `TEST_DATA` names the folder, by default `../shared/data` beside the repository.
-    """
-    beside = Path(__file__).parents[2] / "shared" / "data"
-    return Path(os.environ.get(DATA_VARIABLE) or beside)
-
-
-@pytest.fixture(scope="session")
-def data(data_folder: Path) -> Callable[[str], Path]:
-    """The place of a file or folder in `data_folder`; who asks for one that is not there skips."""
-
-    def place(name: str) -> Path:
-        found = data_folder / name
-        if not found.exists():
-            pytest.skip(f"no {found}; {DATA_VARIABLE} names the folder that holds {name}")
-        return found
-
-    return place
 
 
 @pytest.fixture
