@@ -48,7 +48,7 @@ class OtherVersionError(OrderloomError):
     exit_code = 2
 
     def __init__(self, path: Path, reason: str, orderloom: str) -> None:
-        self.reason = f"{path.name}: {reason}"
+        self.reason = f"{path}: {reason}"
         self.hint = (
             f"go on with the version that wrote it ({orderloom}) until nothing is held, "
             "or look at what the broker holds and start with `run --fresh`"

@@ -159,7 +159,7 @@ def _engine(run: Run, config: str) -> Engine:
     for command in () if outcome is None else outcome.commands:
         if command.kind == "alert":
             # Such as a symbol that the engine of that day does not know.
-            raise ComparisonImpossible(f"{run.first.path.name}: {command.text}")
+            raise ComparisonImpossible(f"{run.first.path}: {command.text}")
     return engine
 
 

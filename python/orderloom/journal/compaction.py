@@ -100,9 +100,9 @@ def compact_all_but(last: Path, keep: int) -> Iterator[str]:
             try:
                 compact(path)
             except (JournalBroken, sqlite3.Error, OSError) as error:
-                yield f"{path.name} could not be made small: {error}"
+                yield f"{path} could not be made small: {getattr(error, 'reason', error)}"
     except JournalBroken as error:
-        yield f"days before {path.name} could not be made small: {error}"
+        yield f"days before {path} could not be made small: {error.reason}"
 
 
 def _before(path: Path) -> Iterator[Path]:

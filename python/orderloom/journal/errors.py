@@ -18,7 +18,7 @@ class JournalFailed(OrderloomError):  # noqa: N818 - says what happened
     """
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path.name}: expected entries to be durable, found: {reason}")
+        super().__init__(f"{path}: expected entries to be durable, found: {reason}")
         self.path = path
         self.reason = reason
 
@@ -27,7 +27,7 @@ class JournalBroken(OrderloomError):  # noqa: N818 - says what it is
     """A journal cannot be trusted: damaged, changed by hand, or written by a newer orderloom."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path.name}: {reason}")
+        super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
 
