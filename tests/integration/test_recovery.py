@@ -15,6 +15,7 @@ import sys
 import time
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -222,7 +223,7 @@ async def test_killed_before_an_entry_left_a_run_does_not_send_it_later(desk: De
             assert sum(entry.kind == "place" for entry in recording.commands()) == 3
         second = desk.start("second")
         await until(lambda: mode(desk, second) == "Active", "the broker's word is complete")
-        await until(lambda: desk.ask("orders", second) == {"orders": []}, "the entry is given up")
+        await until(lambda: desk.ask("orders", second)["orders"] == [], "the entry is given up")
         await until(lambda: desk.ask("signals", second)["signals"]["duplicate"] > 1, "it is served")
         assert (held(ib), await alive(ib)) == ({}, {})
         assert desk.end() == 0
@@ -240,7 +241,7 @@ async def test_killed_between_two_legs_nothing_fills_and_the_rest_of_the_family_
         second = desk.start("second")
         await until(lambda: mode(desk, second) == "Active", "the broker's word is complete")
         # TWS holds the family, whose last leg never came: an entry without its stop is not wanted.
-        await until(lambda: desk.ask("orders", second) == {"orders": []}, "the family is over")
+        await until(lambda: desk.ask("orders", second)["orders"] == [], "the family is over")
         assert (held(ib), await alive(ib)) == ({}, {})
         assert desk.end() == 0
 
@@ -311,6 +312,49 @@ async def test_behind_a_journal_that_was_changed_a_run_enters_nothing_until_a_pe
         assert "row 3 " in log
         desk.ask("resume", second)
         await until(lambda: mode(desk, second) == "Active", "re-armed by a person")
+        assert desk.end() == 0
+
+
+async def test_what_a_lost_journal_left_at_the_broker_is_counted_and_told_at_each_start(
+    desk: Desk,
+) -> None:
+    def has_two(run: Path) -> bool:
+        return desk.ask("status", run).get("unknown_orders") == 2
+
+    async with observing(desk.port) as ib:
+        first = desk.start("first")
+        await until(lambda: held(ib) == {"FLAT": SHARES}, "the entry fills")
+        desk.kill()
+        before = await alive(ib)
+        with closing(sqlite3.connect(first / "journal.db", isolation_level=None)) as connection:
+            connection.execute("update entry set at = at + 1 where id = 3")
+        # The second begins anew, the third goes on where the second ended.
+        for name in ("second", "third"):
+            run = desk.start(name)
+            await until(partial(has_two, run), f"{name} counts them")
+            told = desk.ask("orders", run)
+            terms = {(each["side"], each["quantity"]) for each in told["unknown_orders"]}
+            assert (told["orders"], terms) == ([], {("SELL", "100")})
+            prices = {each["limit_price"] or each["stop_price"] for each in told["unknown_orders"]}
+            assert len(prices) == 2
+            (row,) = desk.ask("positions", run)["positions"]
+            assert (row["trade"], row["unclaimed"]) == (None, "100")
+            assert desk.end() == 0
+            log = map(json.loads, (run / "log.jsonl").read_text().splitlines())
+            (problem,) = [each["text"] for each in log if "not of this run" in str(each)]
+            assert all(f"{price}" in problem for price in prices)
+            assert "100 FLAT of no trade" in problem
+            summary = json.loads((run / "summary.json").read_text())
+            assert summary["unknown_orders"] == told["unknown_orders"]
+            assert summary["unclaimed_shares"] == {"FLAT": "100"}
+            assert summary["live_orders"] == 0
+        assert (held(ib), await alive(ib)) == ({"FLAT": SHARES}, before), "left as they are"
+        # Once somebody has ended them there is nothing to tell.
+        ib.reqGlobalCancel()  # type: ignore[no-untyped-call]
+        run = desk.start("fourth")
+        await until(lambda: mode(desk, run) is not None, "it has begun")
+        await until(lambda: "of no trade" in (run / "log.jsonl").read_text(), "the shares are told")
+        assert desk.ask("orders", run) == {"orders": [], "unknown_orders": []}
         assert desk.end() == 0
 
 

@@ -13,6 +13,7 @@ from orderloom.control import RefusedWordError
 from orderloom.journal import Header, Journal
 from orderloom.report.summary import RunTally
 from orderloom.runner import Runner
+from orderloom.sessions.outside import Outside
 from orderloom.sessions.words import Words
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ async def test_flatten_says_what_it_leaves_because_no_trade_of_the_run_holds_it(
     header = Header("0.1.0", CONFIG, ("AAPL", "MSFT"), "DU1234567", 0)
     with Journal.create(tmp_path / "journal.db", header) as journal:
         runner = Runner(CONFIG, clock=ManualClock(), journal=journal, on_problem=lambda _: None)
+        told: list[str] = []
+        outside = Outside(runner.engine, ("AAPL", "MSFT"), told.append)
+        runner.listeners.append(outside)
         for event in (
             Event.connection("up"),
             Event.next_order_id(1),
@@ -44,8 +48,12 @@ async def test_flatten_says_what_it_leaves_because_no_trade_of_the_run_holds_it(
             runner.post(event)
         unused: Any = None
         tally = RunTally(("AAPL", "MSFT"), ())
-        words = Words(runner, tally, ("AAPL", "MSFT"), lambda: 0, unused)
+        words = Words(runner, tally, outside, ("AAPL", "MSFT"), lambda: 0, unused)
         for asked in ("AAPL", None):
             with pytest.raises(RefusedWordError, match="AAPL 5 held by no trade of this run"):
                 await words.answer("flatten", {"symbol": asked})
         assert (await words.answer("flatten", {"symbol": "MSFT"}))["open_trades"] == 0
+        rows = (await words.answer("positions", {}))["positions"]
+        assert [row["unclaimed"] for row in rows] == ["5", None]
+        assert len(told) == 1
+        assert "5 AAPL of no trade" in told[0]

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orderloom.instant import ns_to_iso
+from orderloom.sessions.outside import UnknownOrder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,6 +89,15 @@ class Screen:
             f"P&L {summary['pnl']} before {summary['commission']} commissions, "
             f"longest uncovered {summary['uncovered_max_ms']} ms"
         )
+        outside = [
+            *(str(UnknownOrder(**order)) for order in summary["unknown_orders"]),
+            *(
+                f"{held} {symbol} of no trade"
+                for symbol, held in summary["unclaimed_shares"].items()
+            ),
+        ]
+        if outside:
+            console.print(f"[bold red]not ours  {escape('; '.join(outside))}[/]")
         wire = summary["latency_us"]["signal_to_wire"]
         if wire["samples"]:
             parts = ", ".join(f"{name} {value:g}" for name, value in wire["of_which"].items())

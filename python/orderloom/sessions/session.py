@@ -25,6 +25,7 @@ from orderloom.report import RunTally
 from orderloom.runner import Runner
 from orderloom.sessions.books import differences
 from orderloom.sessions.lockstep import LockStep
+from orderloom.sessions.outside import Outside
 from orderloom.sessions.readiness import Readiness
 from orderloom.sessions.reload import Reloader
 from orderloom.sessions.restarts import Restarts
@@ -79,6 +80,7 @@ class Session:
         self.recovered: Recovered | None = None
         self.runner: Runner
         self.reloader: Reloader
+        self.outside: Outside
         self._broker: TWSConnection
         self._client: PredictionClient | None = None
         self._clock: Final = ManualClock() if options.mode == "sim" else SystemClock()
@@ -196,11 +198,12 @@ class Session:
         self.reloader = Reloader(
             self.runner, self._settings, self.symbols, self._engine_config, self._options.load
         )
+        self.outside = Outside(self.runner.engine, self.symbols, self._problem)
         self.reloader.followers.append(self.tally.follow)
         # It tells the others under which names to read what they hear.
         self.runner.listeners.extend(
-            (self.reloader, self.tally, self._log, *self._options.listeners)
-        )  # fmt: skip
+            (self.reloader, self.tally, self._log, self.outside, *self._options.listeners)
+        )
         if self.recovered is not None:
             self.runner.post(Event.restarted(config))
         if (script := self._options.script) is not None:
@@ -231,7 +234,9 @@ class Session:
         self.runner.connect(self._broker)
         stack.push_async_callback(self._broker.disconnect)
         stack.callback(self.runner.finish)
-        words = Words(self.runner, self.tally, self.symbols, self._time, self.reloader)
+        words = Words(
+            self.runner, self.tally, self.outside, self.symbols, self._time, self.reloader
+        )
         control = ControlServer(self.directory, words.answer)
         await control.start()
         stack.push_async_callback(control.stop)
@@ -531,6 +536,7 @@ class Session:
             **tally,
             "final_positions": positions,
             "live_orders": len(live),
+            **self.outside.as_dict(),
             "invariant_violations": violations,
             "ledger_differences": unlike,
             "orders_sent": self.runner.sent,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from orderloom.report import RunTally
     from orderloom.runner import Runner
+    from orderloom.sessions.outside import Outside
     from orderloom.sessions.reload import Reloader
 
 
@@ -28,12 +29,14 @@ class Words:
         self,
         runner: Runner,
         tally: RunTally,
+        outside: Outside,
         symbols: Sequence[str],
         now: Callable[[], int],
         reloader: Reloader,
     ) -> None:
         self._runner = runner
         self._tally = tally
+        self._outside = outside
         self._symbols = symbols
         self._now = now
         self._reloader = reloader
@@ -111,13 +114,14 @@ class Words:
                 engine.context(index) is not None for index in range(len(self._symbols))
             ),
             "live_orders": len(json.loads(engine.live_orders())),
+            "unknown_orders": len(self._outside.orders),
             "round_trips": len(self._tally.round_trips),
             "incidents": self._tally.incidents[-5:],
             "signals": self._tally.signals(),
         }
 
     def _positions(self) -> dict[str, Any]:
-        engine = self._runner.engine
+        engine, unclaimed = self._runner.engine, self._outside.shares
         rows = []
         for index, symbol in enumerate(self._symbols):
             quantity, average, realized, commission = engine.position(index)
@@ -131,13 +135,17 @@ class Words:
                     "realized": realized,
                     "commission": commission,
                     "trade": json.loads(engine.context(index) or "null"),
+                    "unclaimed": unclaimed.get(symbol),
                 }
             )
         return {"positions": rows}
 
     def _orders(self) -> dict[str, Any]:
         orders = json.loads(self._runner.engine.live_orders())
-        return {"orders": [{**each, "symbol": self._symbols[each["symbol"]]} for each in orders]}
+        return {
+            "orders": [{**each, "symbol": self._symbols[each["symbol"]]} for each in orders],
+            "unknown_orders": [each._asdict() for each in self._outside.orders],
+        }
 
     def _signals(self) -> dict[str, Any]:
         return {"signals": self._tally.signals(), "recent": list(self._tally.recent)}
