@@ -235,17 +235,6 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _OfFile:
-    """Makes the settings of a file, with values by path."""
-
-    variants: Any
-
-    def __call__(self, **values: object) -> Settings:
-        settings: Settings = self.variants.settings(values)
-        return settings
-
-
-@dataclass(frozen=True, slots=True)
 class _OfFunction:
     """Asks a function, after a look at what it takes."""
 
@@ -271,7 +260,7 @@ def _maker(rules: object) -> Maker:
     if isinstance(rules, str | os.PathLike):
         from orderloom.config.variants import Variants  # noqa: PLC0415 - slow to load
 
-        return _OfFile(Variants.read(rules))
+        return Variants.read(rules)
     if callable(rules):
         return _OfFunction(rules)
     raise LanguageError(

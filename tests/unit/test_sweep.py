@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orderloom import atr, backtest, bar, context, enter, sweep
+from orderloom.cli import main
 from orderloom.config import ConfigError, load_settings
 from orderloom.errors import LanguageError
 from orderloom.rules import Rule, rule
@@ -172,6 +173,53 @@ def test_a_path_that_leads_nowhere_is_named_with_the_nearest(
 ) -> None:
     with pytest.raises((LanguageError, ConfigError), match=said):
         sweep(file, {path: [1]}, {"A": table(50)})
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        (
+            ["rules.dip.cooldown=1m,soon"],
+            "--param rules.dip.cooldown: rule dip: cooldown: found `soon`",
+        ),
+        (["rules.dpi.cooldown=1m"], "--param `rules.dpi.cooldown`: no `dpi` there"),
+        (
+            ["limits.max_open_contexts=1,x"],
+            "--param limits.max_open_contexts: its value: found `x`",
+        ),
+        (["limits=1"], "--param `limits`: a whole section, expected one of its values"),
+        (["rules.dip.cooldown=1m", "rules.dip.priority=1:5:9,"], "--param rules.dip.priority: "),
+        (
+            ["rules.dip.priority=1", "rules.dip.priority=2"],
+            "--param: expected `rules.dip.priority` once",
+        ),
+    ],
+)
+def test_a_mistake_in_a_parameter_is_told_as_one_and_not_as_one_of_the_file(
+    file: Path, capsys: pytest.CaptureFixture[str], params: list[str], said: str
+) -> None:
+    market = file.with_name("bars.csv")
+    bars = "2026-03-10T14:30:00Z,A,1,1,1,1,1\n2026-03-10T14:31:00Z,A,1,1,1,1,1\n"
+    market.write_text(f"ts_utc,symbol,open,high,low,close,volume\n{bars}")
+    given = [word for param in params for word in ("--param", param)]
+    with pytest.raises(SystemExit) as ended:
+        main(["sweep", str(file), "--market", str(market), *given])
+    told = capsys.readouterr().err
+    assert ended.value.code == 2, told
+    assert told.startswith(said)
+    assert file.name not in told
+
+
+def test_the_help_of_sweep_shows_how_a_range_is_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main(["sweep", "--help"])
+    told = capsys.readouterr().out
+    assert "1:5:0.5" in told
+    assert "rules.long.do[0].enter.stop_percent=1:5:0.5" in told
+    assert "…" not in told.replace("trades, won …", "")
 
 
 def test_a_parameter_that_the_function_does_not_take_is_named_with_the_nearest() -> None:

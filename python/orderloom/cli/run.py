@@ -80,6 +80,7 @@ def run(
         return load_settings(file) if app is None else app.settings(file)
 
     settings = load()
+    begins, ends = cut(start, end, settings.market.calendar)
     mode = _mode(settings, sim=sim, paper=paper, live=live)
     options = RunOptions(
         mode=mode,
@@ -88,8 +89,8 @@ def run(
         speed=_speed(speed),
         seed=seed,
         out=_fresh(out),
-        start=moment("--from", start, settings.market.calendar),
-        end=moment("--to", end, settings.market.calendar, is_end=True),
+        start=begins,
+        end=ends,
         duration=_duration(duration),
         until=_still_to_come(moment("--until", until), mode),
         script=app,
@@ -170,6 +171,18 @@ def _speed(text: str) -> float:
     if not 0 < speed < float("inf"):
         raise UsageError(f"--speed: expected a number above 0 or `max`, found `{text}`")
     return speed
+
+
+def cut(start: str | None, end: str | None, calendar: str) -> tuple[int | None, int | None]:
+    """The moments of `--from` and `--to`, UTC ns.
+
+    Raises:
+        UsageError: One that is none, or the second is not after the first.
+    """
+    begins, ends = moment("--from", start, calendar), moment("--to", end, calendar, is_end=True)
+    if begins is not None and ends is not None and begins >= ends:
+        raise UsageError(f"--to: expected a time after --from `{start}`, found `{end}`")
+    return begins, ends
 
 
 def moment(

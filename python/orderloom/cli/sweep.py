@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from orderloom.cli.backtest import check_inputs, playing
-from orderloom.cli.run import UsageError, moment
+from orderloom.cli.run import UsageError, cut
 from orderloom.config import Document, load_settings
 from orderloom.errors import ConfigError, shown
 from orderloom.feeds.history import read_history
@@ -30,9 +30,9 @@ def sweep(
         list[str],
         typer.Option(
             "--param",
-            help="A value of the file by its path, and what to try: `rules.long.cooldown=1m,5m`, "
-            "`rules.long.do[0].enter.stop_percent=1:5:0.5` (first, last, step), "
-            "`rules.long.when.signal.confidence=0.7:0.9:0.1`. Every combination is run.",
+            metavar="PATH=VALUES",
+            help="A value of the file by its path, and what to try: `1,2,5`, or `1:5:0.5` for "
+            "first, last and step. Every combination is run.",
         ),
     ],
     market: Annotated[
@@ -74,25 +74,30 @@ def sweep(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all rows as JSON.")] = False,
 ) -> None:
-    """Try many sets of parameters of a strategy file on history, and rank them."""
+    """Try many sets of parameters of a strategy file on history, and rank them.
+
+    Parameters are such as `rules.long.cooldown=1m,5m`, the number that a condition compares with,
+    `rules.long.when.signal.confidence=0.7:0.9:0.1`, or
+    `rules.long.do[0].enter.stop_percent=1:5:0.5`.
+    """
     from orderloom import samples  # noqa: PLC0415 - only without data of one's own
+    from orderloom.config.variants import Variants  # noqa: PLC0415 - slow to load
     from orderloom.sweeping import sweep as run_sets  # noqa: PLC0415
 
-    grid = dict(_parameter(text) for text in param)
+    grid = _grid(param)
     settings = load_settings(file)
     if signals is None and not market:
         signals = samples.predictions()
     paths = list(market or [samples.market()])
     check_inputs([*paths, *([signals] if signals else [])], detail)
-    begins = moment("--from", start, settings.market.calendar)
-    ends = moment("--to", end, settings.market.calendar, is_end=True)
+    begins, ends = cut(start, end, settings.market.calendar)
     if out is not None:
         _check_writable(out)
     tables = read_history(paths, symbols=settings.symbols, start=begins, end=ends)
     began = time.perf_counter()
     with playing(paths):
         result = run_sets(
-            file,
+            Variants.read(file, "--param"),
             grid,
             signals=signals,
             start=begins,
@@ -127,6 +132,16 @@ def _check_writable(out: Path) -> None:
         raise UsageError(f"--out: cannot write {out}: {error.strerror}") from None
     if is_new:
         out.unlink()
+
+
+def _grid(texts: list[str]) -> dict[str, list[Any]]:
+    grid: dict[str, list[Any]] = {}
+    for text in texts:
+        path, values = _parameter(text)
+        if path in grid:
+            raise UsageError(f"--param: expected {shown(path)} once, with all its values")
+        grid[path] = values
+    return grid
 
 
 def _parameter(text: str) -> tuple[str, list[Any]]:

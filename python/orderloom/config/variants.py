@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, Final
 from orderloom.config.document import Document
 from orderloom.config.document import Path as KeyPath
 from orderloom.config.environment import Overrides, merged, read_overrides
-from orderloom.config.load import check_document, load_settings
+from orderloom.config.load import Checked, check_document, load_settings
 from orderloom.config.rule_forms import KEYS
 from orderloom.config.settings import Settings
-from orderloom.errors import ConfigError, LanguageError, did_you_mean, shown
+from orderloom.errors import ConfigError, ConfigProblem, LanguageError, did_you_mean, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -52,9 +52,11 @@ class Variants:
     file: str
     text: str
     overrides: Overrides
+    called: str = "parameter"
+    """What messages call a value that is given by its path."""
 
     @classmethod
-    def read(cls, file: str | os.PathLike[str]) -> Variants:
+    def read(cls, file: str | os.PathLike[str], called: str = "parameter") -> Variants:
         """The file as it is, with what the environment overrides.
 
         Raises:
@@ -63,7 +65,11 @@ class Variants:
         load_settings(file)
         path = Path(file)
         overrides = read_overrides(os.environ, path.parent / ".env")
-        return cls(str(file), path.read_text(encoding="utf-8"), overrides)
+        return cls(str(file), path.read_text(encoding="utf-8-sig"), overrides, called)
+
+    def __call__(self, **values: object) -> Settings:
+        """As `settings`, for `sweep`."""
+        return self.settings(values)
 
     def settings(self, values: Mapping[str, object]) -> Settings:
         """The settings with these values by path; the file's own where there is none.
@@ -72,17 +78,39 @@ class Variants:
             LanguageError: A path that leads nowhere; the nearest that would is named.
             ConfigError: A value that cannot be, with its place.
         """
+        checked = self._checked(values)
+        if checked.settings is None:
+            # The file can be used as it is: to blame is what was put into it.
+            alone = ((path, self._checked({path: value})) for path, value in values.items())
+            blamed = [(path, each.errors) for path, each in alone if each.errors]
+            together = ", ".join(values)
+            raise ConfigError(
+                [
+                    self._in_parameter(path, problem)
+                    for path, problems in blamed or [(together, checked.errors)]
+                    for problem in problems
+                ]
+            )
+        return checked.settings
+
+    def _checked(self, values: Mapping[str, object]) -> Checked:
         data, given = deepcopy(self._document.data), self.overrides
         for path, value in values.items():
             section = path.partition(".")[0].partition("[")[0]
-            if section in _LISTS:
-                _set(data, path, value)
-            else:
-                given = _overridden(given, path, value)
-        checked = check_document(replace(self._document, data=data), given)
-        if checked.settings is None:
-            raise ConfigError(checked.errors)
-        return checked.settings
+            try:
+                if section in _LISTS:
+                    _set(data, path, value)
+                else:
+                    given = _overridden(given, path, value)
+            except LanguageError as error:
+                raise LanguageError(
+                    f"{self.called} {shown(path)}: {error.what}", error.expected, error.hint
+                ) from None
+        return check_document(replace(self._document, data=data), given)
+
+    def _in_parameter(self, path: str, problem: ConfigProblem) -> ConfigProblem:
+        where = problem.where if problem.where != path else "its value"
+        return replace(problem, file=f"{self.called} {path}", where=where, line=None, column=None)
 
     @cached_property
     def _document(self) -> Document:
@@ -90,7 +118,7 @@ class Variants:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what was made of the text: it is made again where it is needed."""
-        return {name: getattr(self, name) for name in ("file", "text", "overrides")}
+        return {name: getattr(self, name) for name in ("file", "text", "overrides", "called")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -99,35 +127,38 @@ class Variants:
 def _overridden(overrides: Overrides, path: str, value: object) -> Overrides:
     """The environment's overrides, and one more that wins."""
     keys = tuple(path.split("."))
-    if keys[0] not in Settings.model_fields or len(keys) < 2:
-        raise _nowhere(path, keys[0], (*Settings.model_fields,))
+    sections = (*Settings.model_fields,)
+    if keys[0] not in sections:
+        raise _nowhere(keys[0], sections)
+    if len(keys) < 2:
+        raise LanguageError("a whole section", f"one of its values, such as `{path}.…`")
     nested: Any = value
     for key in reversed(keys):
         nested = {key: nested}
-    origins = {**overrides.origins, keys: f"parameter {path}"}
+    origins = {**overrides.origins, keys: path}
     return Overrides(merged(overrides.data, nested), origins, overrides.problems)
 
 
 def _set(data: dict[str, Any], path: str, value: object) -> None:
     section, entry, rest = _entry(data, path)
     if section == "rules" and rest[0] not in KEYS:
-        raise _nowhere(path, str(rest[0]), KEYS)
+        raise _nowhere(str(rest[0]), KEYS)
     if section == "rules" and rest[0] == "when" and len(rest) > 1:
         operand = path[path.index(".when.") + len(".when.") :]
-        entry["when"] = _compared(path, entry.get("when"), operand, value)
+        entry["when"] = _compared(entry.get("when"), operand, value)
         return
     here = entry
     for key in rest[:-1]:
-        here = _inner(path, here, key)
+        here = _inner(here, key)
     last = rest[-1]
     if isinstance(here, list):
-        _inner(path, here, last)
+        _inner(here, last)
         here[int(last)] = value
     elif isinstance(here, dict):
         # A key that is not in the file yet is judged as if it stood there.
         here[str(last)] = value
     else:
-        raise _nowhere(path, str(last), ())
+        raise _nowhere(str(last), ())
 
 
 def _entry(data: dict[str, Any], path: str) -> tuple[str, Any, KeyPath]:
@@ -135,7 +166,7 @@ def _entry(data: dict[str, Any], path: str) -> tuple[str, Any, KeyPath]:
     section = path.partition(".")[0].partition("[")[0]
     entries = data.get(section)
     if not isinstance(entries, list):
-        raise LanguageError(f"the path {shown(path)}", f"`{section}` in the file")
+        raise LanguageError("nothing there", f"`{section}` in the file")
     rest = path[len(section) :]
     names = [entry.get("name") if isinstance(entry, Mapping) else None for entry in entries]
     # The longest name first: names may hold dots.
@@ -148,7 +179,7 @@ def _entry(data: dict[str, Any], path: str) -> tuple[str, Any, KeyPath]:
     if found.isdigit() and int(found) < len(entries) and len(parts) > 1:
         return section, entries[int(found)], parts[1:]
     known = [name for name in names if isinstance(name, str)]
-    raise _nowhere(path, found, known or [str(number) for number in range(len(entries))])
+    raise _nowhere(found, known or [str(number) for number in range(len(entries))])
 
 
 def _parts(text: str) -> Iterator[str | int]:
@@ -156,21 +187,21 @@ def _parts(text: str) -> Iterator[str | int]:
         yield int(match[1]) if match[1] is not None else match[2]
 
 
-def _inner(path: str, here: Any, key: str | int) -> Any:
+def _inner(here: Any, key: str | int) -> Any:
     if isinstance(here, list):
         place = int(key) if str(key).isdigit() else len(here)
         if place < len(here):
             return here[place]
-        raise _nowhere(path, str(key), [str(number) for number in range(len(here))])
+        raise _nowhere(str(key), [str(number) for number in range(len(here))])
     if isinstance(here, Mapping) and key in here:
         return here[str(key)]
-    raise _nowhere(path, str(key), list(here) if isinstance(here, Mapping) else ())
+    raise _nowhere(str(key), list(here) if isinstance(here, Mapping) else ())
 
 
-def _compared(path: str, when: object, operand: str, value: object) -> str:
+def _compared(when: object, operand: str, value: object) -> str:
     """The condition's text with another number beside `operand`."""
     if not isinstance(when, str):
-        raise LanguageError(f"the path {shown(path)}", "a `when` that is one text")
+        raise LanguageError(f"found {shown(when)}", "a `when` that is one text")
     try:
         tree = ast.parse(when.strip(), mode="eval")
     except SyntaxError:
@@ -180,9 +211,9 @@ def _compared(path: str, when: object, operand: str, value: object) -> str:
     if len(places) != 1:
         names = [name for name, _ in found]
         if not places:
-            raise _nowhere(path, operand, names)
+            raise _nowhere(operand, names)
         raise LanguageError(
-            f"the path {shown(path)}: `{operand}` is compared {len(places)} times in {shown(when)}",
+            f"`{operand}` is compared {len(places)} times in {shown(when)}",
             "once; or give the whole `when` as the value",
         )
     (place,) = places
@@ -206,11 +237,11 @@ def _numbers(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
                 yield ast.unparse(name).replace(" ", ""), place
 
 
-def _nowhere(path: str, found: str, known: Iterable[str]) -> LanguageError:
+def _nowhere(found: str, known: Iterable[str]) -> LanguageError:
     names: Sequence[str] = list(dict.fromkeys(known))
     expected = f"one of {', '.join(f'`{name}`' for name in names)}" if names else "a shorter path"
     return LanguageError(
-        f"the parameter {shown(path)}: no {shown(found)} there",
+        f"no {shown(found)} there",
         expected,
         did_you_mean(found, names),
     )
