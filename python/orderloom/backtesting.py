@@ -22,12 +22,15 @@ Functions of a script are asked as they are live (slower: each question costs so
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from orderloom._core import run_backtest
+from orderloom.errors import LanguageError, shown
 from orderloom.history import RUN, History, Names, Source, span_of
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ Detail = Literal["bars", "prints", "quotes"]
 
 # The engine waits for the disk when this many journal entries are ahead of it.
 _JOURNAL_AHEAD: Final = 50_000
+_CASH_MAX: Final = 90_000_000_000
 
 
 def backtest(
@@ -74,10 +78,10 @@ def backtest(
 
     What is open then stays open, and is worth that price.
 
-    Tables are polars, pandas or pyarrow tables, NumPy structured arrays or dicts of columns, with a
-    column `symbol` where there are several, or a dict of such tables by symbol. Float64 columns are
-    read in place. Times are UTC: a column `ts_utc` (or another of `tables.TIME_NAMES`) of
-    nanoseconds or of a time type.
+    Tables are polars (lazy ones, too), pandas or pyarrow tables, NumPy structured arrays or dicts
+    of columns, with a column `symbol` where there are several, or a dict of such tables by symbol.
+    Float64 columns are read in place. Times are UTC: a column `ts_utc` (or another of
+    `tables.TIME_NAMES`) of nanoseconds or of a time type.
 
     Args:
         rules: A configuration with all it says, or rules alone.
@@ -105,10 +109,11 @@ def backtest(
         end: What is not before this is not played.
         conditions: Functions of a script that answer `ask(…)`, by name.
         actions: Functions of a script that say what to do, by name.
-        journal: Where to write every event and what followed from it; slower.
+        journal: Where to write every event and what followed from it, a new file; slower. One that
+            fails leaves none.
 
     Raises:
-        LanguageError: Something that cannot be played, or rules that cannot run.
+        LanguageError: Something that cannot be played or written, or rules that cannot run.
         ValueError: A row that cannot be played; its symbol and number are named.
 
     Example:
@@ -162,7 +167,7 @@ def play(
 ) -> BacktestResult:
     """Play a history that is prepared; the arguments are those of `backtest`."""
     venue_config = {
-        "cash": str(cash),
+        "cash": _money(cash),
         "commission": commission,
         "fill": {"slippage_ticks": slippage_ticks},
         **(venue or {}),
@@ -175,7 +180,7 @@ def play(
         prints=history.prints,
         sessions=history.sessions,
         events=history.events,
-        span=None if span is None else span_of(span),
+        span=None if span is None else _span(span),
         within=history.within,
         detail=detail or _detail(names.rules),
         is_limited_by_volume=volume_limits,
@@ -262,6 +267,23 @@ class Backtest:
         }
 
 
+def _money(cash: object) -> str:
+    try:
+        amount = Decimal(str(cash))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if amount.is_finite() and 0 <= amount <= _CASH_MAX:
+        return format(amount, "f")
+    raise LanguageError(f"`cash`: found {shown(cash)}", f"an amount of 0 to {_CASH_MAX:,}")
+
+
+def _span(given: SpanLike) -> int:
+    try:
+        return span_of(given)
+    except LanguageError as error:
+        raise LanguageError(f"`span`: {error.what}", error.expected, error.hint) from None
+
+
 def _detail(rules: Sequence[Rule]) -> Detail:
     triggers = {trigger for rule in rules for trigger in rule.on}
     if "Quote" in triggers:
@@ -310,13 +332,24 @@ class _Journaled:
         from orderloom.version import __version__  # noqa: PLC0415
 
         header = Header(__version__, config, tuple(symbols), RUN, time.time_ns())
-        self._journal = Journal.create(path, header)
+        self._path = path
+        try:
+            self._journal = Journal.create(path, header)
+        except (OSError, sqlite3.Error) as error:
+            why = "it is there already" if isinstance(error, FileExistsError) else str(error)
+            raise LanguageError(
+                f"`journal`: {path} cannot be written ({getattr(error, 'strerror', None) or why})",
+                "a new file, in a directory that can be written",
+            ) from None
 
     def __enter__(self) -> Listener:
         return self._write
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._journal.close()
+        if kind is not None and issubclass(kind, Exception):
+            # Of a back-test that failed there is no result, and no part of one.
+            self._path.unlink()
 
     def _write(self, seq: int, at: int, event: Event, outcome: Outcome | None) -> None:
         self._journal.append_event(seq, at, event)

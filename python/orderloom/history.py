@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
+from warnings import warn
 
 from orderloom._core import Event
-from orderloom.errors import LanguageError, inside, shown
+from orderloom.errors import LanguageError, did_you_mean, shown
+from orderloom.instant import ns_to_iso
 from orderloom.tables import TIME_NAMES, by_symbol, moment, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from orderloom.config import Settings
     from orderloom.rules import Rule
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 
 PRICES: Final = ("open", "high", "low", "close")
 RUN: Final = "backtest"
+_NEW: Final = 10**17
+"""In 1973. No market data is older, and no seconds or milliseconds of today are as many."""
+_STACK: Final = 4
+"""From a warning here to who calls `backtest`."""
 SIDES: Final = ("BUY", "SELL", "SHORT", "NEUTRAL")
 
 
@@ -61,22 +68,26 @@ class History:
         Raises:
             LanguageError: Something that cannot be played.
         """
-        with inside("bars"):
+        with _inside("bars"):
             bars = [] if source.bars is None else names.columns(source.bars, PRICES)
-        with inside("quotes"):
+        with _inside("quotes"):
             quotes = [] if source.quotes is None else names.columns(source.quotes, ("bid", "ask"))
-        with inside("prints"):
+        with _inside("prints"):
             prints = [] if source.prints is None else names.columns(source.prints, ("price",))
-        with inside("signals"):
+        with _inside("signals"):
             signals = [] if source.signals is None else list(names.signals(source.signals))
         events = sorted(signals, key=lambda each: each[0])
-        within = _moment("start", source.start), _moment("end", source.end)
         times = [columns["ts_utc"] for _, columns in (*bars, *quotes, *prints)]
+        names.check_played({symbol for symbol, _ in (*bars, *quotes, *prints)})
+        within = _within(source)
+        _check_unit(times, {"start": within[0], "end": within[1], "signals": _first(events)})
         bounds = bounds_of(times, [at for at, _, _ in events])
         if source.poll is not None:
             first = bounds_of(times, [])[0] if times else bounds[0]
             first = first if within[0] is None else max(first, within[0])
-            events = list(_polled(events, first, span_of(source.poll)))
+            with _inside("poll"):
+                every = span_of(source.poll)
+            events = list(_polled(events, first, every))
         return cls(
             symbols=tuple(names.symbols),
             bars=[
@@ -108,6 +119,7 @@ class Names:
         self.symbols = list(dict.fromkeys(named) if settings is None else settings.symbols)
         # Whether symbols of the data are traded that no rule names.
         self.is_open = settings is None and not all(rule.symbols for rule in rules)
+        self._unnamed: set[str] = set()
 
     def columns(self, table: object, needed: Sequence[str]) -> list[tuple[int, Mapping[str, Any]]]:
         """The columns of every symbol that is traded."""
@@ -118,7 +130,28 @@ class Names:
         if self.is_open:
             self.symbols += [symbol for symbol in found if symbol not in self.symbols]
         known = {symbol: number for number, symbol in enumerate(self.symbols)}
+        self._unnamed.update(found.keys() - known)
         return [(known[symbol], columns) for symbol, columns in found.items() if symbol in known]
+
+    def check_played(self, played: Collection[int]) -> None:
+        """Tell of data that are not played because their symbols are not those of the rules.
+
+        Raises:
+            LanguageError: No data are.
+        """
+        if not self._unnamed:
+            return
+        found = ", ".join(sorted(self._unnamed))
+        missing = [name for number, name in enumerate(self.symbols) if number not in played]
+        if not played:
+            hint = did_you_mean(min(self._unnamed), missing)
+            raise LanguageError(f"prices of {found}", f"those of {', '.join(missing)}", hint)
+        if missing:
+            warn(
+                f"no prices of {', '.join(missing)}, which the rules name, and those of {found}, "
+                "which they do not, are not played",
+                stacklevel=_STACK,
+            )
 
     def signals(self, source: object) -> Iterator[tuple[int, str, Event]]:
         """When each prediction is heard, its ticker, and its event."""
@@ -207,10 +240,13 @@ def _settings(rules: object) -> tuple[Settings | None, Sequence[Rule]]:
 
 
 def span_of(value: SpanLike) -> int:
-    """Nanoseconds."""
+    """Nanoseconds, more than none."""
     from orderloom.units import Span  # noqa: PLC0415
 
-    return Span.parse(value)
+    span = Span.parse(value)
+    if span == 0:
+        raise LanguageError(f"found {shown(str(value))}", "some time, such as `1m`")
+    return span
 
 
 def _known(value: Any) -> Any:
@@ -234,8 +270,46 @@ def _number(
     return number
 
 
+@contextmanager
+def _inside(name: str) -> Iterator[None]:
+    """Names the table, and its symbol, in the sentence of a mistake in it."""
+    try:
+        yield
+    except LanguageError as error:
+        place = ", ".join(map(str, (name, *error.path)))
+        raise LanguageError(
+            f"{place}: {error.what}", error.expected, error.hint, path=(name, *error.path)
+        ) from None
+
+
+def _within(source: Source) -> tuple[int | None, int | None]:
+    start, end = _moment("start", source.start), _moment("end", source.end)
+    if start is not None and end is not None and start >= end:
+        raise LanguageError(
+            f"`start` is {ns_to_iso(start)}, `end` is {ns_to_iso(end)}", "an end after the start"
+        )
+    return start, end
+
+
+def _first(events: Sequence[tuple[int, str, Event]]) -> int | None:
+    return events[0][0] if events else None
+
+
+def _check_unit(columns: Sequence[Any], moments: Mapping[str, int | None]) -> None:
+    """Refuse seconds or milliseconds in the place of nanoseconds: decades before all prices."""
+    if not columns or bounds_of(columns, [])[0] < _NEW:
+        return
+    for name, at in moments.items():
+        if at is not None and 0 < at < _NEW:
+            raise LanguageError(
+                f"{name}: the time {ns_to_iso(at)}",
+                "one of the prices' years",
+                "whole numbers are nanoseconds; give those, a datetime or ISO 8601",
+            )
+
+
 def _moment(name: str, given: object) -> int | None:
-    with inside(name):
+    with _inside(name):
         return None if given is None else moment(given)
 
 

@@ -6,13 +6,14 @@ are, for the native side to read in place; only a table of several symbols is ta
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
 from operator import index
 from typing import TYPE_CHECKING, Any, Final
 
-from orderloom.errors import LanguageError, did_you_mean, shown
+from orderloom.errors import LanguageError, did_you_mean, inside, shown
 from orderloom.instant import iso_to_ns
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ TIME_NAMES: Final = ("ts_utc", "timestamp", "datetime", "time", "date", "at", "s
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NAT: Final = -(2**63)  # how NumPy writes that a time is missing
 _SYMBOL_NAMES: Final = ("symbol", "ticker")
+_OPTIONAL: Final = ("volume", "size", "bid_size", "ask_size")
 
 
 def by_symbol(table: Any, needed: Sequence[str], only: str | None) -> dict[str, Columns]:
@@ -39,12 +41,13 @@ def by_symbol(table: Any, needed: Sequence[str], only: str | None) -> dict[str, 
     Raises:
         LanguageError: No table, a column that is missing, or nobody's table.
     """
+    table = _collected(table)
     if isinstance(table, Mapping) and any(map(_is_table, table.values())):
-        return {
-            str(symbol): columns
-            for symbol, part in table.items()
-            for columns in [_checked(part, needed)]
-        }
+        found: dict[str, Columns] = {}
+        for symbol, part in table.items():
+            with inside(str(symbol)):
+                found[str(symbol)] = _checked(_collected(part), needed)
+        return found
     columns = _checked(table, needed)
     name = next((name for name in columns if name.lower() in _SYMBOL_NAMES), None)
     if name is None:
@@ -58,16 +61,22 @@ def by_symbol(table: Any, needed: Sequence[str], only: str | None) -> dict[str, 
 
 def rows(table: Any) -> Iterator[dict[str, Any]]:
     """The rows of a table as dicts."""
+    table = _collected(table)
+    if (names := _names(table)) is not None:
+        _once(names)
     if hasattr(table, "iter_rows"):
         yield from table.iter_rows(named=True)
     elif hasattr(table, "to_pylist"):
         yield from table.to_pylist()
     elif isinstance(table, Mapping):
+        _even(table, list(table))
         names = list(table)
         for values in zip(*(table[name] for name in names), strict=True):
             yield dict(zip(names, values, strict=True))
     elif hasattr(table, "to_dict"):
-        yield from table.reset_index().to_dict("records")
+        timed = _timed(table)
+        named = [name for name in table.index.names if name is not None and name not in timed]
+        yield from (timed.reset_index(named) if named else timed).to_dict("records")
     elif fields := getattr(getattr(table, "dtype", None), "names", None):
         for row in table.tolist():
             yield dict(zip(fields, row, strict=True))
@@ -102,7 +111,11 @@ def moment(value: object) -> int:
 
 def _checked(table: Any, needed: Sequence[str]) -> dict[str, Any]:
     columns = _columns(table)
+    written = {name: name for name in columns}
     for given in list(columns):  # `Close` is what some sources write
+        first = written.setdefault(given.lower(), given)
+        if first != given and first != given.lower():
+            raise LanguageError(f"columns {shown(first)} and {shown(given)}", "one of them")
         columns.setdefault(given.lower(), columns[given])
     missing = [name for name in needed if name not in columns]
     if missing:
@@ -118,12 +131,16 @@ def _checked(table: Any, needed: Sequence[str]) -> dict[str, Any]:
             f"no times among {', '.join(columns)}", f"a column of {', '.join(TIME_NAMES)}"
         )
     columns["ts_utc"] = _times(columns[name])
+    read = [*needed, *(name for name in _OPTIONAL if name in columns)]
+    _even(columns, ["ts_utc", *read])
+    _whole(columns, ["ts_utc", *read])
     return {name: _native(column) for name, column in columns.items()}
 
 
 def _is_table(value: Any) -> bool:
     """Whether it has columns, rather than being one."""
-    return isinstance(value, Mapping) or _names(value) is not None
+    # A lazy one would complain of being asked for its columns.
+    return isinstance(value, Mapping) or _is_lazy(value) or _names(value) is not None
 
 
 def _names(table: Any) -> Any:
@@ -136,23 +153,95 @@ def _names(table: Any) -> Any:
 def _columns(table: Any) -> dict[str, Any]:
     """Every column by its name."""
     if isinstance(table, Mapping):
-        return dict(table)
-    if _is_of(table, "pandas"):
-        found = {str(name): _plain(table[name]) for name in table.columns}
-        if not any(name.lower() in TIME_NAMES for name in found) and _is_of_times(table.index):
-            found["ts_utc"] = table.index
-        return found
+        return {str(name): column for name, column in table.items()}
     names = _names(table)
     if names is None or not hasattr(table, "__getitem__"):
         raise LanguageError(
             f"found {shown(type(table).__name__)}",
             "a table of polars, pandas, pyarrow or NumPy, or a dict of columns",
         )
+    _once(names)
+    if _is_of(table, "pandas"):
+        table = _timed(table)
+        return {str(name): _plain(table[name]) for name in table.columns}
     return {str(name): table[name] for name in names}
+
+
+def _collected(table: Any) -> Any:
+    """The table that a lazy one of polars stands for."""
+    return table.collect() if _is_lazy(table) else table
+
+
+def _is_lazy(value: Any) -> bool:
+    return _is_of(value, "polars") and type(value).__name__ == "LazyFrame"
+
+
+def _timed(table: Any) -> Any:
+    """A data frame of pandas with the times of its index as a column, where it has no other."""
+    if any(str(name).lower() in TIME_NAMES for name in table.columns):
+        return table
+    return table.assign(ts_utc=table.index) if _is_of_times(table.index) else table
+
+
+def _once(names: Iterable[Any]) -> None:
+    """Refuse two columns of one name, of which nobody knows which is meant."""
+    counts = Counter(map(str, names))
+    for name, count in counts.items():
+        if count > 1:
+            raise LanguageError(f"{count} columns {shown(name)}", "one column of each name")
+
+
+def _even(columns: Columns, names: Iterable[str]) -> None:
+    """Refuse what is no column, or of another length than the first, or has a hole."""
+    first: tuple[str, int] | None = None
+    for name in names:
+        column = columns[name]
+        if isinstance(column, str | bytes) or not hasattr(column, "__len__"):
+            raise LanguageError(f"`{name}`: found {shown(column)}", "a column of values")
+        first = first or (name, len(column))
+        if len(column) != first[1]:
+            raise LanguageError(
+                f"`{name}` has {len(column)} rows, `{first[0]}` has {first[1]}",
+                "columns of one length",
+            )
+
+
+def _whole(columns: Columns, names: Iterable[str]) -> None:
+    """Refuse a column with a row that has no value; NaN is one, and judged where it is played."""
+    for name in names:
+        is_sound = _is_known if name == "ts_utc" else _is_number
+        plain = (
+            each.as_py() if hasattr(each, "as_py") else each for each in _doubtful(columns[name])
+        )
+        found = next(((row, value) for row, value in enumerate(plain) if not is_sound(value)), None)
+        if found is not None:
+            row, value = found
+            raise LanguageError(f"row {row}: `{name}` is {shown(value)}", "a value in every row")
+
+
+def _doubtful(column: Any) -> Iterable[Any]:
+    """The values of a column that may lack some; of one that cannot, none."""
+    count = getattr(column, "null_count", None)
+    if count is not None:
+        return column if (count() if callable(count) else count) else ()
+    return column if isinstance(column, list | tuple) or _kind(column) == "O" else ()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float | int) or hasattr(value, "__float__")
+
+
+def _is_known(value: Any) -> bool:
+    return value is not None
 
 
 def _is_of(value: object, library: str) -> bool:
     return type(value).__module__.partition(".")[0] == library
+
+
+def _kind(column: Any) -> str | None:
+    """NumPy's letter for what an array of it or of pandas holds."""
+    return getattr(getattr(column, "dtype", None), "kind", None)
 
 
 def _is_of_times(index: Any) -> bool:
@@ -173,12 +262,20 @@ def _times(column: Any) -> Any:
             return _times(column.to_numpy())
         # Its numbers are UTC whatever its zone.
         return _all_known(pd.DatetimeIndex(column).as_unit("ns").asi8)
-    kind = getattr(getattr(column, "dtype", None), "kind", None)
+    kind = _kind(column)
     if kind == "M":
         return _all_known(column.astype("datetime64[ns]").view("int64"))
     if isinstance(column, list | tuple) or kind in {"O", "U"}:  # texts and dates of NumPy
-        return [moment(value) for value in column]
+        return list(_moments(column))
     return column
+
+
+def _moments(column: Iterable[Any]) -> Iterator[int]:
+    for row, value in enumerate(column):
+        try:
+            yield moment(value)
+        except LanguageError as error:
+            raise LanguageError(f"row {row}: {error.what}", error.expected, error.hint) from None
 
 
 def _all_known(times: Any) -> Any:

@@ -79,6 +79,25 @@ def test_what_cannot_be_used_is_told_before_anything_is_done(
     assert told.out == ""
 
 
+@pytest.mark.parametrize("command", ["run", "backtest", "sweep"])
+@pytest.mark.parametrize(
+    ("cut", "words"),
+    [
+        (["--from", "2026-03-11", "--to", "2026-03-10"], "--to: expected a time after --from"),
+        (["--from", "2027-01-04"], "of AAPL, MSFT, TSLA from 2027-01-04T05:00:00Z, found none"),
+    ],
+)
+def test_a_time_in_which_nothing_is_played_is_told(
+    capsys: pytest.CaptureFixture[str], command: str, cut: list[str], words: str
+) -> None:
+    params = ["--param", "limits.max_open_contexts=1,2"] if command == "sweep" else []
+    with pytest.raises(SystemExit) as ended:
+        main([command, str(STRATEGY), *params, *cut])
+    told = capsys.readouterr().err
+    assert ended.value.code == 2, told
+    assert words in told
+
+
 @pytest.mark.parametrize("command", ["backtest", "sweep"])
 def test_bars_that_cannot_be_played_are_told_with_their_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str

@@ -137,6 +137,49 @@ def test_a_row_that_cannot_be_is_named(column: str, row: int, value: float, said
         backtest(buy_on(1), table, **FREE)
 
 
+PREDICTED: Any = {"ticker": "A", "signal": "BUY"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"start": START + MINUTE, "end": START}, "`start` is 2026-03-10T14:31:00Z, `end` is"),
+        ({"start": START, "end": START}, "expected an end after the start"),
+        ({"start": START // 10**9}, "start: the time 1970-01-01T.* numbers are nanoseconds"),
+        ({"end": START // 10**6}, "end: the time 1970-01-01T"),
+        ({"signals": [{**PREDICTED, "at": START // 10**9}]}, "signals: the time 1970-01-01T"),
+        ({"cash": -1}, "`cash`: found `-1`, expected an amount of 0 to"),
+        ({"cash": float("nan")}, "`cash`: found `nan`"),
+        ({"cash": "much"}, "`cash`: found `much`"),
+        ({"span": "0s"}, "`span`: found `0s`, expected some time"),
+        ({"poll": "0s"}, "poll: found `0s`, expected some time"),
+        ({"bars": {"B": bars(quiet(1))}}, "prices of B, expected those of A"),
+        ({"bars": {**bars(quiet(1)), "close": 1.0}}, "bars: `close`: found `1.0`"),
+        ({"bars": {"A": {**bars(quiet(1)), "close": []}}}, "bars, A: `close` has 0 rows"),
+        ({"journal": "/dev/null/journal.db"}, "`journal`: /dev/null/journal.db cannot be written"),
+        ({"journal": __file__}, r"cannot be written \(it is there already\)"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_its_name(given: dict[str, Any], said: str) -> None:
+    table = bars(quiet(100), quiet(100), quiet(100))
+    with pytest.raises(LanguageError, match=said):
+        backtest(buy_on(1), **{"bars": table, **FREE, **given})
+
+
+def test_prices_of_others_are_let_be_unless_those_of_the_rules_are_missing() -> None:
+    table = bars(quiet(100), quiet(100), quiet(100))
+    assert backtest(buy_on(1), {"A": table, "B": table}, **FREE).summary()["fired"] == 1
+    with pytest.warns(UserWarning, match="no prices of C, .* and those of B, .* are not played"):
+        backtest(buy_on(1, ("A", "C")), {"A": table, "B": table}, **FREE)
+
+
+def test_a_back_test_that_cannot_begin_leaves_no_journal(tmp_path: Path) -> None:
+    table = bars(quiet(100), quiet(-1))
+    with pytest.raises(ValueError, match="row 1: `open` must be a price above 0"):
+        backtest(buy_on(1), table, journal=tmp_path / "journal.db", **FREE)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_missing_column_is_named_with_the_nearest() -> None:
     table = bars(quiet(100), quiet(100))
     table["hihg"] = table.pop("high")

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from orderloom.errors import LanguageError
-from orderloom.tables import by_symbol
+from orderloom.tables import by_symbol, rows
 
 MINUTE = 60_000_000_000
 START = 1_773_153_000_000_000_000  # 2026-03-10 14:30 UTC
@@ -81,3 +82,65 @@ def test_a_time_that_is_missing_is_told_with_its_row() -> None:
     for table in (frame(Date=stamps), {"Date": stamps.to_numpy(), "Close": [1.0, 2.0]}):
         with pytest.raises(LanguageError, match="row 1: a time that is missing"):
             by_symbol(table, ("close",), "A")
+
+
+WHOLE: dict[str, Any] = {"ts_utc": TIMES, "close": [1.0, 2.0]}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (pd.DataFrame([[START, 1.0, 2.0]], columns=["ts_utc", "close", "close"]), "2 columns"),
+        (
+            pa.Table.from_arrays([TIMES, [1.0] * 2, [2.0] * 2], ["ts_utc", "close", "close"]),
+            "2 columns",
+        ),
+        (
+            {"ts_utc": TIMES, "Close": [1.0, 2.0], "CLOSE": [1.0, 2.0]},
+            "columns `Close` and `CLOSE`",
+        ),
+        ({**WHOLE, "close": [1.0]}, "`close` has 1 rows, `ts_utc` has 2"),
+        ({**WHOLE, "volume": [1.0]}, "`volume` has 1 rows, `ts_utc` has 2"),
+        ({**WHOLE, "close": 1.0}, "`close`: found `1.0`, expected a column of values"),
+        ({**WHOLE, "close": "close"}, "`close`: found `close`, expected a column of values"),
+        ({**WHOLE, "close": [1.0, None]}, "row 1: `close` is `None`, expected a value"),
+        ({**WHOLE, "close": [1.0, "2"]}, "row 1: `close` is `2`, expected a value"),
+        (pl.DataFrame({**WHOLE, "close": [1.0, None]}), "row 1: `close` is `None`"),
+        (pa.table({**WHOLE, "close": [1.0, None]}), "row 1: `close` is `None`"),
+        (pl.DataFrame({**WHOLE, "ts_utc": [START, None]}), "row 1: `ts_utc` is `None`"),
+        ({**WHOLE, "ts_utc": [START, None]}, "row 1: found `None`, expected a time"),
+    ],
+)
+def test_a_table_that_cannot_be_meant_is_told_with_its_column_and_row(
+    table: Any, said: str
+) -> None:
+    with pytest.raises(LanguageError, match=said):
+        by_symbol(table, ("close",), "A")
+
+
+def test_a_lazy_table_is_collected() -> None:
+    whole = pl.DataFrame({**WHOLE, "symbol": ["A", "B"]})
+    for table in (whole.lazy(), {"A": whole[:1].lazy(), "B": whole[1:].lazy()}):
+        found = by_symbol(table, ("close",), None)
+        assert {name: list(part["close"]) for name, part in found.items()} == {"A": [1], "B": [2]}
+    assert list(rows(whole.lazy())) == whole.to_dicts()
+
+
+def test_rows_of_a_frame_have_the_times_of_its_index_whatever_that_is_called() -> None:
+    stamps = pd.to_datetime(TIMES, utc=True)
+    for index in (stamps, stamps.rename("when"), stamps.rename("Date")):
+        told = list(rows(frame().set_index(index)))
+        assert [(row["ts_utc"], row["Close"]) for row in told] == list(
+            zip(stamps, [1, 2], strict=True)
+        )
+    by_ticker = frame(ts_utc=TIMES, ticker=["A", "B"]).set_index("ticker")
+    assert [(row["ts_utc"], row["ticker"]) for row in rows(by_ticker)] == [
+        (TIMES[0], "A"),
+        (TIMES[1], "B"),
+    ]
+
+
+@pytest.mark.parametrize("values", [["BUY"], "BUY"])
+def test_rows_of_uneven_columns_are_refused(values: Any) -> None:
+    with pytest.raises(LanguageError, match="`signal`"):
+        list(rows({"ts_utc": TIMES, "signal": values}))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orderloom.cli.run import UsageError, moment
+from orderloom.cli.run import UsageError, cut
 from orderloom.config import load_settings
 from orderloom.errors import OrderloomError
 from orderloom.feeds.history import read_history
@@ -64,8 +64,7 @@ def backtest(
     check_inputs([*paths, *([signals] if signals else [])], detail)
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"--out: expected a new or empty directory, found `{out}`")
-    begins = moment("--from", start, settings.market.calendar)
-    ends = moment("--to", end, settings.market.calendar, is_end=True)
+    begins, ends = cut(start, end, settings.market.calendar)
     began = time.perf_counter()
     tables = read_history(paths, symbols=settings.symbols, start=begins, end=ends)
     reading = time.perf_counter() - began

@@ -53,8 +53,7 @@ def read_history(
     else:
         tables = _rows(paths, symbols, start, end)
     if not tables:
-        names = ", ".join(map(str, paths))
-        raise FeedError(f"{names}: expected market data of {', '.join(symbols)}, found none")
+        raise FeedError.none_of(symbols, paths, start, end)
     return tables
 
 

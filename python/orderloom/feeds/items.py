@@ -7,8 +7,14 @@ core's edge), sizes in shares or contracts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 from orderloom.errors import OrderloomError
+from orderloom.instant import ns_to_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +76,13 @@ class FeedError(OrderloomError, ValueError):
     """A market data file that does not hold what it should: file, row, expected, found."""
 
     exit_code = 2
+
+    @classmethod
+    def none_of(
+        cls, symbols: Iterable[str], files: Iterable[Path], start: int | None, end: int | None
+    ) -> Self:
+        """The files hold nothing of these symbols between the two moments, UTC ns."""
+        bounds = (("from", start), ("to", end))
+        told = "".join(f" {word} {ns_to_iso(at)}" for word, at in bounds if at is not None)
+        names = ", ".join(map(str, files))
+        return cls(f"{names}: expected market data of {', '.join(symbols)}{told}, found none")

@@ -62,9 +62,7 @@ class Stage:
             read_market(market, symbols=[each.symbol for each in listed], start=start, end=end)
         )
         if not items:
-            names = ", ".join(each.symbol for each in listed)
-            files = ", ".join(str(path) for path in market)
-            raise FeedError(f"{files}: expected market data of {names}, found none")
+            raise FeedError.none_of((each.symbol for each in listed), market, start, end)
         shift = 0 if shift_to is None else shift_to - items[0].at
         self._items = [_shifted(item, shift) for item in items] if shift else items
         self.clock: Final = clock
