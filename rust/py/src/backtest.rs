@@ -1,6 +1,7 @@
 //! `run_backtest`: a whole history in one call, with the interpreter free meanwhile.
 
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use orderloom_core::command::{Ask, Command as CoreCommand, Notice as CoreNotice};
@@ -17,7 +18,7 @@ use pyo3::types::{PyBytes, PyDict, PyMemoryView};
 use serde::Serialize;
 
 use crate::column::{Column, Number};
-use crate::command::{Command, tag};
+use crate::command::{Command, Said, tag};
 use crate::engine::{Outcome, worth};
 use crate::event::Event;
 
@@ -83,7 +84,8 @@ impl Recorder {
         Python::attach(|py| {
             let glance = Glance { engine: AtomicPtr::new(ptr::from_ref(engine).cast_mut()) };
             let glance = Bound::new(py, glance)?;
-            let command = Command { command: CoreCommand::Ask(ask.clone()) };
+            let said = Said { commands: vec![CoreCommand::Ask(ask.clone())], notices: Vec::new() };
+            let command = Command { said: Arc::new(said), place: 0 };
             let said = script.call1(py, (command, &glance, at.0));
             glance.get().engine.store(ptr::null_mut(), Ordering::Release);
             let said = said?.into_bound(py);

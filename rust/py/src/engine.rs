@@ -1,7 +1,9 @@
 //! `Engine`: the core's engine, one call per event.
 
+use std::sync::Arc;
+
 use orderloom_core::bracket::Bracket;
-use orderloom_core::command::{Command as CoreCommand, Notice as CoreNotice};
+use orderloom_core::command::Notice as CoreNotice;
 use orderloom_core::config::EngineConfig;
 use orderloom_core::engine::{Engine as CoreEngine, Output, Worth};
 use orderloom_core::event::Event as CoreEvent;
@@ -14,7 +16,7 @@ use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
-use crate::command::{Command, Notice, json};
+use crate::command::{Command, Notice, Said, json};
 use crate::event::Event;
 use crate::replay::{Comparison, Difference, Rest};
 use crate::rows::text;
@@ -30,15 +32,14 @@ use crate::snapshot::Snapshot;
 ///     (0, ['mode_changed'], [])
 #[pyclass(frozen, module = "orderloom._core")]
 pub(crate) struct Outcome {
-    commands: Vec<CoreCommand>,
-    notices: Vec<CoreNotice>,
+    said: Arc<Said>,
 }
 
 impl Outcome {
     /// `None` when the event led to nothing.
-    pub(crate) fn of(Output { commands, notices }: Output<'_>) -> Option<Self> {
-        (!commands.is_empty() || !notices.is_empty())
-            .then(|| Self { commands: commands.to_vec(), notices: notices.to_vec() })
+    pub(crate) fn of(output: Output<'_>) -> Option<Self> {
+        (!output.commands.is_empty() || !output.notices.is_empty())
+            .then(|| Self { said: Arc::new(Said::of(output)) })
     }
 }
 
@@ -46,18 +47,20 @@ impl Outcome {
 impl Outcome {
     #[getter]
     fn commands(&self) -> Vec<Command> {
-        self.commands.iter().map(|command| Command { command: command.clone() }).collect()
+        let places = 0..self.said.commands.len();
+        places.map(|place| Command { said: Arc::clone(&self.said), place }).collect()
     }
 
     #[getter]
     fn notices(&self) -> Vec<Notice> {
-        self.notices.iter().map(|notice| Notice { notice: notice.clone() }).collect()
+        let places = 0..self.said.notices.len();
+        places.map(|place| Notice { said: Arc::clone(&self.said), place }).collect()
     }
 
     /// The rules that acted, by their places in the configuration, in the order of judging.
     #[getter]
     fn fired(&self) -> Vec<u32> {
-        let fired = self.notices.iter().filter_map(|notice| match notice {
+        let fired = self.said.notices.iter().filter_map(|notice| match notice {
             CoreNotice::RuleFired { rule, .. } => Some(rule.0),
             _ => None,
         });
