@@ -16,9 +16,11 @@ __all__ = [
     "Chain",
     "Command",
     "Engine",
+    "Entries",
     "Event",
     "EventBus",
     "Glance",
+    "Inbox",
     "Indicator",
     "Notice",
     "Outcome",
@@ -34,6 +36,11 @@ __all__ = [
 ]
 
 _E = TypeVar("_E")
+
+class _Recordable(Protocol):
+    @property
+    def kind(self) -> str: ...
+    def json(self) -> str: ...
 
 class _Array(Protocol):
     def __array__(self) -> Any: ...
@@ -265,6 +272,52 @@ class Chain:
         """Follow rows as `Recording.batches` yields them.
 
         Stops before the first that does not follow from the one before it, and says why.
+        """
+
+@final
+class Entries:
+    """Entries of a journal that follow each other; each has a `kind` and `json()`."""
+
+    def __new__(cls, seq: int, at: int, type: str, records: Sequence[_Recordable]) -> Self:
+        """Of one type, and of one event."""
+
+    def __len__(self) -> int:
+        """How many were not turned into rows yet."""
+
+    def rows(
+        self,
+        last: tuple[int, int, int, str],
+        most: int,
+        spellings: Sequence[str],
+        redact: Callable[[str], str],
+    ) -> tuple[list[int | str], list[tuple[int, str]], tuple[int, int, int, str]]:
+        """Turn up to `most` of them into rows after `last`; other threads run meanwhile.
+
+        A text with one of the `spellings` in it goes through `redact`. `last` is a row's id, event,
+        time and hash. Returns the rows' values one behind the other, the texts of snapshots with
+        their rows' ids, and the new last row.
+        """
+
+@final
+class Inbox:
+    """What waits for the thread that writes a journal, in the order of arrival."""
+
+    def __new__(cls) -> Self: ...
+    def __len__(self) -> int: ...
+    def event(self, seq: int, at: int, event: _Recordable) -> int:
+        """Take in an event; how many items wait now."""
+
+    def entries(self, seq: int, at: int, type: str, records: Sequence[_Recordable]) -> int:
+        """Take in entries of one type that belong to one event; how many items wait now."""
+
+    def mark(self, mark: Any, is_awaited: bool) -> None:
+        """Take in something else that is to keep its place; with `is_awaited` `take` is quick."""
+
+    def take(self, within: float | None, gather: float) -> list[Any]:
+        """Give away all that waits: `Entries`, and the marks between them.
+
+        As soon as there is something, but `gather` seconds later unless somebody waits; nothing
+        when nothing came `within` seconds. Other threads run meanwhile.
         """
 
 @final

@@ -46,11 +46,12 @@ class Redactor:
             spellings |= {secret, json.dumps(secret)[1:-1]}
             spellings.add(json.dumps(secret, ensure_ascii=False)[1:-1])
         # Longest first: a secret that contains another one goes as a whole.
-        self._spellings = tuple(sorted(spellings, key=len, reverse=True))
+        self.spellings = tuple(sorted(spellings, key=len, reverse=True))
+        """What is replaced: a text that has none of it stays as it is."""
 
     def text(self, text: str) -> str:
         """Return `text` without the secrets."""
-        for spelling in self._spellings:
+        for spelling in self.spellings:
             text = text.replace(spelling, MASK)
         return text
 
@@ -59,7 +60,7 @@ class Redactor:
 
         Numbers stay: a secret of digits must not break the document around it.
         """
-        if not any(spelling in document for spelling in self._spellings):
+        if not any(spelling in document for spelling in self.spellings):
             return document
         return _JSON_STRING.sub(lambda found: self.text(found.group()), document)
 

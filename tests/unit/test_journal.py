@@ -13,15 +13,25 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from orderloom import Engine, Event
+from orderloom._core import Snapshot
+from orderloom.actions import log
+from orderloom.config import Settings
 from orderloom.journal import Header, Journal, JournalBroken, JournalFailed, schema
+from orderloom.journal.chain import row_hash
+from orderloom.redaction import Redactor
+from orderloom.rules import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from orderloom.journal.file import Recordable
 
 SECOND = 1_000_000_000
 START = 1_773_153_000 * SECOND  # 2026-03-10T14:30:00Z
@@ -249,6 +259,51 @@ def test_no_secret_reaches_the_disk(path: Path) -> None:
             "count": 1234567,
         }
         assert json.loads(recording.header.config) == {"key": "[redacted]"}
+
+
+def test_each_row_is_what_the_redactor_and_the_chain_make_of_its_record(path: Path) -> None:
+    watch = rule("watch", on="Reading", symbols=["AAPL"], then=log(f"é\u20ac 7654321 {CANARY}"))
+    engine = Engine(Settings(rules=(watch,)).engine_config("one"))
+    header, secrets = Header("0.1.0", engine.config, ("AAPL",), "", START), [CANARY, "7654321"]
+    records: list[tuple[int, int, str, list[Recordable]]] = []
+    with Journal.create(path, header, secrets=secrets) as journal:
+        for seq, event in enumerate([
+            Event.quote(0, 100.25, None, 300.0, 0.0),
+            Event.reading("vix", 0, 7654321.0),
+            Event.signal_rejected("api", "status", f"GET /?key={CANARY}"),
+            Event.operator("halt", reason="7654321"),
+        ], 1):  # fmt: skip
+            journal.append_event(seq, START + seq, event)
+            records.append((seq, START + seq, "event", [event]))
+            if (outcome := engine.on_event(seq, START + seq, event)) is not None:
+                journal.append_outcome(seq, outcome.commands, outcome.notices)
+                records.append((seq, START + seq, "command", [*outcome.commands]))
+                records.append((seq, START + seq, "notice", [*outcome.notices]))
+        snapshot, last = engine.snapshot(), told("else", text=f"{CANARY} 7654321", number=7654321)
+        journal.append_snapshot(snapshot)
+        journal.append_event(9, START + 9, last)
+    redactor = Redactor(secrets)
+    text = redactor.json(snapshot.json())
+    note = {"layout": Snapshot.LAYOUT, "sha256": sha256(text.encode()).hexdigest()}
+    with Journal.open(path) as recording:
+        hash_ = recording.start.hash
+    expected = []
+    rows = [
+        (seq, n, at, type_, record.kind, redactor.json(record.json()))
+        for seq, at, type_, several in records
+        for n, record in enumerate(several)
+    ]
+    rows.append((4, 0, START + 4, "snapshot", "engine", json.dumps(note)))
+    rows.append((9, 0, START + 9, "event", "else", redactor.json(last.json())))
+    rows.append((9, 0, START + 9, "end", "closed", "{}"))
+    for id_, row in enumerate(rows, 1):
+        hash_ = row_hash(hash_, id_, *row)
+        expected.append((id_, *row, hash_))
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("select * from entry order by id").fetchall() == expected
+        assert connection.execute("select body from snapshot").fetchall() == [(text,)]
+    assert {row[3] for row in rows} == {"event", "command", "notice", "snapshot", "end"}
+    assert sum("[redacted]" in row[5] for row in rows) == 5
 
 
 def test_a_secret_too_short_to_redact_is_refused_without_showing_it(path: Path) -> None:

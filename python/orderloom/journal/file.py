@@ -6,15 +6,13 @@ import json
 import os
 import sqlite3
 from contextlib import closing, suppress
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from orderloom._core import Snapshot
+from orderloom._core import Entries
 from orderloom.journal import schema
-from orderloom.journal.chain import Link, genesis, row_hash
+from orderloom.journal.chain import Link, genesis
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from orderloom.journal.header import Header
@@ -40,48 +38,28 @@ _SNAPSHOTS_KEPT = 2
 """Of one file, besides the one that it begins with: the last may be damaged."""
 
 
-class Rows:
-    """Rows to be written after the link `last`, chained and without secrets."""
+def insert(
+    connection: sqlite3.Connection, entries: Entries, last: Link, redactor: Redactor
+) -> Link:
+    """Write entries into the open transaction, chained after `last`; returns the new end.
 
-    def __init__(self, last: Link, redactor: Redactor) -> None:
-        self.last = last
-        self._redactor = redactor
-        self._rows: list[tuple[Any, ...]] = []
-        self._snapshots: list[tuple[int, str]] = []
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def add(self, seq: int, at: int, type_: str, records: Sequence[Recordable]) -> None:
-        """Add entries of one type that belong to one event."""
-        id_, _, _, hash_ = self.last
-        for n, record in enumerate(records):
-            id_ += 1
-            kind, body = record.kind, self._redactor.json(record.json())
-            if type_ == "snapshot":
-                self._snapshots.append((id_, body))
-                # The chain covers the hash alone: the text may be damaged or go, the rows stay.
-                digest = sha256(body.encode()).hexdigest()
-                body = json.dumps({"layout": Snapshot.LAYOUT, "sha256": digest})
-            hash_ = row_hash(hash_, id_, seq, n, at, type_, kind, body)
-            self._rows.append((id_, seq, n, at, type_, kind, body, hash_))
-        self.last = Link(id_, seq, at, hash_)
-
-    def insert(self, connection: sqlite3.Connection) -> None:
-        """Write them into the open transaction."""
-        for start in range(0, len(self._rows), _STATEMENT_ROWS):
-            part = self._rows[start : start + _STATEMENT_ROWS]
-            connection.execute(
-                _INSERT + ",".join([_PLACES] * len(part)),
-                [value for row in part for value in row],
-            )
-        if self._snapshots:
-            connection.executemany("insert into snapshot (id, body) values (?, ?)", self._snapshots)
+    They are made rows in Rust, while other threads run: an event loop at work would wait for every
+    Python object that a row takes.
+    """
+    while entries:
+        values, snapshots, end = entries.rows(
+            last, _STATEMENT_ROWS, redactor.spellings, redactor.json
+        )
+        connection.execute(_INSERT + ",".join([_PLACES] * (end[0] - last.id)), values)
+        last = Link(*end)
+        if snapshots:
+            connection.executemany("insert into snapshot (id, body) values (?, ?)", snapshots)
             connection.execute(
                 "delete from snapshot where id > 1 and id not in"
                 " (select id from snapshot order by id desc limit ?)",
                 (_SNAPSHOTS_KEPT,),
             )
+    return last
 
 
 def begin(path: Path, header: Header, redactor: Redactor, first: Recordable | None = None) -> Link:
@@ -93,9 +71,7 @@ def begin(path: Path, header: Header, redactor: Redactor, first: Recordable | No
     parts = [new.with_name(new.name + suffix) for suffix in ("", "-wal", "-shm")]
     symbols = symbols_json(header.symbols)
     previous = header.previous and header.previous.json()
-    rows = Rows(genesis(header, symbols), redactor)
-    if first is not None:
-        rows.add(rows.last.seq, rows.last.at, "snapshot", (first,))
+    last = genesis(header, symbols)
     try:
         for part in parts:
             part.unlink(missing_ok=True)
@@ -117,7 +93,9 @@ def begin(path: Path, header: Header, redactor: Redactor, first: Recordable | No
                     header.day,
                 ),
             )
-            rows.insert(connection)
+            if first is not None:
+                entries = Entries(last.seq, last.at, "snapshot", (first,))
+                last = insert(connection, entries, last, redactor)
             connection.execute("commit")
         new.rename(path)
     except BaseException:
@@ -129,7 +107,7 @@ def begin(path: Path, header: Header, redactor: Redactor, first: Recordable | No
         os.fsync(place)
     finally:
         os.close(place)
-    return rows.last
+    return last
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -68,6 +68,7 @@ class Journal(Closing):
         self._last_at = last.at
         self._is_closed = False
         self._is_failure_told = False
+        self._add_event = writer.inbox.event
         writer.start()
 
     @classmethod
@@ -155,7 +156,7 @@ class Journal(Closing):
     @property
     def pending(self) -> int:
         """Items that wait for the disk; a replay at full speed commits when this grows."""
-        return self._writer.pending()
+        return len(self._writer.inbox)
 
     @property
     def failure(self) -> JournalFailed | None:
@@ -181,7 +182,8 @@ class Journal(Closing):
         if seq <= self._last_seq:
             raise ValueError(f"event {seq}: expected a number above {self._last_seq}")
         self._last_seq, self._last_at = seq, at
-        self._put("event", (event,))
+        if self._add_event(seq, at, event) > PENDING_MAX:
+            self._fall_behind()
 
     def append_outcome(
         self, seq: int, commands: Sequence[Recordable], notices: Sequence[Recordable]
@@ -194,9 +196,9 @@ class Journal(Closing):
         if seq != self._last_seq:
             raise ValueError(f"outcome of event {seq}: expected the last event, {self._last_seq}")
         if commands:
-            self._put("command", tuple(commands))
+            self._put("command", commands)
         if notices:
-            self._put("notice", tuple(notices))
+            self._put("notice", notices)
 
     def append_snapshot(self, snapshot: Recordable) -> None:
         """Add the engine as it stands after everything before: a recovery begins there."""
@@ -222,7 +224,7 @@ class Journal(Closing):
             started_at=self._last_at,
             day=day,
         )
-        self._writer.put(Turn(self._last_seq, self._last_at, path, self._header, snapshot))
+        self._writer.turn(Turn(self._last_seq, self._last_at, path, self._header, snapshot))
         self.files.append(path)
 
     def commit(self) -> int:
@@ -264,7 +266,9 @@ class Journal(Closing):
             raise self.failure
 
     def _put(self, type_: str, records: Sequence[Recordable]) -> None:
-        writer = self._writer
-        if writer.pending() >= PENDING_MAX and writer.failure is None:
-            writer.fail(f"{PENDING_MAX} entries wait for the disk")
-        writer.put((self._last_seq, self._last_at, type_, records))
+        add = self._writer.inbox.entries
+        if add(self._last_seq, self._last_at, type_, records) > PENDING_MAX:
+            self._fall_behind()
+
+    def _fall_behind(self) -> None:
+        self._writer.fail(f"{PENDING_MAX} entries wait for the disk")

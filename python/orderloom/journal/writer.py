@@ -1,11 +1,12 @@
 """The thread that owns a journal's file.
 
-Three facts shape it. SQLite gives up the interpreter lock at each step and may wait 5 ms to get it
-back while the event loop computes; so a batch is one statement, whatever its size (row by row, a
-busy loop leaves 1,800 rows a second; as one statement, over 20,000). An order waits for all
-that was appended before it; so rows go into an open transaction every few milliseconds, and only
-the `fsync` is left to wait for. And an `fsync` that failed once proves nothing when it succeeds
-later; so a failed journal stays failed.
+Four facts shape it. While this thread holds the interpreter lock, the event loop stands still; so
+events wait in Rust, and what can be done to them without the lock is done there. SQLite gives it up
+at each step and may wait 5 ms to get it back while the event loop computes; so rows go in by the
+thousand, a statement for all of them (row by row, a busy loop leaves 1,800 rows a second). An order
+waits for all that was appended before it; so rows go into an open transaction every few
+milliseconds, and only the `fsync` is left to wait for. And an `fsync` that failed once proves
+nothing when it succeeds later; so a failed journal stays failed.
 """
 
 from __future__ import annotations
@@ -16,26 +17,22 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from orderloom._core import Entries, Inbox
 from orderloom.journal.compaction import compact_all_but
 from orderloom.journal.errors import JournalFailed
-from orderloom.journal.file import Rows, begin, connect, settle
+from orderloom.journal.file import begin, connect, insert, settle
 from orderloom.journal.header import Previous
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from orderloom.journal.chain import Link
     from orderloom.journal.file import Recordable
     from orderloom.journal.header import Header
     from orderloom.redaction import Redactor
-
-
-Item = tuple[int, int, str, "Sequence[Recordable]"]
-"""Entries of one type that belong to one event: its number, its time, their type, they."""
 
 
 class End(NamedTuple):
@@ -92,12 +89,8 @@ class Writer(threading.Thread):
         self._linger = linger
         self._keep = keep
         self._compaction: threading.Thread | None = None
-        self._queue: SimpleQueue[Item | Turn | Durable | None] = SimpleQueue()
-        self.put: Final[Callable[[Item | Turn], None]] = self._queue.put
-        """Hands over an item; never waits."""
-        self.pending: Final = self._queue.qsize
-        """Tells how many items were not taken yet."""
-        self._awaited = threading.Event()
+        self.inbox: Final = Inbox()
+        """Takes items; never waits."""
         self._unfolded = 0
         self._undurable = 0
         self._due: float | None = None  # when the open transaction ends at the latest
@@ -105,9 +98,12 @@ class Writer(threading.Thread):
     def durable(self) -> Durable:
         """Return a future that ends when all items put before it are durable, or failed."""
         future: Durable = Future()
-        self._queue.put(future)
-        self._awaited.set()
+        self.inbox.mark(future, True)
         return future
+
+    def turn(self, turn: Turn) -> None:
+        """Go on in another file after what was given before; does not wait."""
+        self.inbox.mark(turn, False)
 
     def fail(self, reason: str) -> None:
         """Stop acknowledging, for good; the first reason is kept."""
@@ -115,8 +111,7 @@ class Writer(threading.Thread):
 
     def stop(self) -> None:
         """Let the thread end after what it was given; waits for it."""
-        self._queue.put(None)
-        self._awaited.set()
+        self.inbox.mark(None, True)
         self.join()
         if self._compaction is not None:
             self._compaction.join()
@@ -144,53 +139,37 @@ class Writer(threading.Thread):
                     future.set_exception(self.failure)
             self._fold(is_stopping)
 
-    def _gather(self) -> tuple[list[Item | Turn], list[Durable], bool]:
+    def _gather(self) -> tuple[list[Entries | Turn], list[Durable], bool]:
         """Wait for work; wait a little for more of it unless somebody waits."""
-        items: list[Item | Turn] = []
+        items: list[Entries | Turn] = []
         waiting: list[Durable] = []
-        try:
-            taken = self._queue.get(timeout=self._wait_s())
-        except Empty:
-            return items, waiting, False
-        if isinstance(taken, tuple | Turn):
-            self._awaited.wait(_GATHER_S)
-        self._awaited.clear()
-        while True:
-            if taken is None:
-                return items, waiting, True
-            if isinstance(taken, tuple | Turn):
+        is_stopping = False
+        for taken in self.inbox.take(self._wait_s(), _GATHER_S):
+            if isinstance(taken, Entries | Turn):
                 items.append(taken)
+            elif taken is None:
+                is_stopping = True
             else:
                 waiting.append(taken)
-            try:
-                taken = self._queue.get_nowait()
-            except Empty:
-                return items, waiting, False
+        return items, waiting, is_stopping
 
     def _wait_s(self) -> float | None:
         """Seconds until the open transaction must end; `None` when there is none."""
         return None if self._due is None else max(self._due - time.monotonic(), 0)
 
-    def _insert(self, items: list[Item | Turn]) -> None:
-        rows = Rows(self._last, self._redactor)
+    def _insert(self, items: list[Entries | Turn]) -> None:
         for place, item in enumerate(items):
             if isinstance(item, Turn):
-                self._write(rows)
                 self._turn(item, _entries(items[place:]))
-                rows = Rows(self._last, self._redactor)
             else:
-                rows.add(*item)
-        self._write(rows)
+                self._write(item)
 
-    def _write(self, rows: Rows) -> None:
-        if not rows:
-            return
+    def _write(self, entries: Entries) -> None:
         if self._due is None:
             self._connection.execute("begin immediate")
             self._due = time.monotonic() + self._linger
-        rows.insert(self._connection)
-        self._last = rows.last
-        self._unfolded += len(rows)
+        self._unfolded += len(entries)
+        self._last = insert(self._connection, entries, self._last, self._redactor)
 
     def _turn(self, turn: Turn, left: int) -> None:
         """End this file and go on in the next; `left` entries are given and not written yet.
@@ -198,9 +177,8 @@ class Writer(threading.Thread):
         Its last row names the next file, which appears whole. Killed before that, a run goes on
         behind that row; after it, in the next file. There is no third place.
         """
-        rows = Rows(self._last, self._redactor)
-        rows.add(turn.seq, turn.at, "end", (End("rotated", json.dumps({"next": turn.path.name})),))
-        self._write(rows)
+        end = End("rotated", json.dumps({"next": turn.path.name}))
+        self._write(Entries(turn.seq, turn.at, "end", (end,)))
         self._commit(left)
         settle(self._connection)
         previous = Previous(self._path.name, self._last.seq, self._last.at, self._last.hash)
@@ -239,5 +217,5 @@ class Writer(threading.Thread):
                 self.fail(str(error))
 
 
-def _entries(items: Sequence[Item | Turn]) -> int:
-    return sum(len(item[3]) for item in items if isinstance(item, tuple))
+def _entries(items: Sequence[Entries | Turn]) -> int:
+    return sum(len(item) for item in items if isinstance(item, Entries))

@@ -410,32 +410,7 @@ impl Event {
 
     #[getter]
     fn kind(&self) -> &'static str {
-        match &self.kind {
-            EventKind::Quote(_) => "quote",
-            EventKind::Trade(_) => "trade",
-            EventKind::Bar(_) => "bar",
-            EventKind::Session(_) => "session",
-            EventKind::Signal(_) => "signal",
-            EventKind::SignalRejected(_) => "signal_rejected",
-            EventKind::OrderOpened(_) => "order_opened",
-            EventKind::OrderStatus(_) => "order_status",
-            EventKind::OrderCompleted(_) => "order_completed",
-            EventKind::Execution(_) => "execution",
-            EventKind::Commission(_) => "commission",
-            EventKind::OrderError(_) => "order_error",
-            EventKind::PositionReport(_) => "position_report",
-            EventKind::AccountValue(_) => "account_value",
-            EventKind::Snapshot(_) => "snapshot",
-            EventKind::NextOrderId(_) => "next_order_id",
-            EventKind::Connection(_) => "connection",
-            EventKind::Clock => "clock",
-            EventKind::Hold(_) => "hold",
-            EventKind::Operator(_) => "operator",
-            EventKind::Reading(_) => "reading",
-            EventKind::Answer(_) => "answer",
-            EventKind::Restarted(_) => "restarted",
-            EventKind::Reloaded(_) => "reloaded",
-        }
+        event_kind(&self.kind)
     }
 
     #[getter]
@@ -449,6 +424,35 @@ impl Event {
 
     fn __repr__(&self) -> PyResult<String> {
         Ok(format!("Event({})", self.json()?))
+    }
+}
+
+pub(crate) const fn event_kind(kind: &EventKind) -> &'static str {
+    match kind {
+        EventKind::Quote(_) => "quote",
+        EventKind::Trade(_) => "trade",
+        EventKind::Bar(_) => "bar",
+        EventKind::Session(_) => "session",
+        EventKind::Signal(_) => "signal",
+        EventKind::SignalRejected(_) => "signal_rejected",
+        EventKind::OrderOpened(_) => "order_opened",
+        EventKind::OrderStatus(_) => "order_status",
+        EventKind::OrderCompleted(_) => "order_completed",
+        EventKind::Execution(_) => "execution",
+        EventKind::Commission(_) => "commission",
+        EventKind::OrderError(_) => "order_error",
+        EventKind::PositionReport(_) => "position_report",
+        EventKind::AccountValue(_) => "account_value",
+        EventKind::Snapshot(_) => "snapshot",
+        EventKind::NextOrderId(_) => "next_order_id",
+        EventKind::Connection(_) => "connection",
+        EventKind::Clock => "clock",
+        EventKind::Hold(_) => "hold",
+        EventKind::Operator(_) => "operator",
+        EventKind::Reading(_) => "reading",
+        EventKind::Answer(_) => "answer",
+        EventKind::Restarted(_) => "restarted",
+        EventKind::Reloaded(_) => "reloaded",
     }
 }
 

@@ -5,6 +5,7 @@ mod bus;
 mod column;
 mod command;
 mod engine;
+mod entries;
 mod event;
 mod indicator;
 mod replay;
@@ -28,6 +29,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     indicator::register(module)?;
     command::register(module)?;
     engine::register(module)?;
+    entries::register(module)?;
     rows::register(module)?;
     snapshot::register(module)?;
     venue::register(module)?;

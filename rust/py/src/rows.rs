@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use sha2::{Digest, Sha256};
 
-const FIELD: char = '\x1f';
+pub(crate) const FIELD: char = '\x1f';
 const ROW: char = '\x1e';
 
 /// A journal's row, as far as the engine is concerned.

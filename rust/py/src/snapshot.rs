@@ -1,5 +1,7 @@
 //! Snapshots of an engine: written down, read again, compared.
 
+use std::sync::Arc;
+
 use orderloom_core::engine::Engine;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -12,12 +14,15 @@ use crate::rows::hexadecimal;
 /// An engine as it stood between two events.
 #[pyclass(frozen, module = "orderloom._core")]
 pub(crate) struct Snapshot {
-    engine: Engine,
+    /// Shared with the journal, which writes it down when there is time.
+    pub(crate) engine: Arc<Engine>,
 }
 
 impl Snapshot {
+    pub(crate) const KIND: &str = "engine";
+
     pub(crate) fn of(engine: &Engine) -> Self {
-        Self { engine: engine.clone() }
+        Self { engine: Arc::new(engine.clone()) }
     }
 }
 
@@ -28,12 +33,12 @@ impl Snapshot {
 
     #[getter]
     fn kind(&self) -> &'static str {
-        "engine"
+        Self::KIND
     }
 
     /// All of it; written while the interpreter is free.
     fn json(&self, py: Python<'_>) -> PyResult<String> {
-        py.detach(|| json(&self.engine))
+        py.detach(|| json(&*self.engine))
     }
 }
 
@@ -53,6 +58,12 @@ pub(crate) fn restore(text: &str) -> PyResult<Engine> {
 struct Note<'a> {
     layout: u32,
     sha256: &'a str,
+}
+
+/// The row of a snapshot whose text is kept beside it.
+pub(crate) fn note(text: &str) -> String {
+    let (layout, hash) = (Engine::SNAPSHOT, hexadecimal(&Sha256::digest(text)));
+    format!(r#"{{"layout": {layout}, "sha256": "{hash}"}}"#)
 }
 
 /// The hash of the snapshot that `engine` gives now, when a journal's row of this layout has another.
