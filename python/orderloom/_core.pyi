@@ -457,31 +457,26 @@ class Engine:
 class Ticks:
     """Level one of every market data request: ticks become whole quotes and prints.
 
-    What a tick leads to: nothing, an event, a quote and the print that must not overtake it, or
-    the request's id when its data is delayed although live was asked for.
+    What ticks lead to: events in their order, or the id of a request whose data is delayed although
+    live was asked for.
     """
 
     def __new__(cls) -> Self: ...
     def add(self, request: int, symbol: int, wants_live: bool) -> None: ...
     def remove(self, request: int) -> None: ...
-    def message(self, fields: list[str]) -> Event | tuple[Event, Event] | int | None:
+    def message(self, fields: list[str]) -> list[Event | int]:
         """Take a message of type 1 or 2 as `ib_async` split it; `ValueError` for another form."""
 
-    def take(
-        self, data: bytes, at: int
-    ) -> tuple[int, Event | tuple[Event, Event] | int | None, list[str] | None]:
-        """Take ticks as they came from the socket, from `at` on, until one leads to something.
+    def take(self, data: bytes, at: int) -> tuple[int, list[Event | int], list[str] | None, bool]:
+        """Take ticks as they came from the socket, from `at` on, until one's data is delayed.
 
-        Where the next message begins, what a tick led to, and the fields of a message that is no
-        tick; both are `None` when no message is whole any more.
+        Where the next message begins, what the ticks led to, the fields of a message that is no
+        tick, if that stopped it, and whether no message is whole any more. When all was taken, the
+        quote that changed last is told, too.
         """
 
-    def price(
-        self, request: int, kind: int, value: float, size: float
-    ) -> Event | tuple[Event, Event] | int | None: ...
-    def size(
-        self, request: int, kind: int, value: float
-    ) -> Event | tuple[Event, Event] | int | None: ...
+    def price(self, request: int, kind: int, value: float, size: float) -> list[Event | int]: ...
+    def size(self, request: int, kind: int, value: float) -> list[Event | int]: ...
     def flush(self) -> Event | None:
         """Return the quote that changed and was not told yet."""
 

@@ -76,6 +76,7 @@ class Runner:
         self.journal: Final = journal
         self.listeners: Final[list[Listener]] = list(listeners)
         self._clock = clock
+        self._now = clock.now
         self._on_problem = on_problem
         self._broker: Broker | None = None
         self._queue: deque[Event] = deque()
@@ -169,7 +170,7 @@ class Runner:
 
     def _handle(self, event: Event) -> None:
         # The engine's time never moves back; the journal says the same.
-        self._at = at = max(self._at, self._clock.now())
+        self._at = at = max(self._at, self._now())
         if at >= self._turn_at:
             self._begin_day()
         self._seq = seq = self._seq + 1

@@ -83,22 +83,15 @@ class StrictDecoder(Decoder):
         try:
             kind = fields[0]
             if kind in _TICKS:
-                found = self._take_tick(fields)
-                if found is not None:
+                for found in self._take_tick(fields):
                     self.wrapper.ticked(found)
             else:
                 self.handlers[int(kind)](fields)
         except Exception as error:
-            self._tell(error, "|".join(fields))
+            self.tell(error, "|".join(fields))
 
-    def ticked(self, found: Any) -> None:
-        """Hand on what ticks led to that were read without their messages."""
-        try:
-            self.wrapper.ticked(found)
-        except Exception as error:
-            self._tell(error, f"a tick that led to {found!r}")
-
-    def _tell(self, error: Exception, message: str) -> None:
+    def tell(self, error: Exception, message: str) -> None:
+        """Report what came of a message that could not be decoded or handled."""
         shown = message[:_SHOWN_MAX]
         _log.exception("message not understood: %s", shown)
         self._on_problem(f"TWS message not understood: {error!r} in `{shown}`")
@@ -243,22 +236,26 @@ class WireClient(Client):
             return
         self._numBytesRecv += len(data)
         if self._data:
-            data = self._data + data
-        self._data = b""
-        take, decoder = self._take, self.decoder
-        at, found, fields = take(data, 0)
-        if at:
-            self.wrapper.heard_at = time.monotonic()
-        while found is not None or fields is not None:
-            if fields is None:
-                decoder.ticked(found)
-            else:
-                decoder.interpret(fields)
-            if not self._apiReady:
-                return  # the connection ended with that message
-            at, found, fields = take(data, at)
-        self._data = data[at:]
-        self.wrapper.tcpDataProcessed()
+            data, self._data = self._data + data, b""
+        wrapper, at, is_over = self.wrapper, 0, False
+        while not is_over:
+            at, found, fields, is_over = self._take(data, at)
+            if at:
+                wrapper.heard_at = time.monotonic()
+            for each in found:
+                try:
+                    wrapper.ticked(each)
+                except Exception as error:
+                    self.decoder.tell(error, f"a tick that led to {each!r}")
+                if not self._apiReady:
+                    return  # the connection ended with it
+            if fields is not None:
+                self.decoder.interpret(fields)
+                if not self._apiReady:
+                    return
+        if at < len(data):
+            self._data = data[at:]
+            wrapper.tcpDataProcessed()
 
     def bytes_pending(self) -> int:
         """Return how many of the bytes received belong to a message that is not complete."""

@@ -349,24 +349,21 @@ class Wrapper:
         self.ticks.remove(request_id)
 
     def priceSizeTick(self, reqId: int, tickType: int, price: float, size: float) -> None:
-        self.ticked(self.ticks.price(reqId, tickType, price, size))
+        for found in self.ticks.price(reqId, tickType, price, size):
+            self.ticked(found)
 
     def tickSize(self, reqId: int, tickType: int, size: float) -> None:
-        self.ticked(self.ticks.size(reqId, tickType, size))
+        for found in self.ticks.size(reqId, tickType, size):
+            self.ticked(found)
 
-    def ticked(self, found: Event | tuple[Event, Event] | int | None) -> None:
-        """Pass on what a tick led to: events, or a request whose data is not live."""
-        if found is None:
-            return
+    def ticked(self, found: Event | int) -> None:
+        """Pass on what a tick led to: an event, or a request whose data is not live."""
         if isinstance(found, Event):
             self._pass(found)
-        elif isinstance(found, int):
+        else:
             stream = self.streams.get(found)
             if isinstance(stream, QuoteStream):
                 self._first(stream.withhold("delayed"))
-        else:
-            for event in found:
-                self._pass(event)
 
     def marketDataType(self, reqId: int, kind: int) -> None:
         stream = self.streams.get(reqId)

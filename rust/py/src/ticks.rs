@@ -175,31 +175,48 @@ impl State {
         Ok(before)
     }
 
-    fn tick<'py>(&mut self, py: Python<'py>, tick: &Tick) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let Some(level) = self.levels.get_mut(&tick.request) else { return Ok(None) };
+    fn tick(&mut self, tick: &Tick) -> PyResult<Told> {
+        let Some(level) = self.levels.get_mut(&tick.request) else { return Ok(Told::default()) };
         let heard = match tick.price {
             Some(price) => level.price(tick.kind, price, tick.size)?,
             None => level.size(tick.kind, tick.size)?,
         };
-        self.heard(py, tick.request, heard)
+        self.heard(tick.request, heard)
     }
 
-    fn heard<'py>(
-        &mut self,
-        py: Python<'py>,
-        request: i64,
-        heard: Heard,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let (quote, print) = match heard {
-            Heard::Delayed => return request.into_bound_py_any(py).map(Some),
-            Heard::Print(print) => (self.flush()?, Some(print)),
-            Heard::Nothing => (self.note(request)?, None),
-        };
-        match (quote, print) {
-            (None, None) => Ok(None),
-            (Some(event), None) | (None, Some(event)) => event.into_bound_py_any(py).map(Some),
-            (Some(quote), Some(print)) => (quote, print).into_bound_py_any(py).map(Some),
+    fn heard(&mut self, request: i64, heard: Heard) -> PyResult<Told> {
+        Ok(match heard {
+            Heard::Delayed => Told { delayed: Some(request), ..Told::default() },
+            Heard::Print(print) => Told { quote: self.flush()?, print: Some(print), delayed: None },
+            Heard::Nothing => Told { quote: self.note(request)?, ..Told::default() },
+        })
+    }
+}
+
+/// What is told of a tick: events in this order, or a request whose data is delayed.
+#[derive(Default)]
+struct Told {
+    quote: Option<Event>,
+    print: Option<Event>,
+    delayed: Option<i64>,
+}
+
+impl Told {
+    /// Adds it to what Python is given; whether nothing may follow before that was heard.
+    fn give<'py>(self, py: Python<'py>, found: &mut Vec<Bound<'py, PyAny>>) -> PyResult<bool> {
+        for event in [self.quote, self.print].into_iter().flatten() {
+            found.push(event.into_bound_py_any(py)?);
         }
+        if let Some(request) = self.delayed {
+            found.push(request.into_bound_py_any(py)?);
+        }
+        Ok(self.delayed.is_some())
+    }
+
+    fn given(self, py: Python<'_>) -> PyResult<Vec<Bound<'_, PyAny>>> {
+        let mut found = Vec::new();
+        self.give(py, &mut found)?;
+        Ok(found)
     }
 }
 
@@ -308,45 +325,51 @@ impl Ticks {
         self.state().levels.remove(&request);
     }
 
-    /// Take a message of type 1 (price and size) or 2 (size), as split.
-    fn message<'py>(&self, fields: &Bound<'py, PyList>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    /// Take a message of type 1 (price and size) or 2 (size), as split; what it led to.
+    fn message<'py>(&self, fields: &Bound<'py, PyList>) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let (request, kind) = (field(fields, 2)?, field(fields, 3)?);
         let state = &mut *self.state();
-        let Some(level) = state.levels.get_mut(&request) else { return Ok(None) };
+        let Some(level) = state.levels.get_mut(&request) else { return Ok(Vec::new()) };
         let heard = match fields.len() {
             5 => level.size(kind, field(fields, 4)?)?,
-            7 if fields.get_item(4)?.cast::<PyString>()?.len()? == 0 => return Ok(None),
+            7 if fields.get_item(4)?.cast::<PyString>()?.len()? == 0 => return Ok(Vec::new()),
             7 => level.price(kind, field(fields, 4)?, field(fields, 5)?)?,
             found => return Err(PyValueError::new_err(format!("expected 5 or 7 fields, found {found}"))),
         };
-        state.heard(fields.py(), request, heard)
+        state.heard(request, heard)?.given(fields.py())
     }
 
-    /// Take the ticks of `data` from `at` on, up to one that leads to something or to another message:
-    /// where the next message begins, what the tick led to (as `message`), and the fields of the other
-    /// message. Both are `None` where no message is whole any more.
+    /// Take the ticks of `data` from `at` on, up to one whose data is delayed or to another message:
+    /// where the next message begins, what ticks led to, the fields of the other message, and whether no
+    /// message is whole any more. When all was taken, the quote that changed last is told, too.
     #[expect(clippy::type_complexity, reason = "a tuple for Python")]
     fn take<'py>(
         &self,
         data: &Bound<'py, PyBytes>,
         at: usize,
-    ) -> PyResult<(usize, Option<Bound<'py, PyAny>>, Option<Bound<'py, PyList>>)> {
+    ) -> PyResult<(usize, Vec<Bound<'py, PyAny>>, Option<Bound<'py, PyList>>, bool)> {
         let (py, bytes) = (data.py(), data.as_bytes());
         let state = &mut *self.state();
-        let mut at = at;
+        let (mut at, mut found) = (at, Vec::new());
         while let Some((message, next)) = framed(bytes, at) {
             at = next;
-            match Tick::parsed(message).map(|tick| state.tick(py, &tick)) {
-                Some(Ok(None)) => {}
-                Some(Ok(found)) => return Ok((at, found, None)),
+            match Tick::parsed(message).map(|tick| state.tick(&tick)) {
+                Some(Ok(told)) => {
+                    if told.give(py, &mut found)? {
+                        return Ok((at, found, None, false));
+                    }
+                }
                 // What cannot be taken is told with its text where every such message is.
-                None | Some(Err(_)) => return Ok((at, None, Some(split(py, message)?))),
+                None | Some(Err(_)) => return Ok((at, found, Some(split(py, message)?), false)),
             }
         }
-        Ok((at, None, None))
+        if at == bytes.len() {
+            Told { quote: state.flush()?, ..Told::default() }.give(py, &mut found)?;
+        }
+        Ok((at, found, None, true))
     }
 
-    /// Take a price tick; what follows, as of `message`.
+    /// Take a price tick; what it led to.
     fn price<'py>(
         &self,
         py: Python<'py>,
@@ -354,25 +377,25 @@ impl Ticks {
         kind: i64,
         value: f64,
         size: f64,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let state = &mut *self.state();
-        let Some(level) = state.levels.get_mut(&request) else { return Ok(None) };
+        let Some(level) = state.levels.get_mut(&request) else { return Ok(Vec::new()) };
         let heard = level.price(kind, value, size)?;
-        state.heard(py, request, heard)
+        state.heard(request, heard)?.given(py)
     }
 
-    /// Take a size tick; what follows, as of `message`.
+    /// Take a size tick; what it led to.
     fn size<'py>(
         &self,
         py: Python<'py>,
         request: i64,
         kind: i64,
         value: f64,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let state = &mut *self.state();
-        let Some(level) = state.levels.get_mut(&request) else { return Ok(None) };
+        let Some(level) = state.levels.get_mut(&request) else { return Ok(Vec::new()) };
         let heard = level.size(kind, value)?;
-        state.heard(py, request, heard)
+        state.heard(request, heard)?.given(py)
     }
 
     /// The quote that changed and was not told yet.
