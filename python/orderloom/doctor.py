@@ -11,6 +11,7 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 from orderloom.errors import OrderloomError
@@ -62,20 +63,35 @@ def _python() -> Finding:
 
 
 def _zones(settings: Settings) -> Finding:
-    from orderloom.hours import Hours  # noqa: PLC0415 - slow to load
+    from orderloom.hours import Hours, known_until  # noqa: PLC0415 - slow to load
 
     calendar = settings.market.calendar
     now = time.time_ns()
+    today = datetime.fromtimestamp(now // 1_000_000_000, tz=UTC).date()
+    days = _DAYS_AHEAD
     try:
-        hours = Hours(calendar, now, now + _DAYS_AHEAD * 24 * _HOUR_NS)
-        ahead = (now + hour * _HOUR_NS for hour in range(_DAYS_AHEAD * 24))
-        opens = any(hours.is_open(moment) for moment in ahead)
+        last = known_until(calendar)
+        if last is not None:
+            # Without tomorrow's there is nothing to look at.
+            days = max(min(days, (last - today).days), 1)
+        hours = Hours(calendar, now, now + days * 24 * _HOUR_NS)
     except (OrderloomError, ValueError, KeyError) as error:
-        return Finding("calendar", "failed", str(error), "pip install -U tzdata exchange_calendars")
+        text = str(error).replace("\nhint: ", ", hint: ")
+        return Finding("calendar", "failed", text, "pip install -U tzdata exchange_calendars")
+    name = f"{calendar} in {hours.time_zone}"
+    if days < _DAYS_AHEAD:
+        return Finding(
+            "calendar",
+            "warning",
+            f"{name}, sessions known until {last} only: days after it are neither simulated nor "
+            "played",
+            "pip install -U exchange_calendars, which is to know the holidays after that day",
+        )
+    opens = any(hours.is_open(now + hour * _HOUR_NS) for hour in range(days * 24))
     return _found(
         "calendar",
         good=opens,
-        detail=f"{calendar} in {hours.time_zone}, sessions known for {_DAYS_AHEAD} days",
+        detail=f"{name}, sessions known for {days} days",
         hint="pip install -U exchange_calendars",
     )
 

@@ -74,6 +74,8 @@ class Drill:
     shares: float
     milliseconds: int
     incidents: tuple[str, ...]
+    refused: tuple[str, ...]
+    """What the orders were for that the broker refused: `entry`, `stop` …"""
     has_struck: bool
     """Whether the fault changed anything; if not, the run says nothing about it."""
     is_sound: bool
@@ -149,6 +151,7 @@ def _result(name: str, gauge: _Gauge, summary: Mapping[str, Any], *, has_struck:
         shares=gauge.shares,
         milliseconds=gauge.longest_ns // 1_000_000,
         incidents=tuple(dict.fromkeys(each["code"] for each in summary["incidents"])),
+        refused=tuple(dict.fromkeys(each["role"] for each in summary["rejected_orders"])),
         has_struck=has_struck,
         is_sound=not summary["ledger_differences"] and gauge.now == 0,
     )

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Final
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from orderloom.errors import OrderloomError
 
+ALWAYS: Final = "always"
 _DAY_NS: Final = 86_400_000_000_000
 _SHOWN_DAYS: Final = 7
 _PAST_DAYS: Final = 367
@@ -51,7 +52,7 @@ class Hours:
     def __init__(self, name: str, start: int, end: int) -> None:
         self.name: Final = name
         time_zone, days = (
-            _always(start, end) if name == "always" else _from_calendar(name, start, end)
+            _always(start, end) if name == ALWAYS else _from_calendar(name, start, end)
         )
         self.time_zone: Final = time_zone
         self.days: Final = [day for day in days if day.close > start]
@@ -61,6 +62,8 @@ class Hours:
 
     def at(self, moment: int) -> TradingDay | None:
         """Return the session that goes on at `moment`, if one does."""
+        if self.name == ALWAYS:
+            return _whole_day(moment // _DAY_NS)
         place = bisect_right(self._opens, moment) - 1
         if place >= 0 and moment < self.days[place].close:
             return self.days[place]
@@ -77,6 +80,8 @@ class Hours:
         for ahead in range(_SHOWN_DAYS):
             date = int((today + timedelta(days=ahead)).strftime("%Y%m%d"))
             day = self._by_date.get(date)
+            if day is None and self.name == ALWAYS:
+                day = _whole_day(moment // _DAY_NS + ahead)
             if day is None:
                 entries.append(f"{date}:CLOSED")
             else:
@@ -94,15 +99,33 @@ def _unknown(name: str) -> UnknownCalendarError:
     )
 
 
+def known_until(calendar: str) -> date | None:
+    """The last day whose hours a calendar knows; `None` where it has no end, or is `always`."""
+    if calendar == ALWAYS:
+        return None
+    # Any days will do: the end is the exchange's, whatever part of its calendar is made.
+    ends = type(_made(calendar, start="2024-01-02", end="2024-02-01")).bound_max()
+    return None if ends is None else ends.date()
+
+
 def zone_of(calendar: str) -> tzinfo:
     """The exchange's time zone; UTC where the market is always open."""
-    if calendar == "always":
+    if calendar == ALWAYS:
         return UTC
+    return ZoneInfo(str(_made(calendar).tz))
+
+
+def _made(calendar: str, **days: str) -> Any:
+    """A calendar of `exchange_calendars`.
+
+    Raises:
+        UnknownCalendarError: There is none of that name, or it cannot be computed.
+    """
     from exchange_calendars import get_calendar  # noqa: PLC0415 - takes a second to load
     from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
 
     try:
-        return ZoneInfo(str(get_calendar(calendar).tz))
+        return get_calendar(calendar, **days)
     except InvalidCalendarName:
         raise _unknown(calendar) from None
     except (NotImplementedError, ValueError) as error:

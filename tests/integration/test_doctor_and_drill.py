@@ -58,7 +58,14 @@ def test_the_doctor_says_what_to_do_when_nobody_listens(
 
 
 def test_a_drill_tells_what_each_fault_left_uncovered(capsys: pytest.CaptureFixture[str]) -> None:
-    faults = ["nothing", "exits ended", "fill busted", "line cut", "fills told late"]
+    faults = [
+        "nothing",
+        "exits ended",
+        "fill busted",
+        "line cut",
+        "fills told late",
+        "stop refused",
+    ]
     options = [word for name in faults for word in ("--fault", name)]
     code, told = asked(capsys, "drill", str(STRATEGY), *options)
     drills = {each["fault"]: each for each in told["drills"]}
@@ -71,6 +78,11 @@ def test_a_drill_tells_what_each_fault_left_uncovered(capsys: pytest.CaptureFixt
     assert drills["exits ended"]["milliseconds"] < 2_000, "within execution.uncovered_max"
     assert drills["line cut"]["incidents"] == ["DISCONNECTED"]
     assert drills["nothing"]["round_trips"] == 2
+    assert (drills["nothing"]["refused"], drills["stop refused"]["refused"]) == ([], ["stop"])
+    (summary,) = Path("runs").glob("*/stop-refused/summary.json")
+    (refused,) = json.loads(summary.read_text())["rejected_orders"]
+    assert (refused["role"], refused["code"]) == ("stop", 201)
+    assert "injected" in refused["text"]
 
 
 def test_a_drill_whose_fault_never_struck_says_so(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -163,3 +164,22 @@ def test_the_same_seed_gives_the_same_trades_and_the_same_commands(
     assert len(first) >= 20
     for one, other in zip(first, second, strict=True):
         assert one == other
+
+
+@pytest.mark.parametrize("options", [["--json"], []])
+def test_a_run_whose_reader_has_left_ends_with_its_own_code(
+    tmp_path: Path, options: list[str]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    until = ("--until", "2026-03-10T14:00:00Z", "--out", tmp_path / "run")
+    done = subprocess.run(
+        [ORDERLOOM, "run", STRATEGY, "--speed", "max", *until, *options],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        timeout=PATIENCE,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["exit_code"] == 0

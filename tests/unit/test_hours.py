@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
+import time_machine
 
 from orderloom.config import parse_settings
 from orderloom.config.lint import lint
+from orderloom.doctor import examine_host
 from orderloom.hours import Hours, UnknownCalendarError
 from orderloom.instant import iso_to_ns
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DAY = 86_400_000_000_000
 
@@ -81,3 +87,34 @@ def test_a_calendar_that_cannot_be_computed_is_told(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("exchange_calendars.get_calendar", fails)
     with pytest.raises(UnknownCalendarError, match=r"found `ASEX` \(implemented by subclasses\)"):
         Hours("ASEX", 20_000 * DAY, 20_010 * DAY)
+
+
+def test_what_is_always_open_is_so_after_the_data_too() -> None:
+    hours = Hours("always", day("2026-03-10"), day("2026-03-11"))
+    for later in (day("2026-03-11"), day("2026-03-14"), day("2027-01-01")):
+        assert hours.is_open(later)
+        assert hours.is_open(later + DAY - 1)
+        assert "CLOSED" not in hours.text(later)
+    assert hours.text(day("2026-03-14")).startswith("20260314:0000-20260315:0000;20260315:0000-")
+
+
+@pytest.mark.parametrize(
+    ("left", "state", "says"),
+    [
+        (20, "ok", "sessions known for 14 days"),
+        (9, "warning", "sessions known until {last} only"),
+        (1, "warning", "sessions known until {last} only"),
+        (0, "failed", "expected a calendar that knows {last} to"),
+    ],
+)
+def test_the_doctor_warns_while_days_are_known_and_fails_without_tomorrows(
+    tmp_path: Path, left: int, state: str, says: str
+) -> None:
+    last = datetime.fromtimestamp(last_known("XSHG") // 10**9, UTC)
+    settings = parse_settings("market: {calendar: XSHG, symbols: [A]}\n", environment={})
+    with time_machine.travel(last - timedelta(days=left) + timedelta(hours=3), tick=False):
+        (found,) = [each for each in examine_host(settings, tmp_path) if each.what == "calendar"]
+    assert (found.state, bool(found.hint)) == (state, state != "ok")
+    assert says.format(last=last.date()) in found.detail
+    if state != "ok":
+        assert "pip install -U" in found.hint

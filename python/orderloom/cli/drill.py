@@ -59,7 +59,8 @@ def drill(
         raise typer.Exit(code)
     typer.echo(f"{'fault':<20} {'trades':>6} {'uncovered':>9} {'for ms':>8}  told")
     for each in results:
-        told = ", ".join(each.incidents) or "-"
+        refused = (f"{role} refused" for role in each.refused)
+        told = ", ".join([*each.incidents, *refused]) or "-"
         verdict = "" if each.has_struck else "  DID NOT STRIKE"
         verdict += "" if each.is_sound else "  NOT SOUND"
         typer.echo(

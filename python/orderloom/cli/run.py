@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 import time
@@ -102,8 +103,17 @@ def run(
             raise UsageError(f"{path}: expected a file, found none")
     summary = run_loop(_trade(settings, options, is_quiet=as_json))
     if as_json:
-        typer.echo(json.dumps(summary))
+        _print(json.dumps(summary))
     raise typer.Exit(summary["exit_code"])
+
+
+def _print(text: str) -> None:
+    """Print, unless nobody reads any more: the run has its end and its code all the same."""
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        # What is left in the buffer is flushed at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class UsageError(OrderloomError):

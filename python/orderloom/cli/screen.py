@@ -89,6 +89,9 @@ class Screen:
             f"P&L {summary['pnl']} before {summary['commission']} commissions, "
             f"longest uncovered {summary['uncovered_max_ms']} ms"
         )
+        for order in summary["rejected_orders"]:
+            text = f"{order['symbol']} {order['role']}: {order['text']}"
+            console.print(f"refused   by the broker, {escape(text)}")
         outside = [
             *(str(UnknownOrder(**order)) for order in summary["unknown_orders"]),
             *(

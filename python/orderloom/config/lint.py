@@ -16,6 +16,7 @@ from orderloom.actions import Action, Enter
 from orderloom.config.ranges import Ranges, branches, implies
 from orderloom.config.sections import BAR_SIZES
 from orderloom.errors import shown
+from orderloom.hours import known_until
 from orderloom.redaction import LENGTH_MIN
 from orderloom.tree import Indicator, Operand, operands
 from orderloom.units import Span
@@ -166,13 +167,11 @@ def _end_of_calendar(
     calendar = settings.market.calendar
     if calendar in {"always", "XNYS"} or not sessions:
         return  # without an end, or unknown
-    from exchange_calendars import get_calendar  # noqa: PLC0415
-
-    last = type(get_calendar(calendar, start="2024-01-02", end="2024-02-01")).bound_max()
-    if last is not None and last.date() - today < _SOON:
+    last = known_until(calendar)
+    if last is not None and last - today < _SOON:
         yield Finding(
             path=("market", "calendar"),
-            what=f"the holidays of {shown(calendar)} are known until {last.date()} only",
+            what=f"the holidays of {shown(calendar)} are known until {last} only",
             expected="a calendar that can be simulated for another month",
             hint="pip install -U exchange_calendars",
         )

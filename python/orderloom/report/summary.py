@@ -79,6 +79,9 @@ class RunTally:
         self.rejected: Final[Counter[str]] = Counter()
         self.round_trips: Final[list[RoundTrip]] = []
         self.unfilled = 0
+        # What the broker said of an order last, and which orders it refused.
+        self._objections: Final[dict[int, tuple[int, str]]] = {}
+        self.rejected_orders: Final[list[dict[str, Any]]] = []
         self.incidents: Final[list[dict[str, Any]]] = []
         self.uncovered_max_ns = 0
         self.fills = 0
@@ -95,6 +98,9 @@ class RunTally:
         self.events += 1
         if event.kind == "signal_rejected":
             self._signal_rejected(at, json.loads(event.json()))
+        elif event.kind == "order_error":
+            told = json.loads(event.json())
+            self._objections[told["order_id"]] = told["code"], told["text"]
         elif event.kind in HEARD:
             self.funnel.on_event(self.events, json.loads(event.json()))
         if outcome is None:
@@ -137,6 +143,7 @@ class RunTally:
             "entries": self.entries,
             "round_trips": [asdict(trip) for trip in self.round_trips],
             "unfilled_entries": self.unfilled,
+            "rejected_orders": self.rejected_orders,
             "fills": self.fills,
             "events": self.events,
             "uncovered_max_ms": self.uncovered_max_ns // 1_000_000,
@@ -199,6 +206,23 @@ class RunTally:
             f"{self._name(notice['symbol'])} {notice['role'] or 'foreign'} filled: "
             f"{notice['side']} {notice['quantity']} at {notice['price']}",
         )
+
+    def _order_changed(self, at: int, notice: dict[str, Any]) -> None:
+        if notice["phase"] != "rejected":
+            return
+        code, text = self._objections.get(notice["order_id"], (None, "no reason given"))
+        name, role = self._name(notice["symbol"]), notice["role"]
+        self.rejected_orders.append(
+            {
+                "at": ns_to_iso(at),
+                "symbol": name,
+                "role": role,
+                "order_id": notice["order_id"],
+                "code": code,
+                "text": text,
+            }
+        )
+        self._say(at, f"{name} {role} refused by the broker: {text}")
 
     def _mode_changed(self, at: int, notice: dict[str, Any]) -> None:
         self.mode = notice["mode"]
