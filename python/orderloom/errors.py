@@ -174,6 +174,20 @@ def sentence(what: str, expected: str, hint: str | None) -> str:
     return ", ".join([*parts, f"hint: {hint}"] if hint else parts)
 
 
+def not_utf8(error: UnicodeDecodeError) -> str:
+    r"""Which byte of a text is no UTF-8, and in which line.
+
+    Example:
+        >>> try:
+        ...     b"a: 1\nb: caf\xe9\n".decode()
+        ... except UnicodeDecodeError as error:
+        ...     print(not_utf8(error))
+        the byte 0xe9 in line 2 is not UTF-8
+    """
+    line = error.object.count(b"\n", 0, error.start) + 1
+    return f"the byte 0x{error.object[error.start]:02x} in line {line} is not UTF-8"
+
+
 def did_you_mean(found: str, known: Sequence[str]) -> str | None:
     """A hint that names the closest of `known`, if one is close."""
     if len(found) > 80:

@@ -145,8 +145,10 @@ def exact(value: object, name: str, *, positive: bool = True) -> Decimal:
             number = Decimal(str(value) if isinstance(value, float) else value)
         except (InvalidOperation, ValueError):
             number = None
-    if number is None or not number.is_finite():
+    if number is None:
         raise LanguageError(f"`{name}` is {shown(value)}", expected)
+    if not number.is_finite():
+        raise LanguageError(f"`{name}` is {shown(value)}", expected.replace("a ", "a finite ", 1))
     if abs(number) * 10**_PLACES_MAX > _COUNTS_MAX:
         raise LanguageError(f"`{name}` is {shown(value)}", "a number within ±92 billion")
     places = number.normalize().as_tuple().exponent

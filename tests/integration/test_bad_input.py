@@ -55,6 +55,11 @@ def test_a_mistake_is_told_in_a_sentence(
     [
         (["sim", "--port", "0", "--seed", "-1"], "--seed"),
         (["sim", "--port", "0", "--speed", "inf"], "--speed: expected a number above 0"),
+        (["sim", "--port", "0", "--venue", "bad"], "--venue bad:2:1: not JSON (Expecting value)"),
+        (["sim", "--port", "0", "--venue", "latin"], "--venue latin: the byte 0xe9 in line 1 is"),
+        (["sim", "--port", "0", "--venue", "."], "--venue .: cannot be read (Is a directory)"),
+        (["sim", "--port", "0", "--faults", "latin"], "latin:1: the file: the byte 0xe9 in line 1"),
+        (["sim", "--port", "0", "--faults", "bad"], "bad:2: the file: not YAML"),
         (["predictions", "--tickers", " , "], "--tickers: expected names"),
         (["report", "nothing"], "nothing: no such file, expected a journal, or"),
         (
@@ -71,6 +76,8 @@ def test_what_cannot_be_used_is_told_before_anything_is_done(
     words: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad").write_text("[\n")
+    (tmp_path / "latin").write_bytes(b"\xe9")
     with pytest.raises(SystemExit) as ended:
         main(command)
     told = capsys.readouterr()

@@ -581,3 +581,34 @@ def test_an_unknown_command_ends_with_2(tmp_path: Path) -> None:
     answer = orderloom("chek", cwd=tmp_path)
     assert answer.returncode == 2
     assert "check" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("limits: {max_daily_loss: .inf}", "found `inf`, expected a finite number above 0"),
+        ("limits: {price_collar_percent: .inf}", "found `inf`, expected 100 or less"),
+        ("broker: {port: 99999}", "found `99999`, expected 65535 or less"),
+        ("broker: {host: 5}", "found `5`, expected text, hint: put it in quotes"),
+        ("broker: 5", "found `5`, expected a mapping such as `{key: value}`"),
+        ("broker: {mode: papr}", "expected `sim`, `paper` or `live`, hint: did you mean `paper`?"),
+        ("limits: {check_buying_power: maybe}", "found `maybe`, expected `true` or `false`"),
+        ("journal: {keep_days: -1}", "found `-1`, expected 0 or more"),
+    ],
+)
+def test_what_a_value_has_to_be_is_told_in_our_words(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_settings(text, environment={})
+    (problem,) = refused.value.problems
+    assert said in str(problem)
+
+
+def test_a_file_that_is_no_text_is_told_with_byte_and_line(tmp_path: Path) -> None:
+    file = tmp_path / "strategy.yaml"
+    file.write_bytes(b"broker: {mode: sim}\n# caf\xe9\n")
+    with pytest.raises(ConfigError) as refused:
+        load_settings(file)
+    assert str(refused.value) == (
+        f"{file}:2: the file: the byte 0xe9 in line 2 is not UTF-8, expected YAML in UTF-8, "
+        "hint: save it with that encoding"
+    )

@@ -57,7 +57,7 @@ def test_a_plan_is_read_with_its_times_in_nanoseconds() -> None:
         ("faults:\n  - fault: mute\n    for: 3s\n", 3, "unknown key `for`"),
         ("faults:\n  - fault: mute\n    duration: 3\n", 3, "found `3`"),
         ("faults:\n  - fault: mute\n    duration: 3 weeks\n", 3, "a duration such as"),
-        ("faults:\n  - fault: mute\n    duration: 0s\n", 3, "greater than 0"),
+        ("faults:\n  - fault: mute\n    duration: 0s\n", 3, "expected above 0"),
         ("faults:\n  - fault: mute\n    when: {nth: 3}\n", 3, "either `at` or `of`"),
         ("faults:\n  - fault: mute\n    when: {of: lunch}\n", 3, "the name of a message"),
         ("faults: [", 1, "not YAML"),

@@ -14,6 +14,7 @@ import typer
 
 from orderloom.cli.listening import check_port, listening
 from orderloom.cli.run import UsageError
+from orderloom.errors import not_utf8
 
 if TYPE_CHECKING:
     from orderloom.world.live import LiveStage
@@ -104,14 +105,21 @@ def _exchange(file: Path | None) -> dict[str, Any]:
     from orderloom._core import Venue  # noqa: PLC0415 - loads the engine
 
     try:
-        said = json.loads(file.read_text(encoding="utf-8"))
+        said = json.loads(file.read_text(encoding="utf-8-sig"))
         if not isinstance(said, dict):
             raise TypeError("expected an object of keys and values")
         Venue(json.dumps(said))
         if "account" in said:
             raise ValueError("`account`: the account of `orderloom sim` is always the same")
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"{file}: {error}") from None
+    except OSError as error:
+        raise UsageError(f"--venue {file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"--venue {file}: {not_utf8(error)}, expected JSON in UTF-8") from None
+    except json.JSONDecodeError as error:
+        place = f"{file}:{error.lineno}:{error.colno}"
+        raise UsageError(f"--venue {place}: not JSON ({error.msg}), expected an object") from None
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"--venue {file}: {error}") from None
     return said
 
 

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from orderloom.errors import ConfigError, ConfigProblem, shown
+from orderloom.errors import ConfigError, ConfigProblem, not_utf8, shown
 
 BYTES_MAX: Final = 1_000_000
 """Largest file."""
@@ -222,6 +222,18 @@ class Document:
                 )
             ]
         ) from None
+
+
+def problem_of_bytes(file: str, error: UnicodeDecodeError) -> ConfigProblem:
+    """What is wrong with a file that is no text."""
+    return ConfigProblem(
+        file=file,
+        where="the file",
+        what=not_utf8(error),
+        expected="YAML in UTF-8",
+        hint="save it with that encoding",
+        line=error.object.count(b"\n", 0, error.start) + 1,
+    )
 
 
 def dotted(path: Path) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from orderloom.config.document import BYTES_MAX, Document, dotted, value_at
+from orderloom.config.document import BYTES_MAX, Document, dotted, problem_of_bytes, value_at
 from orderloom.config.document import Path as KeyPath
 from orderloom.config.environment import (
     SECRETS,
@@ -122,12 +122,13 @@ def check_settings(
         with path.open("rb") as opened:  # a pipe as well, and of what has no end only the beginning
             begins = opened.read(BYTES_MAX + 1)
         text = begins.decode("utf-8-sig", "strict" if len(begins) <= BYTES_MAX else "replace")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+    except UnicodeDecodeError as error:
+        return Checked(None, [problem_of_bytes(str(file), error)])
+    except OSError as error:
         problem = ConfigProblem(
             file=str(file),
             where="the file",
-            what=f"cannot be read ({reason})",
+            what=f"cannot be read ({error.strerror})",
             expected="a readable YAML file",
             hint="`orderloom init` writes one",
         )

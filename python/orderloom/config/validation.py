@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from orderloom.errors import LanguageError, did_you_mean, shown
+from orderloom.expectation import expected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,18 +43,11 @@ def errors_of(
 
 
 def _other(found: dict[str, Any], path: tuple[str | int, ...]) -> LanguageError:
-    message = str(found["msg"]).removeprefix("Value error, ")
-    for start in ("Input should be ", "String should ", "Assertion failed, "):
-        message = message.removeprefix(start)
+    message = expected(found)
     value, hint = found["input"], None
     if found["type"] == "literal_error":
         words = [word for word in str(found["ctx"]["expected"]).split("'") if word.isalnum()]
         hint = did_you_mean(str(value), words)
-        message = message.replace("'", "`")
-    elif found["type"] in {"model_type", "dict_type", "model_attributes_type"}:
-        message = "a mapping such as `{key: value}`"
-    elif found["type"] in {"tuple_type", "list_type"}:
-        message = "a list"
     elif found["type"] == "string_type" and isinstance(value, int | float):
         hint = "put it in quotes"
     what = "found a secret" if isinstance(value, SecretStr) else f"found {shown(value)}"

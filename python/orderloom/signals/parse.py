@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
+from orderloom import expectation
 from orderloom.instant import iso_to_ns
 from orderloom.signals.fields import MISSING, FieldMapping
 from orderloom.signals.prediction import Prediction, Signal
@@ -203,7 +204,7 @@ def _scaled(value: object, most: float) -> object:
 
 
 def _malformed(error: ValidationError, mapping: FieldMapping) -> MalformedPrediction:
-    first = error.errors(include_url=False, include_context=False)[0]
+    first = error.errors(include_url=False)[0]
     name, *inner = first["loc"]
     place = ".".join([mapping.path(str(name)), *(str(part) for part in inner)])
     if first["type"] == "missing":
@@ -211,7 +212,10 @@ def _malformed(error: ValidationError, mapping: FieldMapping) -> MalformedPredic
             Reason.MISSING_FIELD, field=place, expected="a value", found="nothing"
         )
     return MalformedPrediction(
-        Reason.BAD_FIELD, field=shown(place), expected=first["msg"], found=shown(first["input"])
+        Reason.BAD_FIELD,
+        field=shown(place),
+        expected=expectation.expected(dict(first)),
+        found=shown(first["input"]),
     )
 
 

@@ -24,6 +24,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from orderloom import expectation
 from orderloom.errors import ConfigError, ConfigProblem, did_you_mean, shown
 
 from .messages import REPLIES, REQUESTS, Stream
@@ -509,8 +510,7 @@ def _found(found: Any, tree: Any, file: str) -> ConfigProblem:
         case "union_tag_not_found":
             what, expected = "no key `fault`", "the kind of the fault"
         case _:
-            expected = str(found["msg"]).removeprefix("Value error, ")
-            expected = expected.removeprefix("Input should be ")
+            expected = expectation.expected(found)
             what = f"found {shown(found['input'])}"
     return ConfigProblem(file=file, where=where, what=what, expected=expected, line=line)
 

@@ -7,6 +7,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from orderloom.clock import ManualClock
+from orderloom.config.document import problem_of_bytes
+from orderloom.errors import ConfigError
 from orderloom.feeds import read_market
 from orderloom.sim import ControlPort, Recorder, parse_plan
 from orderloom.world.stage import ACCOUNT, Listed, Stage
@@ -65,7 +67,11 @@ class LiveStage:
 
     def load_faults(self, file: Path) -> None:
         """Arm the faults of a file. Raises `ConfigError` with the place of what is wrong."""
-        self._stage.tws.faults.load(parse_plan(file.read_text(encoding="utf-8"), str(file)))
+        try:
+            text = file.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ConfigError([problem_of_bytes(str(file), error)]) from None
+        self._stage.tws.faults.load(parse_plan(text, str(file)))
 
     def record(self, file: TextIO) -> None:
         """Write every message of every session to an open file, account numbers masked."""
