@@ -11,7 +11,7 @@ Asked, each beside what a script on `ib_async` does with the same bytes:
   objects. `fsync` is what one order waits for besides, on this disk. What the engine's part takes
   is fetching: with nothing in the caches, a quote that leads to a bracket touches 930 lines of code
   and 370 of data, and its commands 65 and 35 more (cachegrind with 2 MB as the last level, swept
-  before each); with all of it at hand the same 13,000 instructions take a tenth of the time.
+  before each); with all of it at hand the same 13,000 instructions take a twentieth.
 - Market data through the decoder into the engine, beside `ib_async`'s client with a wrapper that
   does nothing, on the same chunks.
 - Order statuses and fills through our wrapper into the engine, beside the `IB` facade.
