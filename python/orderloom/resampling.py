@@ -41,8 +41,9 @@ def resample(
 
     Raises:
         LanguageError: No such table, or a time without a unit.
-        ValueError: A span that the bars given do not come to, times that go back, or a price or
-            size that is no finite number.
+        ValueError: A span that the bars given do not come to, times that go back, or a row that
+            `backtest` would not play: a price that is not above 0, a size below 0, a high or low
+            within open and close.
 
     Example:
         >>> minute = 60_000_000_000

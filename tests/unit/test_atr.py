@@ -86,6 +86,8 @@ def test_bad_input_is_refused_with_its_name() -> None:
         ATR.batch(high, low[:9], close)
     with pytest.raises(TypeError, match="`close` must be a column of floats, was `<class 'str'>`"):
         ATR.batch(high, low, "close")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"`close`, row 1, must be a number .*, was `None`"):
+        ATR.batch([2.0, 2.0], [1.0, 1.0], [1.0, None])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="`high` must have one dimension, has 2"):
         ATR.batch(np.ones((2, 2)), low, close)
     with pytest.raises(ValueError, match="`period` must be from 1 to 100000, was `0`"):

@@ -103,15 +103,38 @@ def test_data_that_do_not_come_to_such_bars_are_refused() -> None:
 
 
 @pytest.mark.parametrize("column", ["open", "high", "low", "close", "volume"])
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_row_that_is_no_number_is_refused_by_its_place(column: str, value: float) -> None:
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_a_row_that_no_back_test_would_play_is_refused_by_its_place(
+    column: str, value: float
+) -> None:
     table = minutes(10)
     values = np.array(table[column], dtype=float)
     values[7] = value
-    with pytest.raises(
-        ValueError, match=f"row 7: `{column}` must be a finite number, was `(NaN|inf)`"
-    ):
+    expected = "a size of 0 or more" if column == "volume" else "a price above 0"
+    with pytest.raises(ValueError, match=f"row 7: `{column}` must be {expected}, was `"):
         resample({**table, column: values}, "5m")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [("high", 1e-3, "at least open and close"), ("low", 1e9, "at most open and close")],
+)
+def test_a_bar_that_does_not_hold_its_ends_is_refused_by_its_place(
+    column: str, value: float, said: str
+) -> None:
+    table = minutes(10)
+    values = np.array(table[column], dtype=float)
+    values[7] = value
+    with pytest.raises(ValueError, match=f"row 7: `{column}` must be {said}, was `"):
+        resample({**table, column: values}, "5m")
+
+
+def test_prints_that_no_back_test_would_play_are_refused_by_their_place() -> None:
+    prints = {"ts_utc": [0, 1], "price": [1.0, 0.0], "size": [1.0, 1.0]}
+    with pytest.raises(ValueError, match="row 1: `price` must be a price above 0, was `0`"):
+        resample(prints, "5m")
+    with pytest.raises(ValueError, match="row 0: `size` must be a size of 0 or more, was `-1`"):
+        resample({**prints, "price": [1.0, 1.0], "size": [-1.0, 1.0]}, "5m")
 
 
 def test_an_indicator_over_longer_bars_is_one_tree_in_all_three_forms() -> None:

@@ -482,7 +482,8 @@ fn run_backtest(
         to: within.1.map(Timestamp),
     };
     if span.is_none() && !history.bars.is_empty() {
-        let hint = "no two bars of a symbol, or two closer than a second: pass `span`";
+        let hint = "no two bars of a symbol, or two closer than a second: pass `span`, and whole numbers \
+                    as times in nanoseconds";
         history.span = history.usual_span().ok_or_else(|| PyValueError::new_err(hint))?;
     }
     if history.span < Span::ZERO {

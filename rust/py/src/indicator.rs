@@ -6,7 +6,7 @@ use orderloom_core::indicator::{Candle, Column, Indicator, NAMES, Period};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyDict, PyMemoryView, PyTuple};
+use pyo3::types::{PyByteArray, PyDict, PyMemoryView, PySequence, PyString, PyTuple};
 
 /// Average True Range in price units, bar by bar or over whole arrays (`ATR.batch`).
 ///
@@ -217,10 +217,7 @@ impl<'py> Series<'py> {
             }
             Ok(buffer) if buffer.is_c_contiguous() => Column64::Borrowed(buffer),
             Ok(buffer) => Column64::Copied(buffer.to_vec(py)?),
-            Err(_) => Column64::Copied(exported.extract().map_err(|_| {
-                let message = format!("`{name}` must be a column of floats, was `{}`", object.get_type());
-                PyTypeError::new_err(message)
-            })?),
+            Err(_) => Column64::Copied(exported.extract().map_err(|_| no_floats(name, object, &exported))?),
         };
         Ok(Self { py, column })
     }
@@ -236,6 +233,21 @@ impl<'py> Series<'py> {
             },
         }
     }
+}
+
+/// What is wrong with a column that is none of floats: its first odd value, or all of it.
+fn no_floats(name: &str, object: &Bound<'_, PyAny>, exported: &Bound<'_, PyAny>) -> PyErr {
+    let odd = exported.cast::<PySequence>().ok().filter(|_| !exported.is_instance_of::<PyString>());
+    let odd = odd
+        .and_then(|values| values.try_iter().ok())
+        .and_then(|values| values.flatten().enumerate().find(|(_, value)| value.extract::<f64>().is_err()));
+    let message = match odd {
+        Some((row, value)) => {
+            format!("`{name}`, row {row}, must be a number (NaN where there is none), was `{value}`")
+        }
+        None => format!("`{name}` must be a column of floats, was `{}`", object.get_type()),
+    };
+    PyTypeError::new_err(message)
 }
 
 fn one_length(columns: &[(&str, &[f64])]) -> PyResult<()> {

@@ -52,18 +52,8 @@ fn resample<'py>(
     if let Some(row) = times.windows(2).position(|pair| pair[1] < pair[0]) {
         return Err(PyValueError::new_err(format!("row {}: times must not go back", row + 1)));
     }
-    // High and low would come out sound beside a NaN: the larger of it and a number is the number.
     let size_name = if of == Source::Trades { "size" } else { "volume" };
-    let named =
-        names.iter().copied().zip(prices.iter().copied()).chain(sizes.map(|sizes| (size_name, sizes)));
-    for (name, column) in named {
-        if let Some(row) = column.iter().position(|value| !value.is_finite()) {
-            let found = column[row];
-            return Err(PyValueError::new_err(format!(
-                "row {row}: `{name}` must be a finite number, was `{found}`"
-            )));
-        }
-    }
+    refuse_bad_rows(names, &prices, size_name, sizes)?;
     let sessions: Vec<_> = sessions.iter().map(session).collect();
     let size = |row: usize| sizes.map_or(0.0, |sizes| sizes[row]);
     let built: Vec<Built> = py.detach(|| {
@@ -98,6 +88,40 @@ fn resample<'py>(
         table.set_item(name, view(py, &values, "d")?)?;
     }
     Ok(table)
+}
+
+/// What a back-test refuses of bars and prints: high and low would come out sound beside a NaN, since
+/// the larger of it and a number is the number.
+fn refuse_bad_rows(
+    names: &[&str],
+    prices: &[&[f64]],
+    size_name: &str,
+    sizes: Option<&[f64]>,
+) -> PyResult<()> {
+    let refuse = |row: usize, name: &str, expected: &str, found: f64| {
+        Err(PyValueError::new_err(format!("row {row}: `{name}` must be {expected}, was `{found}`")))
+    };
+    for (name, column) in names.iter().zip(prices) {
+        let is_good = |value: &f64| *value > 0.0 && value.is_finite();
+        if let Some(row) = column.iter().position(|value| !is_good(value)) {
+            return refuse(row, name, "a price above 0", column[row]);
+        }
+    }
+    if let [open, high, low, close] = prices {
+        for row in 0..open.len() {
+            if high[row] < open[row].max(close[row]) {
+                return refuse(row, "high", "at least open and close", high[row]);
+            }
+            if low[row] > open[row].min(close[row]) {
+                return refuse(row, "low", "at most open and close", low[row]);
+            }
+        }
+    }
+    let is_good = |value: &f64| *value >= 0.0 && value.is_finite();
+    match sizes.and_then(|sizes| sizes.iter().position(|size| !is_good(size)).map(|row| (row, sizes[row]))) {
+        Some((row, size)) => refuse(row, size_name, "a size of 0 or more", size),
+        None => Ok(()),
+    }
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
