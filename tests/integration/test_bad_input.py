@@ -55,9 +55,9 @@ def test_a_mistake_is_told_in_a_sentence(
     [
         (["sim", "--port", "0", "--seed", "-1"], "--seed"),
         (["sim", "--port", "0", "--speed", "inf"], "--speed: expected a number above 0"),
-        (["sim", "--port", "0", "--venue", "bad"], "--venue bad:2:1: not JSON (Expecting value)"),
-        (["sim", "--port", "0", "--venue", "latin"], "--venue latin: the byte 0xe9 in line 1 is"),
-        (["sim", "--port", "0", "--venue", "."], "--venue .: cannot be read (Is a directory)"),
+        (["sim", "--port", "0", "--venue", "bad"], "bad:2:1: not JSON (Expecting value)"),
+        (["sim", "--port", "0", "--venue", "latin"], "latin: the byte 0xe9 in line 1 is"),
+        (["sim", "--port", "0", "--venue", "."], ".: cannot be read (Is a directory)"),
         (["sim", "--port", "0", "--faults", "latin"], "latin:1: the file: the byte 0xe9 in line 1"),
         (["sim", "--port", "0", "--faults", "bad"], "bad:2: the file: not YAML"),
         (["predictions", "--tickers", " , "], "--tickers: expected names"),

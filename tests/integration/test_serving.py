@@ -130,7 +130,7 @@ def test_what_the_exchange_cannot_do_is_told_with_its_file(
     file.write_text(text)
     code, (line,) = said("sim", "--port", "0", "--venue", str(file))
     assert code == 2
-    assert line.startswith(f"{file}: ")
+    assert line.startswith(f"{file}:")
     assert complaint in line
 
 

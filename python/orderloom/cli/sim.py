@@ -112,14 +112,14 @@ def _exchange(file: Path | None) -> dict[str, Any]:
         if "account" in said:
             raise ValueError("`account`: the account of `orderloom sim` is always the same")
     except OSError as error:
-        raise UsageError(f"--venue {file}: cannot be read ({error.strerror})") from None
+        raise UsageError(f"{file}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
-        raise UsageError(f"--venue {file}: {not_utf8(error)}, expected JSON in UTF-8") from None
+        raise UsageError(f"{file}: {not_utf8(error)}, expected JSON in UTF-8") from None
     except json.JSONDecodeError as error:
         place = f"{file}:{error.lineno}:{error.colno}"
-        raise UsageError(f"--venue {place}: not JSON ({error.msg}), expected an object") from None
+        raise UsageError(f"{place}: not JSON ({error.msg}), expected an object") from None
     except (ValueError, TypeError) as error:
-        raise UsageError(f"--venue {file}: {error}") from None
+        raise UsageError(f"{file}: {error}") from None
     return said
 
 
