@@ -32,7 +32,7 @@ use crate::id::{RuleId, SymbolId};
 use crate::indicator::IndicatorTable;
 use crate::order::Orders;
 use crate::position::{Ledger, Position};
-use crate::rule::{IndicatorSpec, RuleSet, compile};
+use crate::rule::{IndicatorSpec, RuleSet, Trigger, compile};
 use crate::time::{Span, Timestamp};
 
 pub use crate::engine::explain::{Blocker, Gate, Verdict};
@@ -92,6 +92,18 @@ impl Engine {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         (self.state.due < Timestamp::MAX).then_some(self.state.due)
+    }
+
+    /// The moment before which a quote of `symbol` leads to nothing, and leaves nothing but itself in the place
+    /// of the one before it; `None` while the next one may lead to something.
+    #[must_use]
+    pub fn rests_until(&self, symbol: SymbolId) -> Option<Timestamp> {
+        let state = &self.state;
+        let is_at_rest = state.is_settled()
+            && state.mode() == state.told_mode
+            && !state.slot(symbol).wants_price
+            && !self.rules.listens_to(Trigger::Quote);
+        is_at_rest.then_some(state.due)
     }
 
     /// Step 1: time never moves back; what it makes due is planned again.

@@ -98,6 +98,10 @@ impl Recorder {
 }
 
 impl Observer for Recorder {
+    fn hears_everything(&self) -> bool {
+        self.listener.is_some()
+    }
+
     #[inline]
     fn on_event(&mut self, event: &CoreEvent, commands: &[CoreCommand], notices: &[CoreNotice]) {
         self.record.on_event(event, commands, notices);

@@ -37,8 +37,13 @@ use wire::{CLIENT, Inbox, con_id, symbol};
 /// TWS triggerMethod: the bid triggers what buys, the ask what sells.
 const BY_QUOTES: u8 = 4;
 
-/// Hears everything that passes between engine and venue.
+/// Hears what passes between engine and venue.
 pub trait Observer {
+    /// Whether it has to hear of quotes that lead to nothing, too.
+    fn hears_everything(&self) -> bool {
+        true
+    }
+
     /// An event, and what the engine made of it.
     fn on_event(&mut self, event: &Event, commands: &[Command], notices: &[Notice]);
 
@@ -58,6 +63,10 @@ pub trait Observer {
 
 /// Hears nothing.
 impl Observer for () {
+    fn hears_everything(&self) -> bool {
+        false
+    }
+
     fn on_event(&mut self, _: &Event, _: &[Command], _: &[Notice]) {}
 }
 

@@ -13,6 +13,10 @@ use crate::reading::{ChildWhyHeld, HeldStatus, LocateStatus, TriggerWhyHeld, Unf
 use crate::request::{OrderKind, OrderRequest, TimeInForce};
 use crate::watch::Watch;
 
+/// No price is below, or above.
+pub(crate) const LOWEST: Price = Price::from_counts(i64::MIN);
+pub(crate) const HIGHEST: Price = Price::from_counts(i64::MAX);
+
 /// An order's place in the venue's list of all orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct OrderIndex(pub(crate) u32);
@@ -117,22 +121,24 @@ impl Order {
         self.ended_at = at;
     }
 
-    /// Whether it could do anything at prints from `low` to `high`; yes where that is not plain.
-    pub(crate) fn could_act(&self, low: Price, high: Price) -> bool {
-        let meets = |level: Price, side: Side| match side {
-            Side::Buy => low <= level,
-            Side::Sell => level <= high,
+    /// The prices between which it does nothing, neither included, be they printed or quoted; `None` where
+    /// that is not plain.
+    pub(crate) fn rests_between(&self) -> Option<(Price, Price)> {
+        let until = |level: Price, side: Side| match side {
+            Side::Buy => (level, HIGHEST),
+            Side::Sell => (LOWEST, level),
         };
+        let is_simple = matches!(self.trigger_method, TriggerMethod::Last | TriggerMethod::BidAsk);
         match (self.stage, self.terms.trigger, self.terms.pricing) {
             // Another order's fill must come first.
-            (Stage::Waiting | Stage::Ended(_), ..) => false,
-            (Stage::Active, Some(Trigger::Stop(level)), _) if self.trigger_method == TriggerMethod::Last => {
-                meets(level, self.request.action.opposite())
+            (Stage::Waiting | Stage::Ended(_), ..) => Some((LOWEST, HIGHEST)),
+            (Stage::Active, Some(Trigger::Stop(level)), _) if is_simple => {
+                Some(until(level, self.request.action.opposite()))
             }
             (Stage::Active, None, Pricing::Limit(limit)) if !self.is_immediate() => {
-                meets(limit, self.request.action)
+                Some(until(limit, self.request.action))
             }
-            (Stage::Held | Stage::Locating | Stage::Active, ..) => true,
+            (Stage::Held | Stage::Locating | Stage::Active, ..) => None,
         }
     }
 

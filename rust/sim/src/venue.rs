@@ -22,7 +22,7 @@ use crate::ledger::{Holding, Ledger};
 use crate::market::{Level, Listing, Market, Print, Quote, Source, takeable};
 use crate::news::{Listener, News, Told};
 use crate::oca::{Groups, LateReduction};
-use crate::order::{Ending, Order, OrderIndex, Stage};
+use crate::order::{Ending, HIGHEST, LOWEST, Order, OrderIndex, Stage};
 use crate::order_types::{Auction, Trigger};
 use crate::random::SplitMix64;
 use crate::reading::UnfilledNews;
@@ -195,6 +195,7 @@ impl Venue {
         let market = &mut self.markets[symbol.index()];
         market.quote_before = market.quote;
         market.quote = Quote { bid: level(bid), ask: level(ask) };
+        debug_assert!(self.rests_as_told(symbol));
         self.touch(symbol);
         self.finish(out);
     }
@@ -436,16 +437,42 @@ impl Venue {
 
     /// Whether something happens by itself at `at` or before.
     pub(crate) fn has_due(&self, at: Timestamp) -> bool {
-        self.next_due <= at || !self.late_reductions.is_empty()
+        self.rests_until() <= at
     }
 
     /// Whether an order of the symbol could do anything while prices stay from `low` to `high`.
     ///
     /// Says yes too often rather than too rarely.
     pub(crate) fn could_act(&self, symbol: SymbolId, low: Price, high: Price) -> bool {
+        self.rests_between(symbol).is_none_or(|(below, above)| low <= below || above <= high)
+    }
+
+    /// The prices between which no order of the symbol does anything, neither included, be they printed or
+    /// quoted; `None` where that is not plain.
+    pub(crate) fn rests_between(&self, symbol: SymbolId) -> Option<(Price, Price)> {
         let market = &self.markets[symbol.index()];
-        let (low, high) = market.last.map_or((low, high), |last| (low.min(last), high.max(last)));
-        market.live.iter().any(|index| self.orders[index.index()].could_act(low, high))
+        let mut rest = (LOWEST, HIGHEST);
+        for index in &market.live {
+            let (below, above) = self.orders[index.index()].rests_between()?;
+            rest = (rest.0.max(below), rest.1.min(above));
+        }
+        let (below, above) = rest;
+        market.last.is_none_or(|last| below < last && last < above).then_some(rest)
+    }
+
+    /// Whether nobody acts at a quote that lies where all orders rest.
+    fn rests_as_told(&self, symbol: SymbolId) -> bool {
+        let market = &self.markets[symbol.index()];
+        let mut quoted = market.quote.bid.iter().chain(&market.quote.ask);
+        let is_between = self
+            .rests_between(symbol)
+            .is_some_and(|(below, above)| quoted.all(|level| below < level.price && level.price < above));
+        !is_between || market.live.iter().all(|index| !self.acts_now(*index))
+    }
+
+    /// The moment before which nothing happens by itself.
+    pub(crate) fn rests_until(&self) -> Timestamp {
+        if self.late_reductions.is_empty() { self.next_due } else { Timestamp::MIN }
     }
 
     /// Puts the price where it went while no order of the symbol was alive.

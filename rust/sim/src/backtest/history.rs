@@ -177,6 +177,44 @@ impl Ticks<'_> {
     }
 }
 
+impl Ticks<'_> {
+    /// How many rows from `row` on are quotes of both sides between two prices, neither included, each before
+    /// `until` and not before the row ahead of it; too few rather than too many.
+    pub(super) fn quoted_between(&self, row: usize, until: i64, (below, above): (Price, Price)) -> usize {
+        let Self::Quotes { at, prices: [bid, ask], sizes, .. } = *self else { return 0 };
+        let Some((lowest, highest)) = floats_between(below, above) else { return 0 };
+        let is_between = |price: &f64| lowest <= *price && *price <= highest;
+        let mut before = i64::MIN;
+        let rows = at[row..].iter().zip(&bid[row..]).zip(&ask[row..]);
+        let count = rows
+            .take_while(|((at, bid), ask)| {
+                let is_next = before <= **at && **at < until;
+                before = **at;
+                is_next && is_between(bid) && is_between(ask)
+            })
+            .count();
+        let is_size = |size: &f64| (0.0..LARGE).contains(size);
+        sizes.iter().flatten().fold(count, |count, sizes| {
+            sizes[row..row + count].iter().position(|size| !is_size(size)).unwrap_or(count)
+        })
+    }
+}
+
+/// Prices and sizes up to here can be held.
+const LARGE: f64 = 9e10;
+
+/// The floats that are positive prices between two, neither included: the lowest and the highest.
+fn floats_between(below: Price, above: Price) -> Option<(f64, f64)> {
+    let one = Price::from_counts(1);
+    let (below, large) = (below.max(Price::ZERO), Price::from_f64(LARGE)?);
+    let (lowest, highest) = ((below + one).to_f64(), (above - one).min(large).to_f64());
+    // Far from zero the nearest float may be the price itself, or beyond it.
+    let is_between = |price: Price| below < price && price < above;
+    let are_between =
+        Price::from_f64(lowest).is_some_and(is_between) && Price::from_f64(highest).is_some_and(is_between);
+    are_between.then_some((lowest, highest))
+}
+
 /// The first moment of `times` from `next` on.
 pub(super) fn head(times: &[i64], next: usize) -> i64 {
     times.get(next).copied().unwrap_or(i64::MAX)

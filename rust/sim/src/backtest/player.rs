@@ -3,6 +3,7 @@
 //! A bar becomes the path of prints that it could have been (`bar_path`): the open is a jump, the rest
 //! moves continuously. While no order of a symbol is alive its path could touch nothing, and is skipped.
 //! A bar is complete, and told, when its span is over: nothing of it is known before.
+//! Of quotes in a row that lead to nothing only the last two are told; all are counted (`pass_over`).
 
 use orderloom_core::decimal::{Price, Quantity};
 use orderloom_core::event::{Bar, EventKind, Quote, SessionKnown, Trade};
@@ -338,7 +339,9 @@ impl<O: Observer> Player<'_, '_, O> {
     fn play_series(&mut self, series: &Ticks<'_>, begin: usize, until: i64) -> Result<usize, HistoryError> {
         let times = series.at();
         let mut row = begin;
-        while let Some(&at) = times.get(row).filter(|at| **at < until) {
+        while times.get(row).is_some_and(|at| *at < until) {
+            row += self.pass_over(series, row, until);
+            let at = times[row];
             match *series {
                 Ticks::Quotes { symbol, prices: [bid, ask], sizes, .. } => {
                     let size = |side: usize| sizes.map(|sizes| sizes[side][row]);
@@ -364,6 +367,23 @@ impl<O: Observer> Player<'_, '_, O> {
             }
         }
         Ok(row)
+    }
+
+    /// Leaves out quotes that lead to nothing; returns how many.
+    ///
+    /// The engine keeps the latest quote and the venue the one before it, too: the last two are told.
+    fn pass_over(&mut self, series: &Ticks<'_>, row: usize, until: i64) -> usize {
+        let Ticks::Quotes { symbol, .. } = *series else { return 0 };
+        let world = &mut *self.world;
+        if world.observer.hears_everything() {
+            return 0;
+        }
+        let Some(due) = world.engine.rests_until(symbol) else { return 0 };
+        let Some(between) = world.venue.rests_between(symbol) else { return 0 };
+        let until = until.min(due.0).min(world.venue.rests_until().0);
+        let passed = series.quoted_between(row, until, between).saturating_sub(2);
+        world.seq += passed as u64;
+        passed
     }
 
     /// The session that goes on or comes next is known from the start.

@@ -85,6 +85,10 @@ impl Record {
 }
 
 impl Observer for Record {
+    fn hears_everything(&self) -> bool {
+        false
+    }
+
     #[inline]
     fn on_event(&mut self, event: &Event, commands: &[Command], notices: &[Notice]) {
         for notice in notices {
