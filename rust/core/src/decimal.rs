@@ -94,11 +94,14 @@ macro_rules! fixed_point {
             #[must_use]
             #[inline]
             pub fn to_f64(self) -> f64 {
-                // The same float, and 128 bits are slow to convert.
-                match i64::try_from(self.0) {
-                    Ok(counts) => counts as f64 / ONE as f64,
-                    Err(_) => self.0 as f64 / ONE as f64,
+                // The same float, and 128 bits are slow to convert: a function of its own, or the compiler
+                // finds that converting those alone would do.
+                #[cold]
+                #[inline(never)]
+                fn wide(counts: $repr) -> f64 {
+                    counts as f64
                 }
+                i64::try_from(self.0).map_or_else(|_| wide(self.0), |counts| counts as f64) / ONE as f64
             }
 
             /// The nearest count to a float, or `None` when it is not finite or out of range.

@@ -81,10 +81,12 @@ impl Engine {
         }
         self.state.fold(&event.kind);
         // What most prices leave behind needs no plan.
-        let concluded = if self.state.is_settled() { Vec::new() } else { self.settle() };
+        let concluded = (!self.state.is_settled()).then(|| self.settle());
         self.decide(&event.kind, concluded, watch);
         // Step 5, the limits, stands inside the actions that could break them: `State::send_entry`.
-        self.state.tell_touched();
+        if !self.state.touched.is_empty() {
+            self.state.tell_touched();
+        }
         Output { commands: &self.state.commands, notices: &self.state.notices }
     }
 
@@ -138,12 +140,12 @@ impl Engine {
     fn decide(
         &mut self,
         event: &EventKind,
-        concluded: Vec<(Conclusion, Option<Successor>)>,
+        concluded: Option<Vec<(Conclusion, Option<Successor>)>>,
         watch: &mut impl Watch,
     ) {
         self.judge(watch).on_event(event);
-        if !concluded.is_empty() || !self.state.dirty.is_empty() {
-            self.follow_up(concluded, watch);
+        if concluded.is_some() || !self.state.dirty.is_empty() {
+            self.follow_up(concluded.unwrap_or_default(), watch);
         }
         self.judge(watch).tell_mode(event);
     }

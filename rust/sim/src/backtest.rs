@@ -209,7 +209,8 @@ impl<O: Observer> Backtest<O> {
     /// Hands over one event, and everything that follows from it.
     #[inline]
     fn hear(&mut self, kind: EventKind) {
-        self.hand_over(kind);
+        let event = self.next(kind);
+        self.hand_over(&event);
         if !self.inbox.is_empty() {
             self.drain();
         }
@@ -218,16 +219,21 @@ impl<O: Observer> Backtest<O> {
     /// Hands over everything that is waiting, and everything that follows from it.
     fn drain(&mut self) {
         while let Some(kind) = self.inbox.pop() {
-            self.hand_over(kind);
+            let event = self.next(kind);
+            self.hand_over(&event);
         }
     }
 
     #[inline]
-    fn hand_over(&mut self, kind: EventKind) {
+    fn next(&mut self, kind: EventKind) -> Event {
         self.seq += 1;
-        let event = Event { seq: self.seq, at: self.at, kind };
-        let output = self.engine.on_event(&event);
-        self.observer.on_event(&event, output.commands, output.notices);
+        Event { seq: self.seq, at: self.at, kind }
+    }
+
+    #[inline]
+    fn hand_over(&mut self, event: &Event) {
+        let output = self.engine.on_event(event);
+        self.observer.on_event(event, output.commands, output.notices);
         if output.commands.is_empty() {
             return;
         }

@@ -129,8 +129,6 @@ impl<'a> StateView<'a> {
                 Some((now - self.state.slot(self.symbol?).concluded_at?).as_secs_f64())
             }
             Field::ContextCount => Some(f64::from(self.state.slot(self.symbol?).opened)),
-            Field::MarketBid => Some(self.quote()?.0.to_f64()),
-            Field::MarketAsk => Some(self.quote()?.1.to_f64()),
             Field::MarketSpreadPercent => {
                 let (bid, ask) = self.quote()?;
                 let (bid, ask) = (bid.to_f64(), ask.to_f64());
@@ -164,6 +162,8 @@ impl<'a> StateView<'a> {
             Field::BarIndex
             | Field::BarClose
             | Field::MarketPrice
+            | Field::MarketBid
+            | Field::MarketAsk
             | Field::SignalSide
             | Field::PositionIsFlat
             | Field::PositionIsLong
@@ -186,6 +186,8 @@ impl View for StateView<'_> {
             Field::BarIndex => Some(self.market()?.bars.checked_sub(1)? as f64),
             Field::BarClose => Some(self.market()?.bar?.close.to_f64()),
             Field::MarketPrice => self.market()?.mark().map(Price::to_f64),
+            Field::MarketBid => Some(self.quote()?.0.to_f64()),
+            Field::MarketAsk => Some(self.quote()?.1.to_f64()),
             other => self.other_number(other),
         }
     }

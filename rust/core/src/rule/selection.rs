@@ -207,7 +207,9 @@ impl Bucket {
 
 impl Groups {
     fn collect(&self, view: &impl View, out: &mut Vec<Rank>) {
-        out.extend_from_slice(&self.always);
+        if !self.always.is_empty() {
+            out.extend_from_slice(&self.always);
+        }
         for by in &self.by_value {
             if let Some(value) = by.operand.value(view)
                 && let Ok(place) = by.place(value)
@@ -217,9 +219,7 @@ impl Groups {
         }
         for by in &self.by_threshold {
             if let Some(value) = by.operand.value(view) {
-                let value = if by.is_below { -value } else { value };
-                let reached = by.thresholds.partition_point(|threshold| threshold.is_reached(value));
-                out.extend_from_slice(&by.rules[..reached]);
+                out.extend_from_slice(by.reached(if by.is_below { -value } else { value }));
             }
         }
     }
@@ -240,6 +240,16 @@ impl ByValue {
 }
 
 impl ByThreshold {
+    /// The rules whose threshold `value` reaches, which is turned as the thresholds are.
+    fn reached(&self, value: f64) -> &[Rank] {
+        // Mostly none, which needs no search.
+        if !self.thresholds.first().is_some_and(|threshold| threshold.is_reached(value)) {
+            return &[];
+        }
+        let reached = self.thresholds.partition_point(|threshold| threshold.is_reached(value));
+        &self.rules[..reached]
+    }
+
     fn sort(&mut self) {
         let mut both: Vec<(Threshold, Rank)> =
             self.thresholds.iter().copied().zip(self.rules.iter().copied()).collect();
