@@ -11,10 +11,12 @@ use orderloom_core::id::{AskId, OrderId, SymbolId};
 use orderloom_core::order::Order;
 use orderloom_core::rule::IndicatorSpec;
 use orderloom_core::time::{Span, Timestamp};
-use pyo3::IntoPyObjectExt;
+use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyList;
+use pyo3::{Borrowed, IntoPyObjectExt};
 
 use crate::command::{Command, Notice, Said, json};
 use crate::event::Event;
@@ -37,6 +39,7 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     /// `None` when the event led to nothing.
+    #[inline]
     pub(crate) fn of(output: Output<'_>) -> Option<Self> {
         (!output.commands.is_empty() || !output.notices.is_empty())
             .then(|| Self { said: Arc::new(Said::of(output)) })
@@ -65,6 +68,22 @@ impl Outcome {
             _ => None,
         });
         fired.collect()
+    }
+}
+
+/// The items of a sequence; those of a list are taken by their places, without an iterator.
+struct Items<T>(Vec<T>);
+
+impl<'py, T: FromPyObjectOwned<'py>> FromPyObject<'_, 'py> for Items<T> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let Ok(list) = object.cast::<PyList>() else { return object.extract().map(Self) };
+        let mut items = Vec::with_capacity(list.len());
+        for item in list.iter() {
+            items.push(item.extract().map_err(Into::into)?);
+        }
+        Ok(Self(items))
     }
 }
 
@@ -132,23 +151,27 @@ impl Engine {
         &mut self,
         py: Python<'_>,
         seq: u64,
-        at: Vec<i64>,
-        events: Vec<Py<Event>>,
+        at: Items<i64>,
+        events: Items<Py<Event>>,
     ) -> PyResult<Vec<(usize, Outcome)>> {
+        let (Items(at), Items(events)) = (at, events);
         if at.len() != events.len() {
             let message = format!("`at` must be as long as `events` ({}), was {}", events.len(), at.len());
             return Err(PyValueError::new_err(message));
         }
-        for symbol in events.iter().filter_map(|event| event.get().kind.symbol()) {
-            self.symbol(symbol.0)?;
+        let known = self.engine.config().instruments.len();
+        let mut symbols = events.iter().filter_map(|event| event.get().kind.symbol());
+        if let Some(unknown) = symbols.find(|symbol| symbol.index() >= known) {
+            self.symbol(unknown.0)?;
         }
         let engine = &mut self.engine;
         Ok(py.detach(|| {
-            let judged = (seq..).zip(&at).zip(&events).enumerate().map(|(place, ((seq, at), event))| {
+            let mut judged = Vec::new();
+            for (place, ((seq, at), event)) in (seq..).zip(&at).zip(&events).enumerate() {
                 let event = CoreEvent { seq, at: Timestamp(*at), kind: event.get().kind.clone() };
-                Some((place, Outcome::of(engine.on_event(&event))?))
-            });
-            judged.flatten().collect()
+                judged.extend(Outcome::of(engine.on_event(&event)).map(|outcome| (place, outcome)));
+            }
+            judged
         }))
     }
 
