@@ -3,6 +3,7 @@
 //! Keeps which orders belong to it and nothing that can be computed from their facts.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::command::{PositionSide, Role};
 use crate::decimal::{Money, Price, Quantity};
@@ -16,7 +17,7 @@ pub struct Bracket {
     /// Its entry; absent when the tranche holds shares that no entry of ours explains.
     pub entry: Option<OrderId>,
     /// Every order that ever belonged to it, in the order of sending.
-    pub orders: Vec<(Role, OrderId)>,
+    pub orders: SmallVec<[(Role, OrderId); 3]>,
     /// Shares that others traded in or out of it, signed in the trade's direction.
     pub foreign: Quantity,
     /// What a split made of its fills: so many shares now for so many then.
@@ -35,7 +36,7 @@ impl Bracket {
     pub const fn new(expires_at: Option<Timestamp>) -> Self {
         Self {
             entry: None,
-            orders: Vec::new(),
+            orders: SmallVec::new_const(),
             foreign: Quantity::ZERO,
             split: None,
             expires_at,
@@ -78,9 +79,15 @@ impl Bracket {
     /// Shares that its entry filled beyond what was ordered.
     #[must_use]
     pub fn overfilled(&self, orders: &Orders) -> Quantity {
-        let entry = self.entry.and_then(|id| orders.find(id)).filter(|_| self.split.is_none());
-        let beyond = entry.map_or(Quantity::ZERO, |entry| entry.cum_qty - entry.total().max(entry.largest));
-        beyond.max(Quantity::ZERO)
+        let entry = self.entry.and_then(|id| orders.find(id));
+        entry.map_or(Quantity::ZERO, |entry| self.overfilled_by(entry))
+    }
+
+    pub(crate) fn overfilled_by(&self, entry: &Order) -> Quantity {
+        if self.split.is_some() {
+            return Quantity::ZERO;
+        }
+        (entry.cum_qty - entry.total().max(entry.largest)).max(Quantity::ZERO)
     }
 
     /// Those of them that nobody has traded away yet.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 macro_rules! identifier {
     ($(#[$meta:meta])* $name:ident, $repr:ty) => {
@@ -73,12 +74,11 @@ impl OrderRef {
                 break;
             }
         }
-        let number = std::str::from_utf8(&digits[first..]).expect("digits");
-        let mut text = String::with_capacity(run.len() + number.len() + what.len() + 2);
-        for part in [run, "-", number, "-", what] {
-            text.push_str(part);
+        let mut text = SmallVec::<[u8; 64]>::new();
+        for part in [run.as_bytes(), b"-", &digits[first..], b"-", what.as_bytes()] {
+            text.extend_from_slice(part);
         }
-        Self(text.into())
+        Self(std::str::from_utf8(&text).expect("texts and digits").into())
     }
 
     /// The number between run and purpose, where it has the form that `new` gives.
@@ -99,10 +99,8 @@ impl ExecId {
     /// The part that a correction shares with what it corrects, and the revision behind it.
     #[must_use]
     pub fn fill_and_revision(&self) -> (&str, u32) {
-        match self.0.rsplit_once('.') {
-            Some((fill, revision)) => revision.parse().map_or((&*self.0, 0), |number| (fill, number)),
-            None => (&self.0, 0),
-        }
+        let Some(dot) = self.0.bytes().rposition(|byte| byte == b'.') else { return (&self.0, 0) };
+        self.0[dot + 1..].parse().map_or((&*self.0, 0), |number| (&self.0[..dot], number))
     }
 }
 

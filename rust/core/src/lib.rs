@@ -27,6 +27,7 @@ pub mod instrument;
 pub mod limits;
 pub mod market;
 pub mod order;
+pub mod pages;
 pub mod plan;
 pub mod position;
 pub mod rule;

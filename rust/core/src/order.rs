@@ -4,11 +4,13 @@
 //! `phase` reads them. Executions alone prove fills; an error code is evidence, never a verdict.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::command::{Role, Ticket};
 use crate::decimal::{Money, Price, Quantity};
 use crate::event::{OrderOpened, OrderStatus, OrderStatusReport};
 use crate::id::{ContextId, OrderId, OrderRef, PermId};
+use crate::pages::Pages;
 use crate::time::{Span, Timestamp};
 
 /// Where an order stands, computed from its facts.
@@ -199,7 +201,7 @@ pub struct Order {
     /// The broker said once that it waits for its parent.
     pub has_waited: bool,
     /// The broker's orders for it; more than one means that it was forked.
-    pub permits: Vec<Permit>,
+    pub permits: SmallVec<[Permit; 1]>,
     /// Filled, by executions. FIX CumQty 14.
     pub cum_qty: Quantity,
     /// Price × quantity over its executions, without multiplier.
@@ -246,7 +248,7 @@ impl Order {
             status: None,
             why_held: WhyHeld::default(),
             has_waited: false,
-            permits: Vec::new(),
+            permits: SmallVec::new(),
             cum_qty: Quantity::ZERO,
             cum_value: Money::ZERO,
             taken_back: Quantity::ZERO,
@@ -336,7 +338,11 @@ impl Order {
     /// Whether it is in a state that only more evidence can end.
     #[must_use]
     pub fn is_doubtful(&self) -> bool {
-        self.has_unproven_fills() || self.phase() == Phase::Unknown
+        self.is_doubtful_in(self.phase())
+    }
+
+    pub(crate) fn is_doubtful_in(&self, phase: Phase) -> bool {
+        self.has_unproven_fills() || phase == Phase::Unknown
     }
 
     pub(crate) fn standing(&self) -> Standing {
@@ -346,7 +352,7 @@ impl Order {
             is_asked: [self.placing, self.changing, self.cancelling].map(|asked| asked.is_some()),
             is_resting: self.rests_in(phase),
             has_unproven_fills: self.has_unproven_fills(),
-            has_started: self.role != Role::Entry && self.has_started(),
+            has_started: self.role != Role::Entry && self.has_started_in(phase),
             waits_to_borrow: self.why_held.locate,
             is_refused: self.refused.is_some(),
             is_doubled: self.is_doubled(),
@@ -368,7 +374,7 @@ impl Order {
         self.rests_in(self.phase())
     }
 
-    fn rests_in(&self, phase: Phase) -> bool {
+    pub(crate) fn rests_in(&self, phase: Phase) -> bool {
         match phase {
             Phase::Working => true,
             Phase::Cancelling => {
@@ -388,9 +394,13 @@ impl Order {
     /// nothing: a stop says so all its life; nor does its end.
     #[must_use]
     pub fn has_started(&self) -> bool {
+        self.has_started_in(self.phase())
+    }
+
+    pub(crate) fn has_started_in(&self, phase: Phase) -> bool {
         self.cum_qty.is_positive()
             || self.status == Some(OrderStatus::Submitted)
-            || (self.has_waited && !self.waits_for_parent() && !self.is_done())
+            || (self.has_waited && !self.waits_for_parent() && !phase.is_done())
     }
 
     /// Total quantity that may fill: with a change under way, the larger of old and new.
@@ -406,7 +416,11 @@ impl Order {
     /// Not filled yet. FIX LeavesQty 151.
     #[must_use]
     pub fn leaves_qty(&self) -> Quantity {
-        if self.is_done() { Quantity::ZERO } else { self.total() - self.cum_qty }
+        self.leaves_in(self.phase())
+    }
+
+    pub(crate) fn leaves_in(&self, phase: Phase) -> Quantity {
+        if phase.is_done() { Quantity::ZERO } else { self.total() - self.cum_qty }
     }
 
     /// Average price of its executions. FIX AvgPx 6.
@@ -596,7 +610,7 @@ impl ErrorClass {
 /// Every order of ours, in the order of sending: order ids and intents both rise for ever.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Orders {
-    orders: Vec<Order>,
+    orders: Pages<Order>,
 }
 
 impl Orders {
@@ -612,7 +626,7 @@ impl Orders {
         let place = id.0.wrapping_sub(first.0) as usize;
         match self.orders.get(place) {
             Some(found) if found.ticket.order_id == id => Some(place),
-            _ => self.orders.binary_search_by_key(&id, |order| order.ticket.order_id).ok(),
+            _ => self.orders.find_by_key(&id, |order| order.ticket.order_id),
         }
     }
 
@@ -639,8 +653,8 @@ impl Orders {
             return Some(id);
         }
         let intent = order_ref.intent()?;
-        let found = self.orders.binary_search_by_key(&Some(intent), |order| order.ticket.order_ref.intent());
-        let found = &self.orders[found.ok()?].ticket;
+        let found = self.orders.find_by_key(&Some(intent), |order| order.ticket.order_ref.intent());
+        let found = &self.orders[found?].ticket;
         (found.order_ref == *order_ref).then_some(found.order_id)
     }
 

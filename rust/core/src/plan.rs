@@ -8,10 +8,14 @@
 
 mod ask;
 mod terms;
+mod tranche;
 
 pub use terms::exit_type;
 
+use smallvec::SmallVec;
+
 use self::terms::Planned;
+use self::tranche::{Member, Tranche};
 use crate::bracket::Bracket;
 use crate::command::{ExitReason, IncidentCode, OrderType, Role};
 use crate::config::Execution;
@@ -21,7 +25,7 @@ use crate::event::Side;
 use crate::id::OrderId;
 use crate::instrument::Instrument;
 use crate::market::Market;
-use crate::order::{Order, Orders, Phase, Terms};
+use crate::order::{Orders, Phase, Terms};
 use crate::rule::Level;
 use crate::time::Timestamp;
 
@@ -132,10 +136,11 @@ pub struct Situation<'a> {
 /// What should be done for `context` now.
 #[must_use]
 pub fn plan(context: &Context, situation: Situation<'_>) -> Plan {
-    let mut planner = Planner::new(context, situation);
+    let tranches = tranches(context, situation.orders);
+    let mut planner = Planner::new(context, situation, &tranches);
     planner.watch();
     planner.watch_size();
-    for index in 0..context.brackets.len() {
+    for index in 0..tranches.len() {
         planner.bracket(index);
     }
     planner.plan
@@ -145,19 +150,24 @@ pub fn plan(context: &Context, situation: Situation<'_>) -> Plan {
 /// entry works, its stop is the broker's to start.
 #[must_use]
 pub fn is_protected(context: &Context, situation: Situation<'_>) -> bool {
-    let planner = Planner::new(context, situation);
-    let is_protected = |bracket| !planner.entry_is_done(bracket) || planner.uncovered(bracket).is_zero();
-    context.brackets.iter().all(is_protected)
+    let tranches = tranches(context, situation.orders);
+    let planner = Planner::new(context, situation, &tranches);
+    tranches.iter().all(|tranche| !tranche.entry_is_done() || planner.uncovered(tranche).is_zero())
 }
 
-struct Planner<'a> {
+fn tranches<'a>(context: &'a Context, orders: &'a Orders) -> SmallVec<[Tranche<'a>; 1]> {
+    context.brackets.iter().map(|bracket| Tranche::new(bracket, context.side, orders)).collect()
+}
+
+struct Planner<'t, 'a> {
     context: &'a Context,
     at: Situation<'a>,
+    tranches: &'t [Tranche<'a>],
     plan: Plan,
 }
 
-impl<'a> Planner<'a> {
-    const fn new(context: &'a Context, at: Situation<'a>) -> Self {
+impl<'t, 'a> Planner<'t, 'a> {
+    const fn new(context: &'a Context, at: Situation<'a>, tranches: &'t [Tranche<'a>]) -> Self {
         let plan = Plan {
             steps: Vec::new(),
             due: Timestamp::MAX,
@@ -165,30 +175,12 @@ impl<'a> Planner<'a> {
             surplus: Quantity::ZERO,
             wants_price: false,
         };
-        Self { context, at, plan }
+        Self { context, at, tranches, plan }
     }
 
-    fn open(&self, bracket: &Bracket) -> Quantity {
-        bracket.open_quantity(self.context.side, self.at.orders)
-    }
-
-    fn uncovered(&self, bracket: &Bracket) -> Quantity {
-        let open = self.open(bracket);
-        if self.context.policy.stop.is_none() || !open.is_positive() {
-            return Quantity::ZERO;
-        }
-        // Whether children start with their parent's first fill or its last is not documented, and TWS
-        // need not send anything when they do. A parent that has ended is proof, and so is a sibling
-        // that shows it; without proof shares count as uncovered.
-        let has_started = self.entry_is_done(bracket)
-            || bracket.members(self.at.orders).any(|order| order.role != Role::Entry && order.has_started());
-        let covered: Quantity = bracket
-            .members(self.at.orders)
-            .filter(|order| order.role == Role::Stop && order.is_resting())
-            .filter(|order| has_started || order.ticket.parent.is_none())
-            .map(Order::leaves_qty)
-            .sum();
-        (open - covered).max(Quantity::ZERO)
+    /// Shares of a tranche without a live stop, of a trade that should have one.
+    fn uncovered(&self, tranche: &Tranche<'_>) -> Quantity {
+        if self.context.policy.stop.is_none() { Quantity::ZERO } else { tranche.uncovered() }
     }
 
     fn is_overdue(&self) -> bool {
@@ -199,7 +191,7 @@ impl<'a> Planner<'a> {
     /// The watchdog: shares without a live stop for longer than allowed are closed, once, with an
     /// alarm. While an entry still works its rest is cancelled first (`bracket`).
     fn watch(&mut self) {
-        self.plan.uncovered = self.context.brackets.iter().map(|bracket| self.uncovered(bracket)).sum();
+        self.plan.uncovered = self.tranches.iter().map(|tranche| self.uncovered(tranche)).sum();
         let Some(since) = self.context.uncovered_since.filter(|_| self.plan.uncovered.is_positive()) else {
             return;
         };
@@ -218,7 +210,7 @@ impl<'a> Planner<'a> {
                 ),
             );
         }
-        let entries_are_done = self.context.brackets.iter().all(|bracket| self.entry_is_done(bracket));
+        let entries_are_done = self.tranches.iter().all(Tranche::entry_is_done);
         // Twice the cap: the first was for re-covering.
         if self.context.closing.is_none() && entries_are_done && self.at.now >= since + cap + cap {
             self.plan.steps.push(Step::Close { reason: ExitReason::Recovery });
@@ -229,18 +221,16 @@ impl<'a> Planner<'a> {
 
     /// Tells of shares beyond the trade, and again whenever there are more of them.
     fn watch_size(&mut self) {
-        let (context, orders) = (self.context, self.at.orders);
         let (mut unordered, mut unopened, mut order) = (Quantity::ZERO, Quantity::ZERO, None);
-        for bracket in &context.brackets {
-            let overfilled = bracket.overfilled(orders);
-            if overfilled.is_positive() {
-                unordered += overfilled;
-                order = order.or(bracket.entry);
+        for tranche in self.tranches {
+            if tranche.overfilled.is_positive() {
+                unordered += tranche.overfilled;
+                order = order.or(tranche.bracket.entry);
             }
-            unopened += (-self.open(bracket)).max(Quantity::ZERO);
+            unopened += (-tranche.open).max(Quantity::ZERO);
         }
         self.plan.surplus = unordered + unopened;
-        if self.plan.surplus <= context.surplus_told {
+        if self.plan.surplus <= self.context.surplus_told {
             return;
         }
         let symbol = &self.at.instrument.symbol;
@@ -256,30 +246,29 @@ impl<'a> Planner<'a> {
     }
 
     fn bracket(&mut self, index: usize) {
-        let (context, orders) = (self.context, self.at.orders);
-        let bracket = &context.brackets[index];
-        let open = self.open(bracket);
-        for order in bracket.members(orders) {
-            self.chase(bracket, order, open);
+        let (context, tranche) = (self.context, &self.tranches[index]);
+        let (bracket, open) = (tranche.bracket, tranche.open);
+        for member in &tranche.members {
+            self.chase(tranche, *member);
         }
-        if bracket.members(orders).any(Order::has_unproven_fills) {
+        if tranche.members.iter().any(|member| member.order.has_unproven_fills()) {
             // More has traded than executions tell: what is open is not known until they do.
             return;
         }
-        if let Some(entry) = bracket.entry.and_then(|id| orders.find(id)).filter(|entry| !entry.is_done()) {
+        if let Some(entry) = tranche.entry {
             // Gone, or not listed by the broker: a family of which only a part arrived.
-            let stop = bracket.leg(Role::Stop, orders);
+            let stop = tranche.live(Role::Stop);
             let has_lost_its_stop =
-                context.policy.stop.is_some() && stop.is_none_or(|stop| stop.is_done() || stop.is_absent);
+                context.policy.stop.is_some() && stop.is_none_or(|stop| stop.order.is_absent);
             let is_expired = bracket.expires_at.is_some_and(|at| {
                 self.look_again(at);
                 self.at.now >= at
             });
-            let is_stuck = match entry.phase() {
+            let is_stuck = match entry.phase {
                 Phase::Unknown => true,
                 // Why comes after that it is held.
-                Phase::Held if !entry.why_held.locate => {
-                    let until = entry.held_since.map(|since| since + self.at.execution.oca_patience);
+                Phase::Held if !entry.order.why_held.locate => {
+                    let until = entry.order.held_since.map(|since| since + self.at.execution.oca_patience);
                     until.is_none_or(|until| {
                         self.look_again(until);
                         self.at.now >= until
@@ -287,9 +276,9 @@ impl<'a> Planner<'a> {
                 }
                 _ => false,
             };
-            let is_exposed = self.is_overdue() && self.uncovered(bracket).is_positive();
+            let is_exposed = self.is_overdue() && self.uncovered(tranche).is_positive();
             // Everything that was held is closed: what was still to be added belongs to no trade.
-            let is_late = context.opened_at.is_some() && context.open_quantity(orders).is_zero();
+            let is_late = context.opened_at.is_some() && self.holds_nothing();
             if is_late
                 || context.closing.is_some()
                 || has_lost_its_stop
@@ -301,45 +290,46 @@ impl<'a> Planner<'a> {
             }
             // While the entry works its children belong to the broker, unless they close what is not open.
             if open.is_negative() {
-                self.cancel_all(bracket, None);
+                self.cancel_all(tranche, None);
             }
             return;
         }
         if open.is_zero() {
             // The broker cancels children and siblings by itself; what is still there a moment later
             // is cancelled by us.
-            let since = bracket.members(orders).filter_map(|order| order.filled_at.max(order.done_at)).max();
-            self.cancel_all(bracket, since.map(|at| at + self.at.execution.oca_patience));
+            let since =
+                tranche.members.iter().filter_map(|it| it.order.filled_at.max(it.order.done_at)).max();
+            self.cancel_all(tranche, since.map(|at| at + self.at.execution.oca_patience));
             return;
         }
         if open.is_negative() {
             self.repair_overfill(index, open);
             return;
         }
-        if let Some(close) = bracket.leg(Role::Close, orders).filter(|close| !close.is_done()) {
+        if let Some(close) = tranche.live(Role::Close) {
             // Held, it lives and cannot fire, and what replaces it must not stand beside it. Lost, it is
             // not sent again beside exits that have all that is open.
-            let is_superfluous = close.is_absent && self.kept_by_exits(bracket) >= open;
-            if close.phase() == Phase::Held || is_superfluous {
+            let is_superfluous = close.order.is_absent && tranche.kept_by_exits() >= open;
+            if close.phase == Phase::Held || is_superfluous {
                 self.cancel(close);
             }
             // What it leaves is a trade like any other.
             let rest = open - close.leaves_qty();
-            let reduces = close.ticket.side == context.side.exit();
+            let reduces = close.order.ticket.side == context.side.exit();
             if reduces && rest.is_positive() && context.closing.is_none() {
                 self.protect(index, rest);
             }
             return;
         }
-        for order in bracket.members(orders).filter(|order| order.is_doubled() && !order.is_absent) {
+        for member in tranche.members.iter().filter(|it| it.order.is_doubled() && !it.order.is_absent) {
             // A cancel ends one of the two, whichever its number means to the broker; one is enough.
-            self.cancel(order);
+            self.cancel(*member);
         }
         if context.closing.is_some() {
             self.close(index, open);
             return;
         }
-        let excess = bracket.excess(context.side, orders);
+        let excess = bracket.excess(context.side, self.at.orders);
         if excess.is_positive() {
             self.shed(index, open, excess.min(open));
         } else {
@@ -350,13 +340,13 @@ impl<'a> Planner<'a> {
     /// More was filled than the entry asked for: what goes beyond it is traded away at the market, once,
     /// beside exits that stand for no more than the rest.
     fn shed(&mut self, index: usize, open: Quantity, excess: Quantity) {
-        let bracket = &self.context.brackets[index];
+        let tranche = &self.tranches[index];
         let kept = open - excess;
-        if self.kept_by_exits(bracket) <= kept {
+        if tranche.kept_by_exits() <= kept {
             self.flatten(index, self.context.side.exit(), excess);
         }
         if kept.is_zero() {
-            self.cancel_all(bracket, None);
+            self.cancel_all(tranche, None);
         } else {
             self.protect(index, kept);
         }
@@ -365,16 +355,16 @@ impl<'a> Planner<'a> {
     /// Both exits filled, or one filled more than it should: trade the excess back, once nothing of
     /// the bracket lives any more.
     fn repair_overfill(&mut self, index: usize, open: Quantity) {
-        let bracket = &self.context.brackets[index];
+        let tranche = &self.tranches[index];
         // A repair that is held lives and cannot fire.
-        let is_repairing = bracket.leg(Role::Close, self.at.orders).is_some_and(|close| {
-            !close.is_done() && close.phase() != Phase::Held && close.ticket.side == self.context.side.entry()
+        let is_repairing = tranche.live(Role::Close).is_some_and(|close| {
+            close.phase != Phase::Held && close.order.ticket.side == self.context.side.entry()
         });
         if is_repairing {
             return;
         }
-        if !bracket.is_quiet(self.at.orders) {
-            self.cancel_all(bracket, None);
+        if !tranche.is_quiet() {
+            self.cancel_all(tranche, None);
             return;
         }
         self.flatten(index, self.context.side.entry(), open.abs());
@@ -382,8 +372,7 @@ impl<'a> Planner<'a> {
 
     /// Trades shares of a bracket at the market; after refusals later each time.
     fn flatten(&mut self, index: usize, side: Side, quantity: Quantity) {
-        let bracket = &self.context.brackets[index];
-        let asked = bracket.closes_refused(self.at.orders);
+        let asked = self.tranches[index].bracket.closes_refused(self.at.orders);
         let due = asked.due(self.at.execution.answer_timeout);
         if self.at.now < due {
             self.look_again(due);
@@ -399,17 +388,17 @@ impl<'a> Planner<'a> {
 
     /// Shares are held and should stay: their stop and target must live, at the planned terms.
     fn protect(&mut self, index: usize, open: Quantity) {
-        let bracket = &self.context.brackets[index];
-        let live = |role| bracket.leg(role, self.at.orders).filter(|order| !order.is_done());
-        let (stop, target) = (live(Role::Stop), live(Role::Target));
+        let tranche = &self.tranches[index];
+        let bracket = tranche.bracket;
+        let (stop, target) = (tranche.live(Role::Stop), tranche.live(Role::Target));
         let base = self.context.exit_base(bracket, self.at.orders);
         if let Some(stop) = stop {
-            if stop.phase() == Phase::Held {
+            if stop.phase == Phase::Held {
                 // It lives and cannot fire. What replaces it must not stand beside it.
-                self.cancel_all(bracket, None);
+                self.cancel_all(tranche, None);
                 return;
             }
-            if !self.align(bracket, stop, open, self.planned_stop(stop, base)) {
+            if !self.align(tranche, stop, open, self.planned_stop(stop.order, base)) {
                 return;
             }
         }
@@ -419,7 +408,7 @@ impl<'a> Planner<'a> {
                 self.cancel(target);
                 return;
             }
-            self.align(bracket, target, open, self.planned_target(base));
+            self.align(tranche, target, open, self.planned_target(base));
         }
         if stop.is_some() || target.is_some() || self.context.policy.stop.is_none() {
             return;
@@ -427,7 +416,7 @@ impl<'a> Planner<'a> {
         if self.may_revive(bracket) {
             return;
         }
-        if self.awaits_the_night(bracket) {
+        if self.awaits_the_night(tranche) {
             return;
         }
         if bracket.stops_placed > self.at.execution.asks_max {
@@ -460,9 +449,11 @@ impl<'a> Planner<'a> {
 
     /// Whether exits that ended while none could fire wait for the broker's whole word: what ended them
     /// may have changed the position, as a split does.
-    fn awaits_the_night(&mut self, bracket: &Bracket) -> bool {
+    fn awaits_the_night(&mut self, tranche: &Tranche<'_>) -> bool {
         let is_closed = self.at.market.session.is_some_and(|session| !session.is_open(self.at.now));
-        let Some(stop) = bracket.leg(Role::Stop, self.at.orders).filter(|_| is_closed) else { return false };
+        let Some(Member { order: stop, .. }) = tranche.leg(Role::Stop).filter(|_| is_closed) else {
+            return false;
+        };
         let ended_at = stop.done_at.unwrap_or(self.at.now);
         if self.context.policy.outside_rth || self.at.confirmed_at.is_some_and(|at| at >= ended_at) {
             return false;
@@ -485,12 +476,12 @@ impl<'a> Planner<'a> {
     /// Shares are held and should go: the resting exit is priced to fill at once inside its own
     /// bracket; only when no exit lives any more may a market order do it.
     fn close(&mut self, index: usize, open: Quantity) {
-        let bracket = &self.context.brackets[index];
-        let live = |role| bracket.leg(role, self.at.orders).filter(|order| !order.is_done());
-        let (stop, target) = (live(Role::Stop), live(Role::Target));
+        let tranche = &self.tranches[index];
+        let bracket = tranche.bracket;
+        let (stop, target) = (tranche.live(Role::Stop), tranche.live(Role::Target));
         let exit_side = self.context.side.exit();
         if let (Some(stop), Some(_)) = (stop, target)
-            && !self.align(bracket, stop, open, Planned::default())
+            && !self.align(tranche, stop, open, Planned::default())
         {
             return;
         }
@@ -500,81 +491,74 @@ impl<'a> Planner<'a> {
             }
             return;
         };
-        match exit.phase() {
+        match exit.phase {
             // Evidence is being asked for (`chase`).
             Phase::Submitting | Phase::Unknown | Phase::Cancelling => return,
             Phase::Working if exit.is_resting() => {}
             _ => {
-                self.cancel_all(bracket, None);
+                self.cancel_all(tranche, None);
                 return;
             }
         }
         let patience = self.at.execution.reprice_after;
         let is_hopeless =
-            exit.refusal.as_ref().is_some_and(|refusal| refusal.times >= self.at.execution.asks_max)
-                || exit.ticket.order_type.is_trailing();
+            exit.order.refusal.as_ref().is_some_and(|refusal| refusal.times >= self.at.execution.asks_max)
+                || exit.order.ticket.order_type.is_trailing();
         let since = self.context.closing.map_or(self.at.now, |closing| closing.since);
         let waited_for_price = self.at.now >= since + patience + patience;
         let price = self.marketable(if target.is_some() { exit_side } else { exit_side.opposite() });
         let Some(price) = price.filter(|_| !is_hopeless) else {
             if is_hopeless || waited_for_price {
-                self.cancel_all(bracket, None);
+                self.cancel_all(tranche, None);
             } else {
                 self.plan.wants_price = true;
                 self.look_again(since + patience + patience);
-                self.align(bracket, exit, open, Planned::default());
+                self.align(tranche, exit, open, Planned::default());
             }
             return;
         };
         if let Some(at) = bracket.repriced_at.filter(|at| self.at.now < *at + patience) {
             self.look_again(at + patience);
-            self.align(bracket, exit, open, Planned::default());
+            self.align(tranche, exit, open, Planned::default());
             return;
         }
         // More is asked only when the broker has had its time to reduce: a fill may be on its way here.
         let quantity = if exit.leaves_qty() < open {
-            let Some(quantity) = self.aligned_quantity(bracket, exit, open) else { return };
+            let Some(quantity) = self.aligned_quantity(tranche, exit, open) else { return };
             quantity
         } else {
-            exit.cum_qty + open
+            exit.order.cum_qty + open
         };
+        let order = exit.order;
         let terms = if target.is_some() {
             Terms { quantity, limit_price: Some(price), stop_price: None }
         } else {
-            Terms { quantity, limit_price: exit.ticket.order_type.limit_price(), stop_price: Some(price) }
+            Terms { quantity, limit_price: order.ticket.order_type.limit_price(), stop_price: Some(price) }
         };
         self.look_again(self.at.now + patience);
-        self.plan.steps.push(Step::PriceToClose { bracket: index, order: exit.ticket.order_id, terms });
+        self.plan.steps.push(Step::PriceToClose { bracket: index, order: order.ticket.order_id, terms });
     }
 
-    /// Shares that live exits of a bracket stand for; of its group only one can trade.
-    fn kept_by_exits(&self, bracket: &Bracket) -> Quantity {
-        let exits = bracket.members(self.at.orders);
-        let exits = exits.filter(|order| matches!(order.role, Role::Stop | Role::Target));
-        exits.map(Order::leaves_qty).max().unwrap_or(Quantity::ZERO)
+    fn holds_nothing(&self) -> bool {
+        self.tranches.iter().map(|tranche| tranche.open).sum::<Quantity>().is_zero()
     }
 
-    fn entry_is_done(&self, bracket: &Bracket) -> bool {
-        bracket.entry.and_then(|id| self.at.orders.find(id)).is_none_or(Order::is_done)
-    }
-
-    fn cancel(&mut self, order: &Order) {
-        if order.cancelling.is_none() && !order.is_done() {
-            self.plan.steps.push(Step::Cancel { order: order.ticket.order_id });
+    fn cancel(&mut self, member: Member<'_>) {
+        if member.order.cancelling.is_none() && !member.is_done() {
+            self.plan.steps.push(Step::Cancel { order: member.order.ticket.order_id });
         }
     }
 
-    fn cancel_all(&mut self, bracket: &Bracket, not_before: Option<Timestamp>) {
-        let mut live = bracket.members(self.at.orders).filter(|order| !order.is_done()).peekable();
-        if live.peek().is_none() {
+    fn cancel_all(&mut self, tranche: &Tranche<'_>, not_before: Option<Timestamp>) {
+        if tranche.is_quiet() {
             return;
         }
         if let Some(at) = not_before.filter(|at| self.at.now < *at) {
             self.look_again(at);
             return;
         }
-        for order in live {
-            self.cancel(order);
+        for member in &tranche.members {
+            self.cancel(*member);
         }
     }
 

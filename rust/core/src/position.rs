@@ -223,7 +223,8 @@ impl Ledger {
         at: Timestamp,
     ) -> Applied {
         let (key, revision) = execution.exec_id.fill_and_revision();
-        let early = self.early_commissions.swap_remove(key);
+        let early =
+            if self.early_commissions.is_empty() { None } else { self.early_commissions.swap_remove(key) };
         if let Some(fill) = self.fills.get_mut(key) {
             if revision <= fill.revision {
                 return Applied::Repeated;

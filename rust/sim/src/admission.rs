@@ -217,6 +217,7 @@ impl Venue {
             family: None,
             is_past_close: false,
             told: None,
+            told_terms: None,
             ended_at: self.now,
             request,
         });

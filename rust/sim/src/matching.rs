@@ -228,7 +228,7 @@ impl Venue {
         self.watch(index);
         if is_filled {
             self.close(index, Ending::Filled);
-            self.tell(index, out);
+            self.tell_again(index, out);
             let order = &self.orders[index.index()];
             self.show(order, self.status(order), Some(order.commission), out);
         } else {

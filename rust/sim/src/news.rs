@@ -63,6 +63,8 @@ pub struct Told<'a> {
     pub(crate) account: &'a str,
     /// What its fills have cost, in messages that tell it.
     pub(crate) commission: Option<Money>,
+    /// Whether an openOrder tells nothing but the status, which the orderStatus after it tells, too.
+    pub(crate) repeats_terms: bool,
 }
 
 /// Who hears a venue, and keeps what it heard in order until it hands it on.

@@ -84,10 +84,20 @@ pub(crate) struct Order {
     pub(crate) is_past_close: bool,
     /// What was last told, so that only changes are.
     pub(crate) told: Option<(OrderStatus, &'static str)>,
+    /// Quantity and prices as they were last told.
+    pub(crate) told_terms: Option<ToldTerms>,
     pub(crate) ended_at: Timestamp,
 }
 
+/// What an openOrder tells of quantity and prices: total, limit, stop, where a trailing one has come to.
+pub(crate) type ToldTerms = (Quantity, [Option<Price>; 3]);
+
 impl Order {
+    pub(crate) fn terms_to_tell(&self) -> ToldTerms {
+        let request = &self.request;
+        (self.total(), [request.limit_price, request.stop_price, self.terms.trail_stop()])
+    }
+
     /// Total quantity as it stands.
     pub(crate) fn total(&self) -> Quantity {
         self.share - self.reduced

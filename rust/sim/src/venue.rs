@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use orderloom_core::decimal::{Money, Price, Quantity};
 use orderloom_core::event::OrderStatus;
 use orderloom_core::id::{PermId, SymbolId};
+use orderloom_core::pages::Pages;
 use orderloom_core::time::Timestamp;
 use rustc_hash::FxBuildHasher;
 use serde::Serialize;
@@ -91,7 +92,7 @@ pub struct Venue {
     pub(crate) markets: Vec<Market>,
     pub(crate) by_con_id: BTreeMap<ConId, SymbolId>,
     /// Every order ever accepted, in order of arrival.
-    pub(crate) orders: Vec<Order>,
+    pub(crate) orders: Pages<Order>,
     pub(crate) by_key: IndexMap<OrderKey, OrderIndex, FxBuildHasher>,
     /// Ids of orders that were refused before they became orders.
     pub(crate) burnt: BTreeSet<OrderKey>,
@@ -129,7 +130,7 @@ impl Venue {
             turn: 0,
             markets: Vec::new(),
             by_con_id: BTreeMap::new(),
-            orders: Vec::new(),
+            orders: Pages::default(),
             by_key: IndexMap::default(),
             burnt: BTreeSet::new(),
             groups: Groups::default(),
@@ -551,10 +552,24 @@ impl Venue {
 
     /// Tells an order with a status that it has only for this moment.
     pub(crate) fn tell_as(&mut self, index: OrderIndex, status: OrderStatus, out: &mut dyn Listener) {
+        self.say(index, status, false, out);
+    }
+
+    /// Tells an order whose status is all that may be news.
+    pub(crate) fn tell_again(&mut self, index: OrderIndex, out: &mut dyn Listener) {
         let order = &self.orders[index.index()];
-        self.show(order, status, None, out);
+        let repeats_terms = order.told_terms == Some(order.terms_to_tell());
+        self.say(index, self.status(order), repeats_terms, out);
+    }
+
+    fn say(&mut self, index: OrderIndex, status: OrderStatus, repeats_terms: bool, out: &mut dyn Listener) {
+        let order = &self.orders[index.index()];
+        out.hear(News::OpenOrder(Told { repeats_terms, ..self.told(order, status) }));
         self.tell_status(order, status, out);
-        self.orders[index.index()].told = Some((status, order.why_held(&self.config)));
+        let why_held = order.why_held(&self.config);
+        let order = &mut self.orders[index.index()];
+        order.told = Some((status, why_held));
+        order.told_terms = Some(order.terms_to_tell());
     }
 
     /// TWS openOrder.
@@ -581,6 +596,7 @@ impl Venue {
             oca_group: order.group.map(|group| self.groups.name(group)),
             account: &self.config.account,
             commission: None,
+            repeats_terms: false,
         }
     }
 
@@ -588,7 +604,7 @@ impl Venue {
     pub(crate) fn tell_change(&mut self, index: OrderIndex, out: &mut dyn Listener) {
         let order = &self.orders[index.index()];
         if order.told != Some((self.status(order), order.why_held(&self.config))) {
-            self.tell(index, out);
+            self.tell_again(index, out);
         }
     }
 

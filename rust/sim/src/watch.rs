@@ -3,9 +3,6 @@
 //! With many orders resting in one market, a quote visits only those that it reaches. What cannot be
 //! told from one price alone is visited always.
 
-use std::collections::BTreeSet;
-use std::ops::RangeBounds;
-
 use orderloom_core::decimal::Price;
 use orderloom_core::event::Side;
 use orderloom_core::id::SymbolId;
@@ -17,9 +14,6 @@ use crate::venue::Venue;
 
 /// So few orders are visited one by one sooner than found; tests look for as good as every one.
 const FEW: usize = if cfg!(debug_assertions) { 1 } else { 16 };
-
-const FIRST: OrderIndex = OrderIndex(0);
-const LAST: OrderIndex = OrderIndex(u32::MAX);
 
 /// What an order waits for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,12 +48,13 @@ impl Watch {
     }
 }
 
-type ByPrice = BTreeSet<(Price, OrderIndex)>;
+/// Sorted by price, then by arrival.
+type ByPrice = Vec<(Price, OrderIndex)>;
 
 /// One market's orders by what they wait for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Watches {
-    anything: BTreeSet<OrderIndex>,
+    anything: Vec<OrderIndex>,
     buys: ByPrice,
     sells: ByPrice,
     rising: ByPrice,
@@ -79,15 +74,26 @@ impl Watches {
 
     fn change(&mut self, index: OrderIndex, was: Watch, now: Watch) {
         if was == Watch::Anything {
-            self.anything.remove(&index);
+            take_out(&mut self.anything, &index);
         } else if let Some((orders, price)) = self.by_price(was) {
-            orders.remove(&(price, index));
+            take_out(orders, &(price, index));
         }
         if now == Watch::Anything {
-            self.anything.insert(index);
+            put_in(&mut self.anything, index);
         } else if let Some((orders, price)) = self.by_price(now) {
-            orders.insert((price, index));
+            put_in(orders, (price, index));
         }
+    }
+}
+
+fn put_in<T: Ord>(sorted: &mut Vec<T>, item: T) {
+    let place = sorted.partition_point(|other| *other < item);
+    sorted.insert(place, item);
+}
+
+fn take_out<T: Ord>(sorted: &mut Vec<T>, item: &T) {
+    if let Ok(place) = sorted.binary_search(item) {
+        sorted.remove(place);
     }
 }
 
@@ -102,22 +108,32 @@ impl Market {
         }
         found.extend(&self.watches.anything);
         if let Some(ask) = self.quote.ask {
-            add(found, &self.watches.buys, (ask.price, FIRST)..);
+            add(found, from(&self.watches.buys, ask.price));
         }
         if let Some(bid) = self.quote.bid {
-            add(found, &self.watches.sells, ..=(bid.price, LAST));
+            add(found, up_to(&self.watches.sells, bid.price));
         }
         if let Some(last) = self.last {
             let to = self.print.map_or(last, |print| print.to);
-            add(found, &self.watches.rising, ..=(last.max(to), LAST));
-            add(found, &self.watches.falling, (last.min(to), FIRST)..);
+            add(found, up_to(&self.watches.rising, last.max(to)));
+            add(found, from(&self.watches.falling, last.min(to)));
         }
         found.sort_unstable();
     }
 }
 
-fn add(found: &mut Vec<OrderIndex>, orders: &ByPrice, range: impl RangeBounds<(Price, OrderIndex)>) {
-    found.extend(orders.range(range).map(|(_, index)| *index));
+/// Orders at `price` or above.
+fn from(orders: &ByPrice, price: Price) -> &[(Price, OrderIndex)] {
+    &orders[orders.partition_point(|(at, _)| *at < price)..]
+}
+
+/// Orders at `price` or below.
+fn up_to(orders: &ByPrice, price: Price) -> &[(Price, OrderIndex)] {
+    &orders[..orders.partition_point(|(at, _)| *at <= price)]
+}
+
+fn add(found: &mut Vec<OrderIndex>, orders: &[(Price, OrderIndex)]) {
+    found.extend(orders.iter().map(|(_, index)| *index));
 }
 
 impl Venue {

@@ -121,6 +121,8 @@ impl<H: Hasher> Print<'_, H> {
         self.until(slot.due);
         slot.context.is_some().hash(self.hasher);
         if let Some(context) = &slot.context {
+            slot.wants_plan.hash(self.hasher);
+            self.until(slot.plan_due);
             self.context(context);
         }
     }

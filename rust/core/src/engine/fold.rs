@@ -298,7 +298,7 @@ impl State {
             // Only a trade that is over waits for it.
             let is_over = open.commissions_awaited == 0 && open.open_quantity(&self.orders).is_zero();
             if is_over {
-                self.mark_dirty(symbol);
+                self.mark_unsettled(symbol);
             }
         }
     }
@@ -318,7 +318,7 @@ impl State {
         let is_disputed = slot.mismatch.is_some();
         self.reported = Some(report.symbol);
         if is_new || is_disputed || report.quantity != self.ledger.position(report.symbol).quantity {
-            self.mark_dirty(report.symbol);
+            self.mark_unsettled(report.symbol);
         }
     }
 

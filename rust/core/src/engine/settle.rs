@@ -64,36 +64,13 @@ impl State {
         self.adopt_orphan(symbol);
         self.close_before_session_end(symbol);
         let mut due = self.end_of_day_at(symbol).filter(|at| self.now < *at);
-        self.slot_mut(symbol).wants_price = false;
         if self.is_connected && self.is_synced && self.slot(symbol).context.is_some() {
-            // What a plan begins needs another plan: for its deadlines, or for the close that it began.
-            // The second begins nothing more, or the third.
-            for _ in 0..3 {
-                let Some(context) = &self.slot(symbol).context else { break };
-                let outcome = plan(context, self.situation(symbol));
-                let is_final = outcome.steps.is_empty();
-                self.note_uncovered(symbol, outcome.uncovered);
-                self.note_surplus(symbol, outcome.surplus);
-                self.slot_mut(symbol).wants_price = outcome.wants_price;
-                if outcome.due < Timestamp::MAX {
-                    due = Some(due.map_or(outcome.due, |at| at.min(outcome.due)));
-                }
-                for step in outcome.steps {
-                    self.carry_out(symbol, step);
-                }
-                if is_final {
-                    break;
-                }
+            self.plan_trade(symbol);
+            if let Some(at) = self.slot(symbol).plan_due {
+                due = Some(due.map_or(at, |due| due.min(at)));
             }
-            let cap = self.config.execution.uncovered_max;
-            if let Some(since) =
-                self.slot(symbol).context.as_ref().and_then(|context| context.uncovered_since)
-            {
-                let at = if self.now < since + cap { since + cap } else { since + cap + cap };
-                if self.now < at {
-                    due = Some(due.map_or(at, |due| due.min(at)));
-                }
-            }
+        } else {
+            self.slot_mut(symbol).wants_price = false;
         }
         if let Some(at) = self.tell_of_sleep(symbol) {
             due = Some(due.map_or(at, |due| due.min(at)));
@@ -114,6 +91,43 @@ impl State {
         };
         self.set_due(symbol, due);
         conclusion
+    }
+
+    /// Plans the open trade and does what the plan says, where facts or time have changed since the last
+    /// plan.
+    fn plan_trade(&mut self, symbol: SymbolId) {
+        let now = self.now;
+        let slot = self.slot_mut(symbol);
+        if !slot.wants_plan && slot.plan_due.is_none_or(|due| now < due) {
+            return;
+        }
+        let mut due = Timestamp::MAX;
+        // What a plan begins needs another plan: for its deadlines, or for the close that it began.
+        // The second begins nothing more, or the third.
+        for _ in 0..3 {
+            self.slot_mut(symbol).wants_plan = false;
+            let Some(context) = &self.slot(symbol).context else { break };
+            let outcome = plan(context, self.situation(symbol));
+            let is_final = outcome.steps.is_empty();
+            self.note_uncovered(symbol, outcome.uncovered);
+            self.note_surplus(symbol, outcome.surplus);
+            self.slot_mut(symbol).wants_price = outcome.wants_price;
+            due = due.min(outcome.due);
+            for step in outcome.steps {
+                self.carry_out(symbol, step);
+            }
+            if is_final {
+                break;
+            }
+        }
+        let cap = self.config.execution.uncovered_max;
+        if let Some(since) = self.slot(symbol).context.as_ref().and_then(|context| context.uncovered_since) {
+            let at = if now < since + cap { since + cap } else { since + cap + cap };
+            if now < at {
+                due = due.min(at);
+            }
+        }
+        self.slot_mut(symbol).plan_due = (due < Timestamp::MAX).then_some(due);
     }
 
     /// Notes when time alone changes something for a symbol. All symbols are looked at again only when
@@ -639,6 +653,7 @@ impl State {
         let slot = self.slot_mut(symbol);
         let successor = slot.context.take().and_then(|context| context.successor);
         slot.concluded_at = Some(now);
+        slot.plan_due = None;
         self.notices.push(Notice::ContextConcluded(Box::new(conclusion.clone())));
         Ok(Some((conclusion, successor)))
     }

@@ -16,7 +16,7 @@ use crate::rule::compile;
 impl Engine {
     /// The layout of snapshots. It rises whenever one written before must not be taken up any more:
     /// with every change of what is remembered, or of what it means.
-    pub const SNAPSHOT: u32 = 3;
+    pub const SNAPSHOT: u32 = 4;
 }
 
 #[derive(Serialize)]

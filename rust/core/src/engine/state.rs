@@ -35,13 +35,17 @@ pub(crate) struct Slot {
     pub(crate) mismatch: Option<Asked>,
     /// No entries until a person looked at it.
     pub(crate) is_quarantined: bool,
-    /// Facts changed since the last plan.
+    /// Facts changed since it was last settled.
     pub(crate) is_dirty: bool,
+    /// Facts changed that a plan is made of.
+    pub(crate) wants_plan: bool,
+    /// When time alone changes the plan of its trade.
+    pub(crate) plan_due: Option<Timestamp>,
     /// The next price may change the plan.
     pub(crate) wants_price: bool,
     /// An operator was told that what is held cannot be closed before the next session.
     pub(crate) is_asleep_told: bool,
-    /// When time alone changes the plan.
+    /// When time alone changes anything about it.
     pub(crate) due: Option<Timestamp>,
     pub(crate) concluded_at: Option<Timestamp>,
     /// Trades of the run, the one under way included.
@@ -247,6 +251,13 @@ impl State {
 
     /// Marks that facts of `symbol` changed, so that its trade is planned again on this event.
     pub(crate) fn mark_dirty(&mut self, symbol: SymbolId) {
+        self.slots[symbol.index()].wants_plan = true;
+        self.mark_unsettled(symbol);
+    }
+
+    /// Marks that something changed that no plan is made of: whether the books agree, and whether its
+    /// trade is over, is looked at again on this event.
+    pub(crate) fn mark_unsettled(&mut self, symbol: SymbolId) {
         let slot = &mut self.slots[symbol.index()];
         if !slot.is_dirty {
             slot.is_dirty = true;

@@ -1,16 +1,20 @@
 //! What was asked of the broker and not answered is asked again, and told.
 
+use super::tranche::{Member, Tranche};
 use super::{Planner, Step};
-use crate::bracket::Bracket;
 use crate::command::{IncidentCode, Role};
 use crate::decimal::Quantity;
 use crate::order::{Asked, Order};
 
-impl Planner<'_> {
+impl Planner<'_, '_> {
     /// Pursues what was asked of the broker and not answered.
-    pub(super) fn chase(&mut self, bracket: &Bracket, order: &Order, open: Quantity) {
-        let questions = [order.placing, order.changing, order.cancelling, order.doubt];
-        if !order.is_absent && questions.iter().all(Option::is_none) || order.is_done() {
+    pub(super) fn chase(&mut self, tranche: &Tranche<'_>, member: Member<'_>) {
+        let (order, open) = (member.order, tranche.open);
+        let has_questions = order.placing.is_some()
+            || order.changing.is_some()
+            || order.cancelling.is_some()
+            || order.doubt.is_some();
+        if !(order.is_absent || has_questions) || member.is_done() {
             return;
         }
         let id = order.ticket.order_id;
@@ -19,19 +23,16 @@ impl Planner<'_> {
         // what they leave, and they for what it leaves.
         let reduces = order.ticket.side == self.context.side.exit();
         let kept = match order.role {
-            Role::Close if reduces => self.kept_by_exits(bracket),
-            Role::Stop | Role::Target => self.kept_by_close(bracket, open),
+            Role::Close if reduces => tranche.kept_by_exits(),
+            Role::Stop | Role::Target => self.kept_by_close(tranche),
             _ => Quantity::ZERO,
         };
         let closes = if reduces { open - kept } else { -open };
         let is_wanted = is_exit && closes.is_positive();
         // All that it stood for is traded away by a close beside it.
         let is_replaced = !is_wanted && kept.is_positive();
-        let quantity = if is_wanted && self.entry_is_done(bracket) {
-            order.cum_qty + closes
-        } else {
-            order.ticket.quantity
-        };
+        let quantity =
+            if is_wanted && tranche.entry_is_done() { order.cum_qty + closes } else { order.ticket.quantity };
         if order.is_absent && !order.is_resent && is_wanted && order.cancelling.is_none() {
             // The broker does not list it: an exit is sent again under the same id, which cannot
             // double it; whether it came is asked before the next time. (An entry is cancelled
@@ -62,15 +63,16 @@ impl Planner<'_> {
         }
     }
 
-    /// Shares that a live close of a part of `open` stands for, or one that is about to be placed.
-    pub(super) fn kept_by_close(&self, bracket: &Bracket, open: Quantity) -> Quantity {
-        let close = bracket.leg(Role::Close, self.at.orders);
-        let close = close.filter(|close| !close.is_done() && close.ticket.side == self.context.side.exit());
+    /// Shares that a live close of a part of the tranche stands for, or one that is about to be placed.
+    fn kept_by_close(&self, tranche: &Tranche<'_>) -> Quantity {
+        let open = tranche.open;
+        let close = tranche.live(Role::Close);
+        let close = close.filter(|close| close.order.ticket.side == self.context.side.exit());
         let is_shed = close.is_none() && self.context.closing.is_none();
         if is_shed {
-            return bracket.excess(self.context.side, self.at.orders).min(open);
+            return tranche.bracket.excess(self.context.side, self.at.orders).min(open);
         }
-        close.map(Order::leaves_qty).filter(|leaves| *leaves < open).unwrap_or(Quantity::ZERO)
+        close.map(Member::leaves_qty).filter(|leaves| *leaves < open).unwrap_or(Quantity::ZERO)
     }
 
     /// Whether a question is due to be asked again; after the last time the operator is told once.

@@ -1,7 +1,7 @@
 //! What an exit should be: its quantity, its prices, its type.
 
+use super::tranche::{Member, Tranche};
 use super::{Planner, Step};
-use crate::bracket::Bracket;
 use crate::command::{IncidentCode, OrderType};
 use crate::context::Exit;
 use crate::decimal::{Price, Quantity, Rounding};
@@ -17,7 +17,7 @@ pub(super) struct Planned {
     pub(super) limit: Option<Price>,
 }
 
-impl Planner<'_> {
+impl Planner<'_, '_> {
     /// A price at which an order of `side` trades now: the far side of the quote, moved through by
     /// the collar, on the tick grid.
     pub(super) fn marketable(&self, side: Side) -> Option<Price> {
@@ -35,21 +35,22 @@ impl Planner<'_> {
     /// cancelled, to be placed again at the right size.
     pub(super) fn align(
         &mut self,
-        bracket: &Bracket,
-        exit: &Order,
+        tranche: &Tranche<'_>,
+        member: Member<'_>,
         open: Quantity,
         planned: Planned,
     ) -> bool {
+        let exit = member.order;
         if exit.cancelling.is_some()
             || exit.changing.is_some()
             || exit.placing.is_some()
-            || exit.is_doubtful()
+            || member.is_doubtful()
         {
             return true;
         }
         let now = exit.working.unwrap_or_else(|| Terms::of(&exit.ticket));
         // Another price would be asked for with the old quantity, and undo what the broker is doing.
-        let Some(quantity) = self.aligned_quantity(bracket, exit, open) else { return true };
+        let Some(quantity) = self.aligned_quantity(tranche, member, open) else { return true };
         let wanted = Terms {
             quantity,
             limit_price: planned.limit.or(now.limit_price),
@@ -69,7 +70,7 @@ impl Planner<'_> {
                         exit.ticket.order_id, wanted.quantity, refusal.code
                     ),
                 );
-                self.cancel_all(bracket, None);
+                self.cancel_all(tranche, None);
                 return false;
             }
             if refusal.times > max {
@@ -100,16 +101,18 @@ impl Planner<'_> {
     /// could take the shares off twice.
     pub(super) fn aligned_quantity(
         &mut self,
-        bracket: &Bracket,
-        exit: &Order,
+        tranche: &Tranche<'_>,
+        exit: Member<'_>,
         open: Quantity,
     ) -> Option<Quantity> {
         let leaves = exit.leaves_qty();
         if leaves == open {
-            return Some(exit.total());
+            return Some(exit.order.total());
         }
-        let last = bracket
-            .members(self.at.orders)
+        let last = tranche
+            .members
+            .iter()
+            .map(|member| member.order)
             .filter(|order| leaves < open || order.ticket.side == self.context.side.exit())
             .filter_map(|order| order.filled_at)
             .max();
@@ -118,7 +121,7 @@ impl Planner<'_> {
             self.look_again(until);
             return None;
         }
-        Some(exit.cum_qty + open)
+        Some(exit.order.cum_qty + open)
     }
 
     /// Where the policy puts a stop now. A trailing one goes its own way.

@@ -72,7 +72,7 @@ impl Inbox {
     fn is_said(&self, news: &News<'_>) -> bool {
         match news {
             // A filled order is shown once more with what it cost, which the commission report tells.
-            News::OpenOrder(told) => told.commission.is_some(),
+            News::OpenOrder(told) => told.repeats_terms || told.commission.is_some(),
             // The same status, and nothing that only a status says.
             News::Status(Told { order, status, why_held, .. }) => {
                 let held_before = order.told.map_or("", |(_, why_held)| why_held);
