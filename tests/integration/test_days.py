@@ -138,7 +138,7 @@ def test_prices_of_days_that_are_not_kept_go_and_the_rest_answers_still(
     for command, name in (("explain", "explained"), ("whatif", "judged")):
         given = (command, out, other) if command == "whatif" else (command, out)
         code, text = answer(capsys, *given)
-        assert (code, text.count(f"not {name}: {NAMES[0]}: ")) == (0, 1), text
+        assert (code, text.count(f"not {name}: {out / NAMES[0]}: ")) == (0, 1), text
         code, text = answer(capsys, *given, "--json")
         assert json.loads(text)["skipped"] == answered["skipped"]
     with pytest.raises(SystemExit) as ended:
