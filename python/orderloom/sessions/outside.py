@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orderloom._core import Engine, Event, Outcome
 
 _OVER: Final = frozenset({"ApiCancelled", "Cancelled", "Filled"})
+_ENDS: Final = ("order_status", "order_completed")
 
 
 class UnknownOrder(NamedTuple):
@@ -56,12 +57,13 @@ class Outside:
         # Filled since the snapshot began: its word on the position may be from before.
         self._moved: set[int] = set()
         self._told: set[object] = set()
+        # Intents found to be the run's: they stay so, and are told again all the time.
+        self._ours: set[str] = set()
         self._heard: Final[dict[str, Callable[[dict[str, Any]], None]]] = {
             "snapshot": self._snapshot,
             "position_report": self._position_report,
             "order_opened": self._order_opened,
-            "order_status": self._order_ended,
-            "order_completed": self._order_ended,
+            **dict.fromkeys(_ENDS, self._order_ended),
         }
 
     @property
@@ -92,6 +94,8 @@ class Outside:
     def on_event(self, _at: int, event: Event, outcome: Outcome | None) -> None:
         """Take one event with what came of it."""
         kind = event.kind
+        if kind in _ENDS and not self._orders:
+            return
         if kind in self._heard:
             self._heard[kind](json.loads(event.json()))
         elif kind == "execution" and outcome is not None:
@@ -134,17 +138,23 @@ class Outside:
         )
 
     def _order_ended(self, told: dict[str, Any]) -> None:
-        if self._orders and told["status"] in _OVER:
+        if told["status"] in _OVER:
             self._orders.pop(told["perm_id"], None)
 
     def _knows(self, told: dict[str, Any]) -> bool:
         """Whether it is an order of the run, by the rule of the engine: its intent says whose."""
         ref = told["order_ref"]
-        order = json.loads(self._engine.order(told["order_id"]) or "null")
-        if order is not None and order["order_ref"] == ref:
+        if ref in self._ours:
             return True
-        alive = json.loads(self._engine.live_orders())
-        return bool(ref) and any(order["order_ref"] == ref for order in alive)
+        order = json.loads(self._engine.order(told["order_id"]) or "null")
+        is_ours = order is not None and order["order_ref"] == ref
+        if ref and not is_ours:
+            is_ours = any(
+                each["order_ref"] == ref for each in json.loads(self._engine.live_orders())
+            )
+        if ref and is_ours:
+            self._ours.add(ref)
+        return is_ours
 
     def _tell(self) -> None:
         orders = [order for key, order in self._orders.items() if key not in self._told]
