@@ -57,3 +57,42 @@ async def test_flatten_says_what_it_leaves_because_no_trade_of_the_run_holds_it(
         assert [row["unclaimed"] for row in rows] == ["5", None]
         assert len(told) == 1
         assert "5 AAPL of no trade" in told[0]
+
+
+def test_shares_of_a_single_order_of_the_run_are_its_own(tmp_path: Path) -> None:
+    config = json.loads(CONFIG) | {
+        "rules": [
+            {"name": "one", "on": ["Reading"], "when": {"holds": {"field": "position.is_flat"}},
+             "actions": [{"order": {"side": "BUY", "size": {"shares": "5"}}}]},
+        ]
+    }  # fmt: skip
+    header = Header("0.1.0", json.dumps(config), ("AAPL", "MSFT"), "DU1234567", 0)
+    with Journal.create(tmp_path / "journal.db", header) as journal:
+        runner = Runner(
+            json.dumps(config), clock=ManualClock(), journal=journal, on_problem=lambda _: None
+        )
+        told: list[str] = []
+        outside = Outside(runner.engine, ("AAPL", "MSFT"), told.append)
+        runner.listeners.append(outside)
+        for event in (
+            Event.connection("up"),
+            Event.next_order_id(1),
+            Event.snapshot("began"),
+            Event.snapshot("ended"),
+            Event.quote(0, 99.0, 101.0, 100.0, 100.0),
+            Event.reading("go", 0, 1.0),
+        ):
+            runner.post(event)
+        sent = json.loads(runner.engine.live_orders())
+        order_ref = sent[0]["order_ref"]
+        for event in (
+            Event.execution("e1.01", 1, 9, order_ref, 0, "BUY", 5.0, 100.0, 0),
+            # Two more are a person's.
+            Event.execution("e2.01", 0, 10, "", 0, "BUY", 2.0, 100.0, 0),
+            Event.snapshot("began"),
+            Event.position_report(0, 7.0, 100.0),
+            Event.snapshot("ended"),
+        ):
+            runner.post(event)
+        assert outside.shares == {"AAPL": "2"}
+        assert ["2 AAPL of no trade" in each for each in told] == [True]

@@ -345,6 +345,7 @@ impl Engine {
                     "exec_id": fill.exec_id,
                     "symbol": fill.symbol,
                     "order_id": fill.order_id,
+                    "context": fill.context,
                     "side": fill.side,
                     "quantity": fill.quantity,
                     "price": fill.price,
