@@ -27,6 +27,8 @@ TIME_NAMES: Final = ("ts_utc", "timestamp", "datetime", "time", "date", "at", "s
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NAT: Final = -(2**63)  # how NumPy writes that a time is missing
 _SYMBOL_NAMES: Final = ("symbol", "ticker")
+_YEARS: Final = (631_152_000, 4_102_444_800)
+"""1990 and 2100, in seconds."""
 _OPTIONAL: Final = ("volume", "size", "bid_size", "ask_size")
 
 
@@ -131,9 +133,10 @@ def _checked(table: Any, needed: Sequence[str]) -> dict[str, Any]:
             f"no times among {', '.join(columns)}", f"a column of {', '.join(TIME_NAMES)}"
         )
     columns["ts_utc"] = _times(columns[name])
-    read = [*needed, *(name for name in _OPTIONAL if name in columns)]
+    read = [*needed, *(name for name in (*_OPTIONAL, *_SYMBOL_NAMES) if name in columns)]
     _even(columns, ["ts_utc", *read])
     _whole(columns, ["ts_utc", *read])
+    _check_unit(columns["ts_utc"])
     return {name: _native(column) for name, column in columns.items()}
 
 
@@ -209,7 +212,7 @@ def _even(columns: Columns, names: Iterable[str]) -> None:
 def _whole(columns: Columns, names: Iterable[str]) -> None:
     """Refuse a column with a row that has no value; NaN is one, and judged where it is played."""
     for name in names:
-        is_sound = _is_known if name == "ts_utc" else _is_number
+        is_sound = _SOUND.get(name, _is_number)
         plain = (
             each.as_py() if hasattr(each, "as_py") else each for each in _doubtful(columns[name])
         )
@@ -232,7 +235,26 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_known(value: Any) -> bool:
-    return value is not None
+    return value is not None and value == value  # noqa: PLR0124 - pandas writes NaN for no text
+
+
+_SOUND: Final = dict.fromkeys(("ts_utc", *_SYMBOL_NAMES), _is_known)
+
+
+def _check_unit(times: Any) -> None:
+    """Refuse numbers that are seconds, milli- or microseconds of our years, not nanoseconds."""
+    if not len(times):
+        return
+    ends = [each.as_py() if hasattr(each, "as_py") else each for each in (times[0], times[-1])]
+    if not all(hasattr(each, "__index__") for each in ends):
+        return
+    for unit, per_second in (("seconds", 1), ("milliseconds", 10**3), ("microseconds", 10**6)):
+        if all(_YEARS[0] * per_second <= each < _YEARS[1] * per_second for each in ends):
+            raise LanguageError(
+                f"the times begin with {ends[0]}, which looks like {unit}",
+                "UTC nanoseconds, or a column of a time type",
+                f"multiply by {10**9 // per_second:,}",
+            )
 
 
 def _is_of(value: object, library: str) -> bool:

@@ -144,3 +144,19 @@ def test_rows_of_a_frame_have_the_times_of_its_index_whatever_that_is_called() -
 def test_rows_of_uneven_columns_are_refused(values: Any) -> None:
     with pytest.raises(LanguageError, match="`signal`"):
         list(rows({"ts_utc": TIMES, "signal": values}))
+
+
+@pytest.mark.parametrize(
+    ("per_second", "unit"), [(1, "seconds"), (10**3, "milliseconds"), (10**6, "microseconds")]
+)
+def test_numbers_that_are_no_nanoseconds_are_told(per_second: int, unit: str) -> None:
+    times = [1_710_408_600 * per_second, 1_710_408_660 * per_second]
+    for column in (times, pl.Series(times), np.array(times)):
+        with pytest.raises(LanguageError, match=f"looks like {unit}.* multiply by"):
+            by_symbol({**WHOLE, "ts_utc": column}, ("close",), "A")
+
+
+@pytest.mark.parametrize("symbols", [["A"], ["A", "B", "C"], ["A", None], ["A", float("nan")]])
+def test_every_row_has_a_symbol(symbols: list[Any]) -> None:
+    with pytest.raises(LanguageError, match="`symbol`"):
+        by_symbol({**WHOLE, "symbol": symbols}, ("close",), None)
