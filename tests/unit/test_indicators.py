@@ -69,3 +69,10 @@ def test_parameters_out_of_range_are_refused_with_their_range() -> None:
         macd(12, 26.5)  # type: ignore[arg-type]  # as text can say it
     with pytest.raises(LanguageError, match="vwap"):
         parse_condition("vwap(14) > 1")
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", ["f8", "f4", "i4"])
+def test_columns_in_either_order_of_bytes_are_read_right(order: str, kind: str) -> None:
+    column = np.array([1, 2, 3, 4]).astype(order + kind)
+    assert list(_core.Indicator("sma", 2).batch(close=column))[1:] == [1.5, 2.5, 3.5]

@@ -96,10 +96,17 @@ pub(crate) enum Column<T: Number> {
     Copied(Vec<T>),
 }
 
+/// The buffer of numbers that an object exports, in the machine's order of bytes.
+pub(crate) fn native_buffer<T: Element>(object: &Bound<'_, PyAny>) -> Option<PyBuffer<T>> {
+    let foreign: &[u8] = if cfg!(target_endian = "little") { b">!" } else { b"<" };
+    let is_native = |format: &CStr| format.to_bytes().first().is_none_or(|first| !foreign.contains(first));
+    PyBuffer::get(object).ok().filter(|buffer| is_native(buffer.format()))
+}
+
 impl<T: Number> Column<T> {
     /// The column that `object` is; `name` says which, for messages.
     pub(crate) fn new(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Self> {
-        if let Ok(buffer) = PyBuffer::<T>::get(object) {
+        if let Some(buffer) = native_buffer::<T>(object) {
             if buffer.dimensions() != 1 {
                 let found = buffer.dimensions();
                 return Err(PyValueError::new_err(format!("`{name}` must have one dimension, has {found}")));

@@ -8,6 +8,8 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyDict, PyMemoryView, PySequence, PyString, PyTuple};
 
+use crate::column::native_buffer;
+
 /// Average True Range in price units, bar by bar or over whole arrays (`ATR.batch`).
 ///
 /// `None` for the first `period` bars: the first true range needs a previous close. `wilder` is
@@ -209,15 +211,15 @@ impl<'py> Series<'py> {
             true => object.call_method0("__array__")?,
             false => object.clone(),
         };
-        let column = match PyBuffer::<f64>::get(&exported) {
-            Ok(buffer) if buffer.dimensions() != 1 => {
+        let column = match native_buffer::<f64>(&exported) {
+            Some(buffer) if buffer.dimensions() != 1 => {
                 let found = buffer.dimensions();
                 let message = format!("`{name}` must have one dimension, has {found}");
                 return Err(PyValueError::new_err(message));
             }
-            Ok(buffer) if buffer.is_c_contiguous() => Column64::Borrowed(buffer),
-            Ok(buffer) => Column64::Copied(buffer.to_vec(py)?),
-            Err(_) => Column64::Copied(exported.extract().map_err(|_| no_floats(name, object, &exported))?),
+            Some(buffer) if buffer.is_c_contiguous() => Column64::Borrowed(buffer),
+            Some(buffer) => Column64::Copied(buffer.to_vec(py)?),
+            None => Column64::Copied(exported.extract().map_err(|_| no_floats(name, object, &exported))?),
         };
         Ok(Self { py, column })
     }
