@@ -183,3 +183,13 @@ def test_a_run_whose_reader_has_left_ends_with_its_own_code(
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["exit_code"] == 0
+
+
+def test_a_run_without_standard_streams_goes_on_without_them(tmp_path: Path) -> None:
+    run = ("run", STRATEGY, "--speed", "max", "--until", "2026-03-10T14:00:00Z")
+    closed = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
+    done = subprocess.run(
+        [*closed, ORDERLOOM, *run, "--out", tmp_path / "run"], timeout=PATIENCE, check=False
+    )
+    assert done.returncode == 0
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["exit_code"] == 0

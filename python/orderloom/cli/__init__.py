@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import signal
 import sys
 from importlib import import_module
@@ -44,6 +45,20 @@ COMMANDS: Final[dict[str, str]] = {
 """Commands in the order of the help, each with its module."""
 
 
+def _open_closed_streams() -> None:
+    """Put nothing in the place of standard streams that are closed (`>&-`).
+
+    A file or a socket would get their numbers, and whatever is written to them.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free is this one.
+            opened = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(opened, "r" if number == 0 else "w", encoding="utf-8"))
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and end the process with its exit code.
 
@@ -52,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     from typer.exceptions import TyperException  # noqa: PLC0415 - `import orderloom` loads no typer
 
+    _open_closed_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
     try:

@@ -213,7 +213,7 @@ def moment(
             midnight = datetime.combine(day, clock.min, zone_of(calendar))
             return iso_to_ns(midnight.isoformat()) - is_end
         return iso_to_ns(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         a_date = "a date, or " if calendar else ""
         raise UsageError(
             f"{option}: expected {a_date}ISO 8601 with an offset such as "

@@ -73,7 +73,8 @@ def sim(
     check_port("--fault-port", fault_port)
     for path in [*(market or ()), *([faults] if faults else [])]:
         if not path.is_file():
-            raise UsageError(f"{path}: expected a file, found none")
+            found = "a directory" if path.is_dir() else "none"
+            raise UsageError(f"{path}: expected a file, found {found}")
     from orderloom import samples  # noqa: PLC0415 - only this command needs it
     from orderloom.world.live import LiveStage  # noqa: PLC0415 - loads the simulator
 

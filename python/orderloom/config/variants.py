@@ -169,6 +169,8 @@ def _entry(data: dict[str, Any], path: str) -> tuple[str, Any, KeyPath]:
         raise LanguageError("nothing there", f"`{section}` in the file")
     rest = path[len(section) :]
     names = [entry.get("name") if isinstance(entry, Mapping) else None for entry in entries]
+    if rest.startswith(".") and rest[1:] in names:
+        raise LanguageError("a whole entry", f"one of its values, such as `{path}.…`")
     # The longest name first: names may hold dots.
     for name in sorted({name for name in names if isinstance(name, str)}, key=len, reverse=True):
         end = 1 + len(name)
