@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from orderloom.sessions.outside import Outside
 from orderloom.sessions.words import Words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 CONFIG = json.dumps(
@@ -27,15 +29,22 @@ CONFIG = json.dumps(
 )
 
 
-async def test_flatten_says_what_it_leaves_because_no_trade_of_the_run_holds_it(
-    tmp_path: Path,
-) -> None:
-    header = Header("0.1.0", CONFIG, ("AAPL", "MSFT"), "DU1234567", 0)
-    with Journal.create(tmp_path / "journal.db", header) as journal:
-        runner = Runner(CONFIG, clock=ManualClock(), journal=journal, on_problem=lambda _: None)
+@contextmanager
+def started(folder: Path, config: str) -> Iterator[tuple[Runner, Outside, list[str]]]:
+    """A runner with nothing in it yet, who hears what is not its own, and what that tells."""
+    header = Header("0.1.0", config, ("AAPL", "MSFT"), "DU1234567", 0)
+    with Journal.create(folder / "journal.db", header) as journal:
+        runner = Runner(config, clock=ManualClock(), journal=journal, on_problem=lambda _: None)
         told: list[str] = []
         outside = Outside(runner.engine, ("AAPL", "MSFT"), told.append)
         runner.listeners.append(outside)
+        yield runner, outside, told
+
+
+async def test_flatten_says_what_it_leaves_because_no_trade_of_the_run_holds_it(
+    tmp_path: Path,
+) -> None:
+    with started(tmp_path, CONFIG) as (runner, outside, told):
         for event in (
             Event.connection("up"),
             Event.next_order_id(1),
@@ -66,14 +75,7 @@ def test_shares_of_a_single_order_of_the_run_are_its_own(tmp_path: Path) -> None
              "actions": [{"order": {"side": "BUY", "size": {"shares": "5"}}}]},
         ]
     }  # fmt: skip
-    header = Header("0.1.0", json.dumps(config), ("AAPL", "MSFT"), "DU1234567", 0)
-    with Journal.create(tmp_path / "journal.db", header) as journal:
-        runner = Runner(
-            json.dumps(config), clock=ManualClock(), journal=journal, on_problem=lambda _: None
-        )
-        told: list[str] = []
-        outside = Outside(runner.engine, ("AAPL", "MSFT"), told.append)
-        runner.listeners.append(outside)
+    with started(tmp_path, json.dumps(config)) as (runner, outside, told):
         for event in (
             Event.connection("up"),
             Event.next_order_id(1),
