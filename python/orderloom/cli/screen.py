@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orderloom.instant import ns_to_iso
-from orderloom.sessions.outside import UnknownOrder
+from orderloom.sessions.outside import UnknownOrder, told_shares
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,10 +94,7 @@ class Screen:
             console.print(f"refused   by the broker, {escape(text)}")
         outside = [
             *(str(UnknownOrder(**order)) for order in summary["unknown_orders"]),
-            *(
-                f"{held} {symbol} of no trade"
-                for symbol, held in summary["unclaimed_shares"].items()
-            ),
+            *told_shares(summary["unclaimed_shares"].items()),
         ]
         if outside:
             console.print(f"[bold red]not ours  {escape('; '.join(outside))}[/]")

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from orderloom._core import Engine, Event, Outcome
 
@@ -36,6 +36,11 @@ class UnknownOrder(NamedTuple):
         terms = " ".join(f"{name} {price}" for name, price in prices if price is not None)
         words = (self.side, self.quantity, self.symbol, terms or "at market", self.order_ref)
         return " ".join(filter(None, words))
+
+
+def told_shares(shares: Iterable[tuple[str, str]]) -> list[str]:
+    """Symbols and what is held of them outside any trade, in words."""
+    return [f"{held} {symbol} of no trade" for symbol, held in shares]
 
 
 class Outside:
@@ -175,7 +180,7 @@ class Outside:
         orders = [order for key, order in self._orders.items() if key not in self._told]
         shares = {pair for pair in self.shares.items() if pair not in self._told}
         self._told.update(self._orders, shares)
-        found = [*map(str, orders), *(f"{held} {symbol} of no trade" for symbol, held in shares)]
+        found = [*map(str, orders), *told_shares(shares)]
         if found:
             self._on_found(
                 f"at the broker, but not of this run: {'; '.join(found)}; left as they are, "
