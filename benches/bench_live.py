@@ -325,9 +325,9 @@ class Empty:
     """A wrapper that does nothing with what it is told."""
 
     def priceSizeTick(self, *_: object) -> None: ...  # noqa: N802 - the decoder's names
-    def tickSize(self, *_: object) -> None: ...  # noqa: N802
-    def tcpDataArrived(self) -> None: ...  # noqa: N802
-    def tcpDataProcessed(self) -> None: ...  # noqa: N802
+    def tickSize(self, *_: object) -> None: ...  # noqa: N802 - as above
+    def tcpDataArrived(self) -> None: ...  # noqa: N802 - as above
+    def tcpDataProcessed(self) -> None: ...  # noqa: N802 - as above
 
 
 def logged_in(client: Any) -> Callable[[bytes], None]:

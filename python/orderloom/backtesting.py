@@ -329,7 +329,7 @@ class _Journaled:
 
     def __init__(self, path: Path, config: str, symbols: Sequence[str]) -> None:
         from orderloom.journal import Header, Journal  # noqa: PLC0415 - only on request
-        from orderloom.version import __version__  # noqa: PLC0415
+        from orderloom.version import __version__  # noqa: PLC0415 - as above
 
         header = Header(__version__, config, tuple(symbols), RUN, time.time_ns())
         self._path = path
@@ -360,7 +360,7 @@ class _Journaled:
 
 
 def _journal(path: Path | str | None, names: Names) -> AbstractContextManager[Listener | None]:
-    from contextlib import nullcontext  # noqa: PLC0415
+    from contextlib import nullcontext  # noqa: PLC0415 - only without a journal
 
     if path is None:
         return nullcontext()

@@ -55,7 +55,7 @@ def backtest(
 ) -> None:
     """Run a strategy file on history: the same rules and linked orders, no sockets."""
     from orderloom import samples  # noqa: PLC0415 - only without data of one's own
-    from orderloom.backtesting import backtest as run_on_history  # noqa: PLC0415
+    from orderloom.backtesting import backtest as run_on_history  # noqa: PLC0415 - loads the native side
 
     settings = load_settings(file)
     if signals is None and not market:
