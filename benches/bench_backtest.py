@@ -17,30 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orderloom import atr, backtest, bar, context, enter, signal
-from orderloom.rules import Rule, rule
+from orderloom import backtest, enter, signal
+from orderloom.rules import rule
 
 from .series import START, YEAR, Series, walk
+from .strategy import EVERY, PERIOD, STOP, TARGET, strategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_benchmark.fixture import BenchmarkFixture
-
-EVERY, PERIOD, SHARES, STOP, TARGET = 30, 14, 100, 2.0, 3.0
-
-
-def strategy() -> list[Rule]:
-    exits: dict[str, Any] = {
-        "shares": SHARES, "stop": STOP * atr(PERIOD), "target": TARGET * atr(PERIOD),
-    }  # fmt: skip
-    is_due = (bar.index % EVERY == EVERY - 1) & ~context.is_open
-    return [
-        rule("long", on="Bar", when=is_due & (context.count % 2 == 0), then=enter("BUY", **exits)),
-        rule(
-            "short", on="Bar", when=is_due & (context.count % 2 == 1), then=enter("SELL", **exits)
-        ),
-    ]
 
 
 def plain_loop(series: Series) -> int:

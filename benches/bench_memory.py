@@ -1,7 +1,7 @@
 """What does a back-test need in memory, beside the data that it is given?
 
 Asked: how far a fresh process grows at its peak over what it had with its data, for a year of
-one-minute bars with linked orders (the strategy of `bench_backtest.py`), and for a sweep over them
+one-minute bars with linked orders (the strategy of `strategy.py`), and for a sweep over them
 with 2 sets of parameters and with 200. Columns are read where they lie, so a back-test keeps its
 orders, fills and account and no second copy of the data; a sweep keeps a row of numbers for each
 set, and as many back-tests as run at a time.
@@ -41,7 +41,7 @@ def forget_peak():
 
 BACKTEST = """
 import json, sys
-from benches.bench_backtest import strategy
+from benches.strategy import strategy
 from benches.series import walk
 from orderloom import backtest
 rules, table = strategy(), vars(walk(int(sys.argv[1]), seed=1))

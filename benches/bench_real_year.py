@@ -1,7 +1,7 @@
 """Where does the time of a year of real minutes go, its Parquet files included?
 
 Asked: every recorded minute of `equity_minute` in the data folder read from Parquet, joined, and
-played through the strategy of `bench_backtest.py`; the parts of it are in the JSON as `extra_info`.
+played through the strategy of `strategy.py`; the parts of it are in the JSON as `extra_info`.
 Skipped where there are no such data. The ordinary tests play one file.
 """
 
@@ -15,7 +15,7 @@ import polars as pl
 
 from orderloom import backtest
 
-from .bench_backtest import strategy
+from .strategy import strategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable

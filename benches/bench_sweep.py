@@ -1,7 +1,7 @@
 """Do two threads try parameters twice as fast as one?
 
 Asked: 200 sets of stop and target over a year of one-minute bars (the strategy of
-`bench_backtest.py`), with one thread and with two; the second figure tells nothing on a machine
+`strategy.py`), with one thread and with two; the second figure tells nothing on a machine
 that is busy otherwise. The ordinary tests run it small.
 """
 
@@ -15,8 +15,8 @@ import pytest
 from orderloom import atr, bar, context, enter, sweep
 from orderloom.rules import Rule, rule
 
-from .bench_backtest import EVERY, PERIOD, SHARES
 from .series import YEAR, walk
+from .strategy import EVERY, PERIOD, SHARES
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

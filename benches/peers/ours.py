@@ -6,7 +6,7 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from benches.bench_backtest import strategy
+from benches.strategy import strategy
 from orderloom import ATR, Engine, Event, EventBus, backtest, enter, market, position, rule, signal
 from orderloom.actions import log
 from orderloom.version import __version__
