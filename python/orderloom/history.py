@@ -66,8 +66,11 @@ class History:
         """The part of `source` that concerns these names.
 
         Raises:
-            LanguageError: Something that cannot be played.
+            LanguageError: Something that cannot be played, or nothing that can.
         """
+        given = (source.bars, source.signals, source.quotes, source.prints)
+        if all(each is None for each in given):
+            raise LanguageError("no data", "`bars`, `quotes`, `prints` or `signals`")
         with _inside("bars"):
             bars = [] if source.bars is None else names.columns(source.bars, PRICES)
         with _inside("quotes"):

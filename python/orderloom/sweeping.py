@@ -9,11 +9,12 @@ from __future__ import annotations
 import inspect
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import product
+from math import prod
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
@@ -50,6 +51,8 @@ MEASURES: Final[dict[str, str]] = {
 
 _LOW_IS_GOOD: Final = frozenset({"drawdown", "commission"})
 _BATCHES_PER_WORKER: Final = 4
+_SETS_MAX: Final = 1_000_000
+"""Each set and its row are held, a kilobyte or so."""
 
 
 class Options(TypedDict, total=False):
@@ -90,8 +93,8 @@ def sweep(
             `rules.long.when.signal.confidence`), or a function that takes the parameters by name
             and returns what `backtest` takes. For other processes it must be one that can be
             imported there.
-        grid: Values by parameter, of which every combination is tried; or a list of sets. Floats
-            count to 12 digits.
+        grid: Lists of values by parameter, of which every combination is tried, up to a million;
+            or a list of sets. Floats count to 12 digits.
         bars: As for `backtest`, as are `signals`, `quotes`, `prints`, `calendar`, `poll`, `start`
             and `end`.
         signals: Predictions.
@@ -271,10 +274,17 @@ def _maker(rules: object) -> Maker:
 
 def _sets(grid: Mapping[str, Iterable[object]] | Iterable[Values]) -> list[dict[str, Any]]:
     if isinstance(grid, Mapping):
-        axes = [list(values) for values in grid.values()]
-        sets = [dict(zip(grid, values, strict=True)) for values in product(*axes)]
+        axes = _axes(grid)
+        sets = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
     else:
-        sets = [dict(values) for values in grid]
+        given: list[Any] = list(grid) if _is_list(grid) else [grid]
+        for values in given:
+            if not isinstance(values, Mapping):
+                raise LanguageError(
+                    f"`grid`: found {shown(values)}",
+                    "values by parameter such as `{'stop': [1, 2]}`, or a list of such sets",
+                )
+        sets = [dict(values) for values in given]
     if not sets or not sets[0]:
         raise LanguageError("no parameters", "at least one set")
     sets = [{name: _plain(value) for name, value in values.items()} for values in sets]
@@ -287,6 +297,38 @@ def _sets(grid: Mapping[str, Iterable[object]] | Iterable[Values]) -> list[dict[
     if taken := [name for name in sets[0] if name in MEASURES]:
         raise LanguageError(f"the parameter {shown(taken[0])}", "no measure's name")
     return sets
+
+
+def _axes(grid: Mapping[str, Iterable[object]]) -> dict[str, Collection[object]]:
+    """The values by parameter, when there are no more combinations than can be held."""
+    for name, values in grid.items():
+        if not _is_list(values):
+            raise LanguageError(
+                f"`grid`, {shown(name)}: found {shown(values)}",
+                "a list of values to try",
+                "a single value goes in brackets, as in `[5]`",
+            )
+    axes = {
+        name: values if isinstance(values, Collection) else list(values)
+        for name, values in grid.items()
+    }
+    count = prod(map(len, axes.values()))
+    if count > _SETS_MAX:
+        raise LanguageError(
+            f"{count:,} sets of parameters", f"at most {_SETS_MAX:,}", "fewer values, larger steps"
+        )
+    return axes
+
+
+def _is_list(values: object) -> bool:
+    """Whether these are values, rather than one."""
+    if isinstance(values, str | bytes | Mapping):
+        return False
+    try:
+        iter(values)  # type: ignore[call-overload]  # to know it is to try: NumPy's may have none
+    except TypeError:
+        return False
+    return True
 
 
 def _plain(value: Any) -> Any:

@@ -190,6 +190,16 @@ def test_a_path_that_leads_nowhere_is_named_with_the_nearest(
         (["limits=1"], "--param `limits`: a whole section, expected one of its values"),
         (["rules.dip.cooldown=1m", "rules.dip.priority=1:5:9,"], "--param rules.dip.priority: "),
         (
+            ["rules.dip.priority=0:1:1e-12"],
+            "--param: expected at most 100,000 values, found `rules.dip.priority=0:1:1e-12` with "
+            "1,000,000,000,001, hint: take a larger step",
+        ),
+        (["rules.dip.priority=0:1:1e-99"], "--param: expected at most 100,000 values, found"),
+        (
+            ["rules.dip.priority=1:9999:1", "limits.max_open_contexts=1:9999:1"],
+            "99,980,001 sets of parameters, expected at most 1,000,000",
+        ),
+        (
             ["rules.dip.priority=1", "rules.dip.priority=2"],
             "--param: expected `rules.dip.priority` once",
         ),
@@ -227,6 +237,35 @@ def test_a_parameter_that_the_function_does_not_take_is_named_with_the_nearest()
         sweep(strategy, {"stp": [1]}, table(50))
     with pytest.raises(LanguageError, match=r"`drawdwn`.*did you mean `drawdown`"):
         sweep(strategy, {"stop": [1]}, table(50), by="drawdwn")
+
+
+@pytest.mark.parametrize(
+    ("grid", "said"),
+    [
+        ({"stop": 5}, r"`grid`, `stop`: found `5`, expected a list of values.*as in `\[5\]`"),
+        ({"stop": [1], "every": "10"}, r"`grid`, `every`: found `10`, expected a list"),
+        ({"stop": None}, "`grid`, `stop`: found `None`, expected a list"),
+        (5, "`grid`: found `5`, expected values by parameter"),
+        ("stop", "`grid`: found `stop`, expected values by parameter"),
+        ([{"stop": 1}, 5], "`grid`: found `5`, expected values by parameter"),
+        ({"stop": range(10**6), "every": range(1, 3)}, "2,000,000 sets .* at most 1,000,000"),
+    ],
+)
+def test_a_grid_that_cannot_be_meant_is_refused_with_its_parameter(grid: Any, said: str) -> None:
+    with pytest.raises(LanguageError, match=said):
+        sweep(strategy, grid, table(50))
+
+
+def test_values_may_come_from_anything_that_can_be_walked() -> None:
+    grid: dict[str, Any] = {"stop": (each for each in (1.0, 2.0)), "every": range(10, 20, 5)}
+    rows = sweep(strategy, grid, table(50)).rows
+    assert {(row["stop"], row["every"]) for row in rows} == {(1, 10), (1, 15), (2, 10), (2, 15)}
+
+
+def test_without_data_nothing_is_run() -> None:
+    for run in (lambda: sweep(strategy, {"stop": [1]}), lambda: backtest(strategy(1))):
+        with pytest.raises(LanguageError, match="no data, expected `bars`, `quotes`, `prints`"):
+            run()
 
 
 def test_a_value_that_cannot_be_is_told_with_its_set() -> None:

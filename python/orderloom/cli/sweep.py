@@ -18,9 +18,11 @@ from orderloom.config import Document, load_settings
 from orderloom.errors import ConfigError, shown
 from orderloom.feeds.history import read_history
 
-_NUMBER: Final = r"-?\d+(?:\.\d+)?"
+_NUMBER: Final = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?"
 _RANGE: Final = re.compile(rf"({_NUMBER}):({_NUMBER}):({_NUMBER})")
 _VALUES_MAX: Final = 100_000
+_READABLE: Final = 10**15
+"""Counts beyond are told in powers of ten."""
 
 
 def sweep(
@@ -162,11 +164,18 @@ def _parameter(text: str) -> tuple[str, list[Any]]:
 
 def _range(text: str, first: Decimal, last: Decimal, step: Decimal) -> list[int | float]:
     """From the first to the last included."""
-    if step == 0 or (last - first) / step < 0 or (last - first) / step > _VALUES_MAX:
+    if step == 0 or (last - first) / step < 0:
         raise UsageError(
             f"--param: expected a step that leads from first to last, found {shown(text)}"
         )
-    values = [first + step * number for number in range(int((last - first) / step) + 1)]
+    count = int((last - first) / step) + 1
+    if count > _VALUES_MAX:
+        told = f"{count:,}" if count < _READABLE else f"{Decimal(count):.2e}"
+        raise UsageError(
+            f"--param: expected at most {_VALUES_MAX:,} values, found {shown(text)} with {told}, "
+            "hint: take a larger step"
+        )
+    values = [first + step * number for number in range(count)]
     is_whole = all(part == part.to_integral_value() for part in (first, step))
     return [int(value) if is_whole else float(value) for value in values]
 
