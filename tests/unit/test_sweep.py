@@ -268,6 +268,13 @@ def test_without_data_nothing_is_run() -> None:
             run()
 
 
+def test_a_set_without_trades_has_plain_zeros() -> None:
+    (row,) = sweep(strategy, {"stop": [1], "every": [10**6]}, table(50)).rows
+    assert row["trades"] == 0
+    zeros = [row[name] for name in ("pnl", "commission", "profit", "drawdown")]
+    assert [str(value) for value in zeros] == ["0.0"] * 4
+
+
 def test_a_value_that_cannot_be_is_told_with_its_set() -> None:
     with pytest.raises(LanguageError) as caught:
         sweep(strategy, {"stop": [1, -1]}, table(50))

@@ -36,8 +36,8 @@ impl Measures {
     #[must_use]
     pub fn of(record: &Record, engine: &Engine) -> Self {
         let pnl = || record.trades.iter().map(|trade| trade.pnl.to_f64());
-        let won: f64 = pnl().filter(|pnl| *pnl > 0.0).sum();
-        let lost: f64 = -pnl().filter(|pnl| *pnl < 0.0).sum::<f64>();
+        let won = total(pnl().filter(|pnl| *pnl > 0.0));
+        let lost = total(pnl().filter(|pnl| *pnl < 0.0).map(|pnl| -pnl));
         let profit = engine.profit().to_f64();
         let closed = || {
             record.trades.iter().scan(0.0, |sum, trade| {
@@ -48,9 +48,11 @@ impl Measures {
         Self {
             trades: record.trades.len(),
             won: pnl().filter(|pnl| *pnl > 0.0).count(),
-            pnl: pnl().sum(),
+            pnl: total(pnl()),
             profit_factor: (lost > 0.0).then(|| won / lost),
-            commission: engine.ledger().fills().filter_map(|fill| fill.commission).map(|c| c.to_f64()).sum(),
+            commission: total(
+                engine.ledger().fills().filter_map(|fill| fill.commission).map(|paid| paid.to_f64()),
+            ),
             profit,
             drawdown: if record.profit.is_empty() {
                 drawdown(closed().chain([profit]))
@@ -60,6 +62,11 @@ impl Measures {
             sharpe: sharpe(&record.moments, &record.profit),
         }
     }
+}
+
+/// The sum, which of nothing is 0: the standard library's is -0, and people see the sign.
+fn total(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |sum, value| sum + value)
 }
 
 fn drawdown(values: impl Iterator<Item = f64>) -> f64 {
