@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
 from operator import index
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from orderloom.errors import LanguageError, did_you_mean, inside, shown
 from orderloom.instant import iso_to_ns
@@ -73,7 +73,7 @@ def rows(table: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(table, Mapping):
         _even(table, list(table))
         names = list(table)
-        for values in zip(*(table[name] for name in names), strict=True):
+        for values in zip(*(_walked(table[name]) for name in names), strict=True):
             yield dict(zip(names, values, strict=True))
     elif hasattr(table, "to_dict"):
         timed = _timed(table)
@@ -86,6 +86,11 @@ def rows(table: Any) -> Iterator[dict[str, Any]]:
         yield from table
     else:
         raise LanguageError(f"found {shown(table)}", "a table or a list of rows")
+
+
+def _walked(column: Any) -> Any:
+    """The values of a column; `None` for those that NumPy masks."""
+    return column.tolist() if _is_maskable(column) else column
 
 
 def moment(value: object) -> int:
@@ -132,8 +137,10 @@ def _checked(table: Any, needed: Sequence[str]) -> dict[str, Any]:
         raise LanguageError(
             f"no times among {', '.join(columns)}", f"a column of {', '.join(TIME_NAMES)}"
         )
-    columns["ts_utc"] = _times(columns[name])
     read = [*needed, *(name for name in (*_OPTIONAL, *_SYMBOL_NAMES) if name in columns)]
+    for each in (name, *read):
+        _unmasked(each, columns[each])
+    columns["ts_utc"] = _times(columns[name])
     _even(columns, ["ts_utc", *read])
     _whole(columns, ["ts_utc", *read])
     _check_unit(columns["ts_utc"])
@@ -217,21 +224,46 @@ def _whole(columns: Columns, names: Iterable[str]) -> None:
             each.as_py() if hasattr(each, "as_py") else each for each in _doubtful(columns[name])
         )
         found = next(((row, value) for row, value in enumerate(plain) if not is_sound(value)), None)
-        if found is not None:
-            row, value = found
-            raise LanguageError(f"row {row}: `{name}` is {shown(value)}", "a value in every row")
+        if found is None:
+            continue
+        row, value = found
+        place = f"row {row}: `{name}` is"
+        if name in _SOUND:
+            raise LanguageError(f"{place} {shown(value)}", "a value in every row")
+        if isinstance(value, str | bytes):
+            raise LanguageError(
+                f"{place} the text {shown(value)}", "numbers", "make numbers of the column first"
+            )
+        raise LanguageError(f"{place} {shown(value)}", "a number in every row")
 
 
 def _doubtful(column: Any) -> Iterable[Any]:
-    """The values of a column that may lack some; of one that cannot, none."""
+    """The values of a column that may be of different kinds; of one that cannot, the first."""
     count = getattr(column, "null_count", None)
-    if count is not None:
-        return column if (count() if callable(count) else count) else ()
-    return column if isinstance(column, list | tuple) or _kind(column) == "O" else ()
+    if count is None:
+        is_mixed = isinstance(column, list | tuple) or _kind(column) == "O"
+    else:
+        is_mixed = bool(count() if callable(count) else count)
+    if is_mixed:
+        return cast("Iterable[Any]", column)
+    return (column[0],) if len(column) else ()
+
+
+def _unmasked(name: str, column: Any) -> None:
+    """Refuse an array of NumPy with masked rows: in its memory there are numbers in their place."""
+    if _is_maskable(column) and column.mask.any():
+        row = int(column.mask.argmax())
+        raise LanguageError(f"row {row}: `{name}` is masked", "a value in every row")
+
+
+def _is_maskable(column: Any) -> bool:
+    return hasattr(column, "mask") and hasattr(column, "filled")
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, float | int) or hasattr(value, "__float__")
+    # NumPy's texts have that method, too.
+    is_text = isinstance(value, str | bytes)
+    return isinstance(value, float | int) or (hasattr(value, "__float__") and not is_text)
 
 
 def _is_known(value: Any) -> bool:

@@ -103,8 +103,8 @@ WHOLE: dict[str, Any] = {"ts_utc": TIMES, "close": [1.0, 2.0]}
         ({**WHOLE, "volume": [1.0]}, "`volume` has 1 rows, `ts_utc` has 2"),
         ({**WHOLE, "close": 1.0}, "`close`: found `1.0`, expected a column of values"),
         ({**WHOLE, "close": "close"}, "`close`: found `close`, expected a column of values"),
-        ({**WHOLE, "close": [1.0, None]}, "row 1: `close` is `None`, expected a value"),
-        ({**WHOLE, "close": [1.0, "2"]}, "row 1: `close` is `2`, expected a value"),
+        ({**WHOLE, "close": [1.0, None]}, "row 1: `close` is `None`, expected a number in every"),
+        ({**WHOLE, "close": [1.0, "2"]}, "row 1: `close` is the text `2`, expected numbers"),
         (pl.DataFrame({**WHOLE, "close": [1.0, None]}), "row 1: `close` is `None`"),
         (pa.table({**WHOLE, "close": [1.0, None]}), "row 1: `close` is `None`"),
         (pl.DataFrame({**WHOLE, "ts_utc": [START, None]}), "row 1: `ts_utc` is `None`"),
@@ -116,6 +116,37 @@ def test_a_table_that_cannot_be_meant_is_told_with_its_column_and_row(
 ) -> None:
     with pytest.raises(LanguageError, match=said):
         by_symbol(table, ("close",), "A")
+
+
+def test_prices_that_are_text_are_told_as_text_in_every_library() -> None:
+    texts = {**WHOLE, "close": ["1.5", "2.5"]}
+    frames = pd.DataFrame(texts), pl.DataFrame(texts), pa.table(texts)
+    categories = (
+        frames[0].astype({"close": "category"}),
+        frames[1].with_columns(pl.col("close").cast(pl.Categorical)),
+    )
+    arrays = [{**WHOLE, "close": np.array(texts["close"], kind)} for kind in ("U", "S", "O")]
+    for table in (texts, *frames, *categories, *arrays):
+        with pytest.raises(LanguageError, match=r"row 0: `close` is the text `.*`, exp"):
+            by_symbol(table, ("close",), "A")
+
+
+@pytest.mark.parametrize("name", ["ts_utc", "close", "volume", "symbol"])
+def test_a_masked_row_is_missing_and_not_what_lies_below_the_mask(name: str) -> None:
+    table = {**WHOLE, "volume": [1.0, 2.0], "symbol": ["A", "A"]}
+    for kind in {"ts_utc": ["i8", "M8[ns]"], "symbol": ["U1", "O"]}.get(name, ["f8", "i4"]):
+        column: Any = np.ma.array(table[name], dtype=kind)
+        whole = by_symbol({**table, name: column}, ("close",), None)["A"]
+        assert [len(each) for each in whole.values()] == [2] * len(whole)
+        column[1] = np.ma.masked
+        with pytest.raises(LanguageError, match=f"row 1: `{name}` is masked, expected a value"):
+            by_symbol({**table, name: column}, ("close",), None)
+
+
+def test_what_is_masked_in_rows_is_none() -> None:
+    confidence = np.ma.array([0.5, 0.7], mask=[False, True])
+    told = list(rows({"at": TIMES, "confidence": confidence}))
+    assert [row["confidence"] for row in told] == [0.5, None]
 
 
 def test_a_lazy_table_is_collected() -> None:

@@ -103,9 +103,23 @@ pub(crate) fn native_buffer<T: Element>(object: &Bound<'_, PyAny>) -> Option<PyB
     PyBuffer::get(object).ok().filter(|buffer| is_native(buffer.format()))
 }
 
+/// Refuses an array of NumPy with masked rows: the buffer holds numbers in their place.
+pub(crate) fn refuse_masked(name: &str, object: &Bound<'_, PyAny>) -> PyResult<()> {
+    if !(object.hasattr("mask")? && object.hasattr("filled")?) {
+        return Ok(());
+    }
+    let mask = object.getattr("mask")?;
+    if !mask.call_method0("any")?.is_truthy()? {
+        return Ok(());
+    }
+    let row = mask.call_method0("argmax")?;
+    Err(PyValueError::new_err(format!("`{name}` must have a value in every row, row {row} is masked")))
+}
+
 impl<T: Number> Column<T> {
     /// The column that `object` is; `name` says which, for messages.
     pub(crate) fn new(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        refuse_masked(name, object)?;
         if let Some(buffer) = native_buffer::<T>(object) {
             if buffer.dimensions() != 1 {
                 let found = buffer.dimensions();

@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyDict, PyMemoryView, PySequence, PyString, PyTuple};
 
-use crate::column::native_buffer;
+use crate::column::{native_buffer, refuse_masked};
 
 /// Average True Range in price units, bar by bar or over whole arrays (`ATR.batch`).
 ///
@@ -206,6 +206,7 @@ struct Series<'py> {
 impl<'py> Series<'py> {
     fn new(name: &str, object: &Bound<'py, PyAny>) -> PyResult<Self> {
         let py = object.py();
+        refuse_masked(name, object)?;
         // Columns of data frames hand out an array that shares their memory.
         let exported = match object.hasattr("__array__")? && !object.hasattr("__array_interface__")? {
             true => object.call_method0("__array__")?,
