@@ -76,3 +76,17 @@ def test_parameters_out_of_range_are_refused_with_their_range() -> None:
 def test_columns_in_either_order_of_bytes_are_read_right(order: str, kind: str) -> None:
     column = np.array([1, 2, 3, 4]).astype(order + kind)
     assert list(_core.Indicator("sma", 2).batch(close=column))[1:] == [1.5, 2.5, 3.5]
+
+
+@pytest.mark.parametrize("name", ["", "amt", " "])
+def test_a_name_that_no_indicator_has_is_told_with_those_that_there_are(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^`name` must be one of atr, .* vwap, was `{name}`$"):
+        _core.Indicator(name, 14)
+
+
+def test_a_masked_row_is_no_value_of_an_indicator() -> None:
+    column = np.ma.array([1.0, 2.0, 3.0])
+    assert _core.Indicator("sma", 2).batch(close=column).tolist()[1:] == [1.5, 2.5]
+    column[1] = np.ma.masked
+    with pytest.raises(ValueError, match="`close` must have a value in every row, row 1 is masked"):
+        _core.Indicator("sma", 2).batch(close=column)

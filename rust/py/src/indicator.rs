@@ -113,7 +113,10 @@ impl PyIndicator {
     #[pyo3(signature = (name, *parameters))]
     fn new(name: &str, parameters: &Bound<'_, PyTuple>) -> PyResult<Self> {
         let parameters: Vec<f64> = parameters.extract()?;
-        let (fresh, line) = Indicator::new(name, &parameters).map_err(|error| config_error(&error))?;
+        let (fresh, line) = Indicator::new(name, &parameters).map_err(|error| {
+            // The core has no place for a name that stands by itself.
+            config_error(&if error.field.is_empty() { error.under("name") } else { error })
+        })?;
         Ok(Self { name: name.into(), running: fresh.clone(), fresh, line, value: None })
     }
 
