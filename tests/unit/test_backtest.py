@@ -166,6 +166,27 @@ def test_what_cannot_be_meant_is_refused_by_its_name(given: dict[str, Any], said
         backtest(buy_on(1), **{"bars": table, **FREE, **given})
 
 
+@pytest.mark.parametrize(
+    "given", [{}, {"span": "1m"}, {"start": START}, {"span": "1m", "start": START + 2 * MINUTE}]
+)
+def test_rows_in_reverse_are_told_with_the_row(given: dict[str, Any]) -> None:
+    table = {name: values[::-1] for name, values in bars(*[quiet(100)] * 3).items()}
+    quotes = {"ts_utc": table["ts_utc"], "bid": table["low"], "ask": table["high"]}
+    said = "A, row 1: a time after the row before was expected, times go back by 60 s, hint: sort"
+    histories: list[dict[str, Any]] = [{"bars": table}, {"quotes": quotes}]
+    for data in histories:
+        with pytest.raises(ValueError, match=said):
+            backtest(buy_on(1), **data, **FREE, **given)
+
+
+def test_ticks_of_one_moment_may_be_cut() -> None:
+    ticks = {"ts_utc": [START, START, START + MINUTE], "price": [100.0, 100.0, 101.0]}
+    begins = START + MINUTE
+    heard = [backtest(buy_on(1), prints=ticks, start=start).summary()["events"]
+             for start in (None, begins)]  # fmt: skip
+    assert heard[0] > heard[1]
+
+
 def test_prices_of_others_are_let_be_unless_those_of_the_rules_are_missing() -> None:
     table = bars(quiet(100), quiet(100), quiet(100))
     assert backtest(buy_on(1), {"A": table, "B": table}, **FREE).summary()["fired"] == 1

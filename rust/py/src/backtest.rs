@@ -485,17 +485,26 @@ fn run_backtest(
         from: within.0.map(Timestamp),
         to: within.1.map(Timestamp),
     };
+    let refused = |error: String| PyValueError::new_err(error);
+    let check_order = || history.check_order(&config.instruments).map_err(|error| refused(error.to_string()));
+    if history.from.is_some() {
+        // Where it is cut is found by halving, which takes the order for granted.
+        check_order()?;
+    }
     if span.is_none() && !history.bars.is_empty() {
-        let hint = "no two bars of a symbol, or two closer than a second: pass `span`, and whole numbers \
-                    as times in nanoseconds";
-        history.span = history.usual_span().ok_or_else(|| PyValueError::new_err(hint))?;
+        let Some(usual) = history.usual_span() else {
+            check_order()?;
+            let hint = "no two bars of a symbol, or two closer than a second: pass `span`, and whole numbers \
+                        as times in nanoseconds";
+            return Err(PyValueError::new_err(hint));
+        };
+        history.span = usual;
     }
     if history.span < Span::ZERO {
         return Err(PyValueError::new_err(format!("`span` must not be negative, was {}", history.span)));
     }
     let moments = history.bars.iter().map(|bars| bars.start.len()).max().unwrap_or(0);
     let recorder = Recorder { record: Record::with_capacity(moments), script, listener, error: None };
-    let refused = |error: String| PyValueError::new_err(error);
     let (world, played) = py.detach(|| {
         let mut world = Backtest::new(config, venue, history.first(), recorder)
             .map_err(|error| refused(error.to_string()))?;

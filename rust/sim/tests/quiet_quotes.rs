@@ -211,7 +211,11 @@ fn what_is_wrong_with_a_row_is_told_behind_rows_that_were_passed_over() {
     for (spoil, text) in [
         (0, "A, row 700: `bid` must be a price above 0, was `-1`"),
         (1, "A, row 700: `ask_size` must be a size of 0 or more, was `-1`"),
-        (2, "A, row 700: a time after the row before was expected, found -1 ns later"),
+        (
+            2,
+            "A, row 700: a time after the row before was expected, times go back by 0.000000001 s, \
+             hint: sort the rows by time",
+        ),
     ] {
         let mut columns = Columns::of(&[(1, 0, 3); 1_000]);
         match spoil {

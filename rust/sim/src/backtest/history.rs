@@ -3,6 +3,7 @@
 use orderloom_core::decimal::{Price, Quantity};
 use orderloom_core::event::{Bar, EventKind, Quote, Trade};
 use orderloom_core::id::SymbolId;
+use orderloom_core::instrument::Instrument;
 use orderloom_core::time::{Session, Span, Timestamp};
 use thiserror::Error;
 
@@ -104,7 +105,10 @@ pub enum HistoryError {
         found: f64,
     },
     /// Rows out of time order.
-    #[error("{symbol}, row {row}: a time after the row before was expected, found {found} ns later")]
+    #[error(
+        "{symbol}, row {row}: a time after the row before was expected, {}, hint: sort the rows by time",
+        told(*found)
+    )]
     Order {
         /// Whose.
         symbol: Box<str>,
@@ -125,6 +129,14 @@ pub enum HistoryError {
         /// How far inside.
         inside: i64,
     },
+}
+
+/// How the time of a row out of order lies to the one before it.
+fn told(later: i64) -> String {
+    match later {
+        0 => "found the same".to_owned(),
+        later => format!("times go back by {}", Span(later.saturating_neg())),
+    }
 }
 
 /// The usual lengths of bars, in seconds.
@@ -150,6 +162,23 @@ impl History<'_> {
         usual_span(self.bars.iter().map(|bars| bars.start))
     }
 
+    /// Checks the order of all rows, played or not; `instruments` are those of the symbols' numbers.
+    ///
+    /// # Errors
+    /// A bar that does not begin after the one before it, or a tick that is before it.
+    pub fn check_order(&self, instruments: &[Instrument]) -> Result<(), HistoryError> {
+        let bars = self.bars.iter().map(|bars| (bars.symbol, bars.start, 1));
+        let ticks = self.ticks.iter().map(|ticks| (ticks.symbol(), ticks.at(), 0));
+        for (symbol, times, least) in bars.chain(ticks) {
+            let mut steps = times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).zip(1..);
+            if let Some((found, row)) = steps.find(|(step, _)| *step < least) {
+                let symbol = instruments[symbol.index()].symbol.clone();
+                return Err(HistoryError::Order { symbol, row, found });
+            }
+        }
+        Ok(())
+    }
+
     /// The first moment of anything.
     #[must_use]
     pub fn first(&self) -> Timestamp {
@@ -173,6 +202,12 @@ impl Ticks<'_> {
     pub(super) const fn at(&self) -> &[i64] {
         match self {
             Self::Quotes { at, .. } | Self::Prints { at, .. } => at,
+        }
+    }
+
+    pub(super) const fn symbol(&self) -> SymbolId {
+        match self {
+            Self::Quotes { symbol, .. } | Self::Prints { symbol, .. } => *symbol,
         }
     }
 }

@@ -359,9 +359,7 @@ impl<O: Observer> Player<'_, '_, O> {
             }
             row += 1;
             if times.get(row).is_some_and(|next| *next < at) {
-                let symbol = match series {
-                    Ticks::Quotes { symbol, .. } | Ticks::Prints { symbol, .. } => *symbol,
-                };
+                let symbol = series.symbol();
                 let symbol = self.world.engine.config().instruments[symbol.index()].symbol.clone();
                 return Err(HistoryError::Order { symbol, row, found: times[row] - at });
             }
