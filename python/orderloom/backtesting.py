@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 from orderloom._core import run_backtest
 from orderloom.errors import LanguageError, shown
 from orderloom.history import RUN, History, Names, Source, span_of
+from orderloom.venue import check_field, check_venue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -166,6 +167,10 @@ def play(
     listener: Listener | None = None,
 ) -> BacktestResult:
     """Play a history that is prepared; the arguments are those of `backtest`."""
+    check_field(("commission",), commission, "commission")
+    check_field(("fill", "slippage_ticks"), slippage_ticks, "slippage_ticks")
+    if venue is not None:
+        check_venue(venue, "venue")
     venue_config = {
         "cash": _money(cash),
         "commission": commission,

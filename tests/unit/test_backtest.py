@@ -8,6 +8,7 @@ from array import array
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from orderloom import backtest, bar, close_all, context, enter, position, signal
@@ -151,6 +152,24 @@ PREDICTED: Any = {"ticker": "A", "signal": "BUY"}
         ({"cash": -1}, "`cash`: found `-1`, expected an amount of 0 to"),
         ({"cash": float("nan")}, "`cash`: found `nan`"),
         ({"cash": "much"}, "`cash`: found `much`"),
+        ({"slippage_ticks": "two"}, "`slippage_ticks`: found `two`, expected a whole number, 0 to"),
+        ({"slippage_ticks": -1}, "`slippage_ticks`: found `-1`, expected a whole number, 0 to"),
+        ({"slippage_ticks": np.int64(1)}, "`slippage_ticks`: found .*, expected a value that JSON"),
+        ({"commission": "fix"}, "`commission`: found `fix`, expected one of `fixed`, `tiered`"),
+        ({"commission": 5}, "`commission`: found `5`, expected one of `fixed`, `tiered`, `none`"),
+        ({"venue": 5}, "`venue`: found `5`, expected a mapping"),
+        ({"venue": {"fil": {"a": 1}}}, "`venue`: unknown key `fil`, .* did you mean `fill`"),
+        ({"venue": {"fill": 5}}, "`venue.fill`: found `5`, expected a mapping"),
+        ({"venue": {"fill": {"slip": 1}}}, "`venue.fill`: unknown key `slip`, expected one of"),
+        (
+            {"venue": {"fill": {"max_fraction_of_volume": 2}}},
+            "`venue.fill.max_fraction_of_volume`: found `2`, expected a fraction above 0 and at",
+        ),
+        ({"venue": {"seed": -1}}, "`venue.seed`: found `-1`, expected a whole number, 0 to"),
+        ({"venue": {"cash": "much"}}, "`venue.cash`: found `much`, expected a decimal number"),
+        ({"venue": {"starts_open": "no"}}, "`venue.starts_open`: found `no`, expected `true` or"),
+        ({"venue": {"latency": {"order_ns": 1.5}}}, "`venue.latency.order_ns`: found `1.5`, exp"),
+        ({"venue": {"currency": float("nan")}}, "`venue.currency`: found `nan`, expected a value"),
         ({"span": "0s"}, "`span`: found `0s`, expected some time"),
         ({"poll": "0s"}, "poll: found `0s`, expected some time"),
         ({"bars": {"B": bars(quiet(1))}}, "prices of B, expected those of A"),
@@ -164,6 +183,15 @@ def test_what_cannot_be_meant_is_refused_by_its_name(given: dict[str, Any], said
     table = bars(quiet(100), quiet(100), quiet(100))
     with pytest.raises(LanguageError, match=said):
         backtest(buy_on(1), **{"bars": table, **FREE, **given})
+
+
+def test_no_message_tells_a_place_in_a_text_that_nobody_wrote() -> None:
+    table = bars(quiet(100), quiet(100))
+    wrong: list[Any] = [{"slippage_ticks": 0.5}, {"venue": {"fill": 5}}, {"venue": {"seed": None}}]
+    for given in wrong:
+        with pytest.raises(LanguageError) as caught:
+            backtest(buy_on(1), table, **{**FREE, **given})
+        assert "column" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import signal
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -103,13 +103,11 @@ def _exchange(file: Path | None) -> dict[str, Any]:
     """Read what the exchange is to do, and let a venue of no consequence judge it."""
     if file is None:
         return {}
-    from orderloom._core import Venue  # noqa: PLC0415 - loads the engine
+    from orderloom.venue import check_venue  # noqa: PLC0415 - loads the engine
 
     try:
         said = json.loads(file.read_text(encoding="utf-8-sig"))
-        if not isinstance(said, dict):
-            raise TypeError("expected an object of keys and values")
-        Venue(json.dumps(said))
+        check_venue(said, "")
         if "account" in said:
             raise ValueError("`account`: the account of `orderloom sim` is always the same")
     except OSError as error:
@@ -119,9 +117,9 @@ def _exchange(file: Path | None) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         place = f"{file}:{error.lineno}:{error.colno}"
         raise UsageError(f"{place}: not JSON ({error.msg}), expected an object") from None
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise UsageError(f"{file}: {error}") from None
-    return said
+    return cast("dict[str, Any]", said)
 
 
 def _say_ready(file: Path, port: int) -> None:
