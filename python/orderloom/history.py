@@ -15,7 +15,7 @@ from warnings import warn
 
 from orderloom._core import Event
 from orderloom.errors import LanguageError, did_you_mean, shown
-from orderloom.instant import ns_to_iso
+from orderloom.instant import ns_to_iso, unit_of
 from orderloom.tables import TIME_NAMES, by_symbol, moment, rows
 
 if TYPE_CHECKING:
@@ -299,16 +299,19 @@ def _first(events: Sequence[tuple[int, str, Event]]) -> int | None:
 
 
 def _check_unit(columns: Sequence[Any], moments: Mapping[str, int | None]) -> None:
-    """Refuse seconds or milliseconds in the place of nanoseconds: decades before all prices."""
+    """Refuse what is no nanoseconds: decades before all prices."""
     if not columns or bounds_of(columns, [])[0] < _NEW:
         return
     for name, at in moments.items():
-        if at is not None and 0 < at < _NEW:
-            raise LanguageError(
-                f"{name}: the time {ns_to_iso(at)}",
-                "one of the prices' years",
-                "whole numbers are nanoseconds; give those, a datetime or ISO 8601",
-            )
+        if at is None or not 0 < at < _NEW:
+            continue
+        unit = unit_of(at)
+        raise LanguageError(
+            f"{name}: the time {ns_to_iso(at)}" if unit is None
+            else f"{name}: {at}, which looks like {unit.name}",
+            "one of the prices' years in UTC nanoseconds, a datetime or ISO 8601",
+            None if unit is None else f"multiply by {unit.ns:,}",
+        )  # fmt: skip
 
 
 def _moment(name: str, given: object) -> int | None:

@@ -14,7 +14,7 @@ from operator import index
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from orderloom.errors import LanguageError, did_you_mean, inside, shown
-from orderloom.instant import iso_to_ns
+from orderloom.instant import iso_to_ns, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +27,6 @@ TIME_NAMES: Final = ("ts_utc", "timestamp", "datetime", "time", "date", "at", "s
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NAT: Final = -(2**63)  # how NumPy writes that a time is missing
 _SYMBOL_NAMES: Final = ("symbol", "ticker")
-_YEARS: Final = (631_152_000, 4_102_444_800)
-"""1990 and 2100, in seconds."""
 _OPTIONAL: Final = ("volume", "size", "bid_size", "ask_size")
 
 
@@ -280,13 +278,12 @@ def _check_unit(times: Any) -> None:
     ends = [each.as_py() if hasattr(each, "as_py") else each for each in (times[0], times[-1])]
     if not all(hasattr(each, "__index__") for each in ends):
         return
-    for unit, per_second in (("seconds", 1), ("milliseconds", 10**3), ("microseconds", 10**6)):
-        if all(_YEARS[0] * per_second <= each < _YEARS[1] * per_second for each in ends):
-            raise LanguageError(
-                f"the times begin with {ends[0]}, which looks like {unit}",
-                "UTC nanoseconds, or a column of a time type",
-                f"multiply by {10**9 // per_second:,}",
-            )
+    if (unit := unit_of(*map(index, ends))) is not None:
+        raise LanguageError(
+            f"the times begin with {ends[0]}, which looks like {unit.name}",
+            "UTC nanoseconds, or a column of a time type",
+            f"multiply by {unit.ns:,}",
+        )
 
 
 def _is_of(value: object, library: str) -> bool:

@@ -146,9 +146,10 @@ PREDICTED: Any = {"ticker": "A", "signal": "BUY"}
     [
         ({"start": START + MINUTE, "end": START}, "`start` is 2026-03-10T14:31:00Z, `end` is"),
         ({"start": START, "end": START}, "expected an end after the start"),
-        ({"start": START // 10**9}, "start: the time 1970-01-01T.* numbers are nanoseconds"),
-        ({"end": START // 10**6}, "end: the time 1970-01-01T"),
-        ({"signals": [{**PREDICTED, "at": START // 10**9}]}, "signals: the time 1970-01-01T"),
+        ({"start": START // 10**9}, "start: 1773153000, which looks like seconds"),
+        ({"end": START // 10**6}, "end: 1773153000000, which looks like milli.* by 1,000,000$"),
+        ({"end": 20260310}, "end: the time 1970-01-01T.*, expected one of the prices' years in"),
+        ({"signals": [{**PREDICTED, "at": START // 10**9}]}, "signals: 17.* looks like seconds"),
         ({"cash": -1}, "`cash`: found `-1`, expected an amount of 0 to"),
         ({"cash": float("nan")}, "`cash`: found `nan`"),
         ({"cash": "much"}, "`cash`: found `much`"),
