@@ -126,6 +126,40 @@ def test_what_was_appended_is_read_back_in_order(path: Path) -> None:
         assert recording.header.symbols == HEADER.symbols
 
 
+def test_reading_a_closed_journal_leaves_nothing_beside_it_and_changes_none_of_it(
+    path: Path,
+) -> None:
+    write(path)
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    with Journal.open(path) as first, Journal.open(path) as second:
+        assert first.last == second.last
+    assert list(path.parent.iterdir()) == [path]
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def test_reading_takes_no_log_away_from_a_run_that_goes_on_or_was_killed(path: Path) -> None:
+    killed = path.with_name("killed.db")
+    with Journal.create(path, HEADER) as journal:
+        with Journal.open(path) as recording:
+            assert recording.count() == (0, 0)
+        journal.append_event(1, START, quote(1))
+        journal.commit()
+        parts = [path.with_name(f"{path.name}{suffix}") for suffix in ("", "-wal")]
+        for part in parts:
+            shutil.copy(part, part.with_name(part.name.replace(path.name, killed.name)))
+        log = killed.with_name("killed.db-wal")
+        before = killed.read_bytes(), log.read_bytes()
+        for each in (path, killed):
+            with Journal.open(each) as recording:
+                assert recording.count() == (1, 1)
+        assert (killed.read_bytes(), log.read_bytes()) == before
+        assert all(part.exists() for part in parts)
+        journal.append_event(2, START, quote(2))
+        journal.commit()
+    with Journal.open(path) as recording:
+        assert (recording.verify(), recording.count()) == (None, (2, 2))
+
+
 def test_only_the_owner_may_read_it(path: Path) -> None:
     with Journal.create(path, HEADER) as journal:
         journal.append_event(1, START, quote(1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -84,8 +84,22 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _tidy(path: Path) -> None:
+    """Take away the empty log that SQLite laid beside a file for who only reads it.
+
+    Such a one may not do so itself; who may write does, when it is the last. A log with entries is
+    of a run that goes on, or was killed: it is left alone.
+    """
+    place = path.resolve()
+    log = place.with_name(f"{place.name}-wal")
+    with suppress(OSError, sqlite3.Error):
+        if log.stat().st_size == 0:
+            with closing(sqlite3.connect(f"{place.as_uri()}?mode=rw", uri=True)) as writer:
+                writer.execute("pragma schema_version")
+
+
 class Recording(Closing):
-    """A journal open for reading. Changes none of it."""
+    """A journal open for reading. Changes none of it, and leaves nothing beside it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -95,6 +109,7 @@ class Recording(Closing):
             connection = _connect(path)
         except sqlite3.Error as error:
             raise JournalBroken(path, str(error)) from None
+        self._connection = connection
         try:
             self.schema = schema.version(connection)
             if not 1 <= self.schema <= len(schema.UPGRADES):
@@ -118,13 +133,12 @@ class Recording(Closing):
                 day,
             )
         except (sqlite3.DatabaseError, ValueError, TypeError) as error:
-            connection.close()
+            self.close()
             raise JournalBroken(path, str(error)) from None
         except JournalBroken:
-            connection.close()
+            self.close()
             raise
         self._symbols = symbols
-        self._connection = connection
 
     @property
     def last(self) -> Link:
@@ -296,6 +310,7 @@ class Recording(Closing):
     def close(self) -> None:
         """Give up the file."""
         self._connection.close()
+        _tidy(self.path)
 
     def _chain(self, after: int) -> Chain:
         if after == 0:
