@@ -32,6 +32,8 @@ _OF_A_PERSON: Final = frozenset({"operator", "reloaded"})
 _SECOND: Final = 1_000_000_000
 # A replay at full speed waits for the disk when this many entries are ahead of it.
 _JOURNAL_AHEAD: Final = 50_000
+# What is deleted is told soon enough for a person to act, and a look costs microseconds.
+_WATCH_S: Final = 5.0
 # As many events are judged again after a crash in a fraction of a second.
 SNAPSHOT_EVENTS: Final = 100_000
 
@@ -160,6 +162,18 @@ class Runner:
                     wait.cancel()
             self.on_time()
 
+    async def watch_journal(self, every_s: float = _WATCH_S) -> None:
+        """Look now and then whether the journal still is where it was, until cancelled."""
+        while True:
+            await asyncio.sleep(every_s)
+            if self._has_journal_failed:
+                continue
+            try:
+                # A disk that hangs is to keep no event waiting.
+                await asyncio.to_thread(self.journal.check_place)
+            except JournalFailed as failure:
+                self._journal_failed(failure)
+
     async def keep_up(self) -> None:
         """Wait for the disk while the journal is far ahead of it."""
         if self.journal.pending > _JOURNAL_AHEAD and not self._has_journal_failed:
@@ -281,7 +295,7 @@ class Runner:
             return
         self._has_journal_failed = True
         self._on_problem(f"{failure}; no new entries, exits go on")
-        self._queue.append(Event.operator("reduce_only", reason=str(failure)))
+        self.post(Event.operator("reduce_only", reason=str(failure)))
 
 
 def _reducing(orders: Sequence[Command]) -> list[Command]:

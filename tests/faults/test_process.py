@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import resource
 import sqlite3
@@ -233,3 +234,37 @@ async def test_fault_67_with_a_full_disk_exits_go_on_and_entries_do_not(tmp_path
         assert any("exits go on" in each for each in desk.problems)
         with pytest.raises(JournalFailed):
             desk.journal.commit()
+
+
+@pytest.mark.parametrize(
+    ("is_replaced", "said"), [(False, "was deleted or moved"), (True, "another file was put")]
+)
+async def test_fault_67_a_journal_that_was_taken_away_is_told_and_exits_go_on(
+    tmp_path: Path, *, is_replaced: bool, said: str
+) -> None:
+    path = tmp_path / "journal.db"
+    async with trading(tmp_path) as desk:
+        await desk.signal("BUY")
+        watching = asyncio.create_task(desk.runner.watch_journal(0.01))
+        await asyncio.sleep(0.05)
+        assert desk.problems == []
+        copy = path.read_bytes()
+        path.unlink()
+        if is_replaced:
+            path.write_bytes(copy)
+        for _ in range(500):
+            await asyncio.sleep(0.01)
+            if desk.problems:
+                break
+        await asyncio.sleep(0.05)
+        assert [said in each and "exits go on" in each for each in desk.problems] == [True]
+        assert desk.runner.engine.mode == "ReduceOnly"
+        assert desk.is_protected(100)
+        await desk.signal("BUY", symbol=1)
+        assert desk.fills(desk.instruments[1]) == []
+        await desk.signal("SELL")
+        await desk.wait(5)
+        assert desk.fills() == [100, -100]
+        assert desk.is_flat()
+        assert not watching.done()
+        watching.cancel()

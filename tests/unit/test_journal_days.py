@@ -647,3 +647,20 @@ def test_days_beyond_those_that_are_kept_are_made_small_under_way(tmp_path: Path
     for name, is_small in zip(NAMES, (True, False, False), strict=True):
         with Recording(tmp_path / name) as recording:
             assert (recording.compacted is not None) == is_small, name
+
+
+def test_a_day_that_is_over_may_be_taken_away_and_the_one_that_is_written_may_not(
+    tmp_path: Path,
+) -> None:
+    first = tmp_path / "journal.db"
+    with Journal.create(first, HEADER) as journal:
+        journal.turn(20260311, CONFIG, Engine(CONFIG).snapshot())
+        journal.check_place()
+        journal.commit()
+        first.unlink()
+        journal.check_place()
+        journal.path.rename(tmp_path / "elsewhere.db")
+        with pytest.raises(JournalFailed, match=r"2026-03-11\.db: .* deleted or moved"):
+            journal.check_place()
+        with pytest.raises(JournalFailed):
+            journal.commit()

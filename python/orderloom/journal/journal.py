@@ -251,6 +251,17 @@ class Journal(Closing):
             raise
         return time.perf_counter_ns() - start
 
+    def check_place(self) -> None:
+        """Look whether the file is still where a later run will look for it.
+
+        Raises:
+            JournalFailed: it is not, or the journal had failed before.
+        """
+        self._writer.check_place()
+        if self.failure is not None:
+            self._is_failure_told = True
+            raise self.failure
+
     def close(self) -> None:
         """Write the closing row, make all durable and give up the file; again: nothing.
 

@@ -84,6 +84,8 @@ class Writer(threading.Thread):
         """Why days that are over could not be made small."""
         self._connection = connection
         self._path = path
+        # In one piece, for who looks from another thread while a day ends.
+        self._placed = path, _identity(path)
         self._last = last
         self._redactor = redactor
         self._linger = linger
@@ -108,6 +110,22 @@ class Writer(threading.Thread):
     def fail(self, reason: str) -> None:
         """Stop acknowledging, for good; the first reason is kept."""
         self.failure = self.failure or JournalFailed(self._path, reason)
+
+    def check_place(self) -> None:
+        """Fail if the file that is written is no longer at its path: nobody would find it there.
+
+        SQLite goes on writing to a file that was deleted, and every sync of it succeeds.
+        """
+        path, written = self._placed
+        try:
+            found = _identity(path)
+        except (FileNotFoundError, NotADirectoryError):
+            self.fail("the file was deleted or moved while the run went on")
+        except OSError:
+            return  # Whether it can be written, writing tells.
+        else:
+            if found != written:
+                self.fail("another file was put in its place while the run went on")
 
     def stop(self) -> None:
         """Let the thread end after what it was given; waits for it."""
@@ -186,6 +204,7 @@ class Writer(threading.Thread):
         self._last = begin(turn.path, header, self._redactor, turn.snapshot)
         self._connection = connect(turn.path)
         self._path, self._unfolded = turn.path, 0
+        self._placed = turn.path, _identity(turn.path)
         if self._keep is not None and (self._compaction is None or not self._compaction.is_alive()):
             # It takes seconds, and orders wait for this thread.
             self._compaction = threading.Thread(
@@ -215,6 +234,12 @@ class Writer(threading.Thread):
                 self._connection.execute("pragma wal_checkpoint(passive)").fetchall()
             except sqlite3.Error as error:
                 self.fail(str(error))
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """What tells a file from every other, whatever its name."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _entries(items: Sequence[Entries | Turn]) -> int:

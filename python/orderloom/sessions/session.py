@@ -435,7 +435,10 @@ class Session:
         # There is a line, and nothing was sent on it yet: that takes the broker's whole word first.
         seat.remember(self.runner.journal.path)
         await self._start_market()
-        tasks = [asyncio.create_task(self.runner.keep_time())]
+        tasks = [
+            asyncio.create_task(self.runner.keep_time()),
+            asyncio.create_task(self.runner.watch_journal()),
+        ]
         server_url = self._local_predictions(stack) or self._settings.signals.url
         if server_url is not None:
             self._open_signals(
