@@ -437,6 +437,12 @@ class Engine:
     def fills(self) -> str:
         """Every fill as it counts now, corrections applied, as a JSON array."""
 
+    def of_single_orders(self) -> list[str]:
+        """By symbol, what orders outside any trade bought less what they sold, in shares of now.
+
+        All decimal strings; after a split they are those that it made.
+        """
+
     def context(self, symbol: int) -> str | None:
         """The open trade of a symbol as a JSON object."""
 

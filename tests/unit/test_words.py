@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orderloom import enter, reading
 from orderloom._core import Event
+from orderloom.actions import order
 from orderloom.clock import ManualClock
 from orderloom.control import RefusedWordError
 from orderloom.journal import Header, Journal
 from orderloom.report.summary import RunTally
+from orderloom.rules import rule
 from orderloom.runner import Runner
 from orderloom.sessions.outside import Outside
 from orderloom.sessions.words import Words
@@ -20,6 +23,8 @@ from orderloom.sessions.words import Words
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from orderloom.action_types import Action
 
 CONFIG = json.dumps(
     {
@@ -98,3 +103,40 @@ def test_shares_of_a_single_order_of_the_run_are_its_own(tmp_path: Path) -> None
             runner.post(event)
         assert outside.shares == {"AAPL": "2"}
         assert ["2 AAPL of no trade" in each for each in told] == [True]
+
+
+def test_shares_of_a_single_order_follow_a_split(tmp_path: Path) -> None:
+    def acting(name: str, action: Action) -> dict[str, Any]:
+        when = reading(name) > 0
+        return rule(name, on="Reading", symbols="AAPL", when=when, then=action).as_dict()
+
+    config = json.loads(CONFIG) | {
+        "rules": [
+            acting("trade", enter("BUY", shares=10, stop_percent=5)),
+            acting("single", order("BUY", shares=10)),
+        ]
+    }
+
+    def snapshot(shares: float, price: float) -> list[Event]:
+        return [Event.snapshot("began"), Event.position_report(0, shares, price),
+                Event.snapshot("ended")]  # fmt: skip
+
+    with started(tmp_path, json.dumps(config)) as (runner, outside, told):
+
+        def post(*events: Event) -> None:
+            for event in events:
+                runner.post(event)
+
+        post(Event.connection("up"), Event.next_order_id(1), *snapshot(0, 0.0))
+        post(Event.quote(0, 99.0, 101.0, 100.0, 100.0))
+        post(Event.reading("trade", 0, 1.0), Event.reading("single", 0, 1.0))
+        for number, each in enumerate(json.loads(runner.engine.live_orders())):
+            if each["role"] in ("entry", "single"):
+                ours = each["order_id"], 50 + number, each["order_ref"]
+                post(Event.execution(f"e{number}.01", *ours, 0, "BUY", 10.0, 100.0, 0))
+        assert outside.shares == {}
+        post(*snapshot(40.0, 50.0))
+        post(*snapshot(40.0, 50.0))
+        assert runner.engine.position(0)[0] == "40"
+        assert outside.shares == {}
+        assert told == []

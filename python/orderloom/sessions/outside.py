@@ -7,7 +7,6 @@ touches them; somebody must know of them.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -84,7 +83,7 @@ class Outside:
         Short ones are below zero.
         """
         found = {}
-        single = self._of_single_orders()
+        single = self._engine.of_single_orders()
         for place, symbol in enumerate(self._symbols):
             held = self._engine.position(place)[0]
             if place not in self._moved:
@@ -92,19 +91,10 @@ class Outside:
             trade = json.loads(self._engine.context(place) or "null")
             own = Decimal(trade["quantity"] if trade else 0)
             own = -own if trade and trade["side"] == "SHORT" else own
-            rest = Decimal(held) - own - single[place]
+            rest = Decimal(held) - own - Decimal(single[place])
             if rest:
                 found[symbol] = f"{rest.normalize():f}"
         return found
-
-    def _of_single_orders(self) -> defaultdict[int, Decimal]:
-        """By the place of a symbol, what orders of the run bought and sold outside any trade."""
-        net: defaultdict[int, Decimal] = defaultdict(Decimal)
-        for fill in json.loads(self._engine.fills()):
-            if fill["order_id"] is not None and fill["context"] is None:
-                shares = Decimal(fill["quantity"])
-                net[fill["symbol"]] += shares if fill["side"] == "BUY" else -shares
-        return net
 
     def as_dict(self) -> dict[str, Any]:
         """Both, as `summary.json` has them."""

@@ -206,6 +206,25 @@ impl Ledger {
         self.fills.values()
     }
 
+    /// By symbol, what our orders outside any trade bought, less what they sold; in shares of now, as splits
+    /// count.
+    #[must_use]
+    pub fn of_single_orders(&self) -> Vec<Quantity> {
+        let mut net = vec![Quantity::ZERO; self.positions.len()];
+        let mut splits = self.restatements.iter().filter(|each| each.is_split).peekable();
+        for index in 0..=self.fills.len() {
+            while let Some(each) = splits.next_if(|each| each.after == index) {
+                let shares = &mut net[each.symbol.index()];
+                *shares = shares.scaled(each.ratio.0, each.ratio.1);
+            }
+            let fill = self.fills.get_index(index).map(|(_, fill)| fill);
+            if let Some(fill) = fill.filter(|fill| fill.order_id.is_some() && fill.context.is_none()) {
+                net[fill.symbol.index()] += fill.side.signed(fill.quantity);
+            }
+        }
+        net
+    }
+
     /// Whether an execution would change nothing: it or a later correction of it counts already.
     #[must_use]
     pub fn has(&self, exec_id: &ExecId) -> bool {

@@ -357,6 +357,11 @@ impl Engine {
         serde_json::Value::from(fills).to_string()
     }
 
+    /// By symbol, what the run's orders outside any trade bought less what they sold, as decimal strings.
+    fn of_single_orders(&self) -> Vec<String> {
+        self.engine.ledger().of_single_orders().iter().map(ToString::to_string).collect()
+    }
+
     /// The open trade of a symbol as JSON, or `None`: `context`, `side`, `phase`, `tranches`, `rule`,
     /// `quantity`, `brackets` (the order ids of each tranche), `uncovered` (filled shares without a live
     /// stop, and since how many nanoseconds) and `uncovered_max_ns`, the longest that lasted.
