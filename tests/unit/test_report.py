@@ -216,6 +216,19 @@ def test_an_account_is_told_day_by_day_with_what_is_held(tmp_path: Path) -> None
     assert document["trades"]["win_rate"] is None
 
 
+def test_a_journal_of_rules_without_a_configuration_is_reported_too(tmp_path: Path) -> None:
+    prices = array("d", [100.0, 100.0, 101.0])
+    table: dict[str, Any] = {"ts_utc": [START + n * MINUTE for n in range(3)]}
+    table |= dict.fromkeys(("open", "high", "low", "close"), prices)
+    buy = rule("buy", on="Bar", symbols="A", when=bar.index == 0,
+               then=enter("BUY", shares=100, stop_percent=50))  # fmt: skip
+    path = tmp_path / "journal.db"
+    backtest(buy, table, commission="none", journal=path)
+    with Run.open(path) as run:
+        document = Performance.of(Account.of(run)).as_dict()
+    assert (document["held"], document["profit"]) == ({"A": 100}, 100.0)
+
+
 def test_a_report_is_one_page_that_needs_nothing_else(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

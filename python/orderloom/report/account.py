@@ -90,7 +90,8 @@ class _Reader:
         # A restart may have added some after those that were there.
         listed = self._configs[-1][1]["instruments"]
         self._symbols: Sequence[str] = [each["symbol"] for each in listed]
-        self._held = [_Held(float(each["multiplier"])) for each in listed]
+        # Of rules alone no configuration says it.
+        self._held = [_Held(float(each.get("multiplier", 1))) for each in listed]
         self._openers: dict[int, str] = {}
 
     def read(self) -> None:
