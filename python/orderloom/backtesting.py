@@ -103,7 +103,7 @@ def backtest(
         volume_limits: Whether a bar's volume limits what fills in it: a quarter at each price of
             its path. Thin bars then fill orders in part, and a bracket's exits wait for the rest of
             its entry, as at the broker.
-        venue: More of the simulated exchange's configuration.
+        venue: More of the simulated exchange's configuration; what it says goes before the above.
         poll: Predictions are heard at multiples of this after the first moment, the newest per
             ticker, instead of at their time.
         start: What is before this is not played, neither prices nor predictions.
@@ -169,13 +169,13 @@ def play(
     """Play a history that is prepared; the arguments are those of `backtest`."""
     check_field(("commission",), commission, "commission")
     check_field(("fill", "slippage_ticks"), slippage_ticks, "slippage_ticks")
-    if venue is not None:
-        check_venue(venue, "venue")
+    more: Mapping[str, Any] = {} if venue is None else venue
+    check_venue(more, "venue")
     venue_config = {
         "cash": _money(cash),
         "commission": commission,
-        "fill": {"slippage_ticks": slippage_ticks},
-        **(venue or {}),
+        **more,
+        "fill": {"slippage_ticks": slippage_ticks, **more.get("fill", {})},
     }
     return run_backtest(
         names.engine_config(),

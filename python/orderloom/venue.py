@@ -59,6 +59,8 @@ def check_field(path: Sequence[str], value: object, told: str) -> None:
 
 def _judge(path: tuple[str, ...], value: object, told: str) -> None:
     complaint = _complaint(path, value)
+    if complaint is None and isinstance(value, list | tuple):
+        complaint = "expected struct …"  # it would take them for fields in their order
     if complaint is None:
         return
     unknown = _UNKNOWN.match(complaint)

@@ -85,6 +85,17 @@ def test_commissions_and_slippage_cost_what_they_say() -> None:
     assert costly.equity["equity"][-1] == 1_000_000 + costly.native.profit
 
 
+def test_slippage_stays_when_the_venue_is_told_more_of_its_fills() -> None:
+    table = bars(quiet(100), quiet(100), quiet(100), quiet(100))
+    for fill, price in (
+        ({"limit_needs_through": True}, 100.02),
+        ({"slippage_ticks": 1}, 100.01),
+        ({}, 100.02),
+    ):
+        found = backtest(buy_on(1), table, slippage_ticks=2, venue={"fill": fill}, **FREE)
+        assert found.rows("fills")[0]["price"] == price
+
+
 def test_volume_limits_fills_only_when_asked() -> None:
     table = bars(quiet(100), quiet(100), quiet(100), quiet(100))
     table["volume"] = array("d", [200.0] * 4)
@@ -161,6 +172,7 @@ PREDICTED: Any = {"ticker": "A", "signal": "BUY"}
         ({"venue": 5}, "`venue`: found `5`, expected a mapping"),
         ({"venue": {"fil": {"a": 1}}}, "`venue`: unknown key `fil`, .* did you mean `fill`"),
         ({"venue": {"fill": 5}}, "`venue.fill`: found `5`, expected a mapping"),
+        ({"venue": {"fill": [0.5]}}, r"`venue.fill`: found `\[0.5\]`, expected a mapping"),
         ({"venue": {"fill": {"slip": 1}}}, "`venue.fill`: unknown key `slip`, expected one of"),
         (
             {"venue": {"fill": {"max_fraction_of_volume": 2}}},
