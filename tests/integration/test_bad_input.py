@@ -121,7 +121,7 @@ def test_bars_that_cannot_be_played_are_told_with_their_file(
     told = capsys.readouterr().err
     assert ended.value.code == 2, told
     assert told.startswith(f"{market}: ")
-    assert "two closer than a second" in told
+    assert "AAPL, row 1: a time after the row before was expected, found the same" in told
 
 
 @pytest.mark.parametrize(
