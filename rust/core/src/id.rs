@@ -81,6 +81,12 @@ impl OrderRef {
         Self(std::str::from_utf8(&text).expect("texts and digits").into())
     }
 
+    /// Whether both name one intent; a name that was only passed on is not read.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self == other
+    }
+
     /// The number between run and purpose, where it has the form that `new` gives.
     #[must_use]
     pub fn intent(&self) -> Option<u64> {

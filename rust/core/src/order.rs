@@ -77,10 +77,12 @@ pub struct WhyHeld {
 
 impl WhyHeld {
     fn of(words: &str) -> Self {
-        if words.is_empty() {
-            return Self::default();
+        match words {
+            "" => Self::default(),
+            // Mostly it is the one word; looking for it in others takes longer.
+            "child" => Self { parent: true, locate: false },
+            _ => Self { parent: words.contains("child"), locate: words.contains("locate") },
         }
-        Self { parent: words.contains("child"), locate: words.contains("locate") }
     }
 }
 
@@ -622,19 +624,28 @@ impl Orders {
     /// Its place. Ids are given one after the other, so it is nearly always where counting says.
     #[inline]
     fn place(&self, id: OrderId) -> Option<usize> {
-        let first = self.orders.first()?.ticket.order_id;
-        let place = id.0.wrapping_sub(first.0) as usize;
+        let place = self.counted(id)?;
         match self.orders.get(place) {
             Some(found) if found.ticket.order_id == id => Some(place),
             _ => self.orders.find_by_key(&id, |order| order.ticket.order_id),
         }
     }
 
+    /// Where counting says that it is.
+    #[inline]
+    fn counted(&self, id: OrderId) -> Option<usize> {
+        let first = self.orders.first()?.ticket.order_id;
+        Some(id.0.wrapping_sub(first.0) as usize)
+    }
+
     /// The order with this id.
     #[must_use]
     #[inline]
     pub fn find(&self, id: OrderId) -> Option<&Order> {
-        self.place(id).map(|place| &self.orders[place])
+        match self.orders.get(self.counted(id)?) {
+            Some(found) if found.ticket.order_id == id => Some(found),
+            _ => self.place(id).map(|place| &self.orders[place]),
+        }
     }
 
     /// The order with this id, to take in facts.
@@ -649,7 +660,7 @@ impl Orders {
         if order_ref.0.is_empty() {
             return self.place(id).map(|_| id);
         }
-        if self.find(id).is_some_and(|order| order.ticket.order_ref == *order_ref) {
+        if self.find(id).is_some_and(|order| order.ticket.order_ref.is(order_ref)) {
             return Some(id);
         }
         let intent = order_ref.intent()?;

@@ -10,7 +10,7 @@ use orderloom_core::event::{EventKind, OrderStatus};
 use crate::event::{Commission, Execution, OpenOrder, OrderError, PositionReport, Status, VenueEvent};
 use crate::ledger::Holding;
 use crate::oca::Name;
-use crate::order::Order;
+use crate::order::{Order, WhyHeld};
 use crate::request::{ConId, OrderKey};
 
 /// One message of the venue, in the order of TWS.
@@ -58,7 +58,7 @@ pub enum News<'a> {
 pub struct Told<'a> {
     pub(crate) order: &'a Order,
     pub(crate) status: OrderStatus,
-    pub(crate) why_held: &'static str,
+    pub(crate) why_held: Option<WhyHeld>,
     pub(crate) oca_group: Option<&'a Name>,
     pub(crate) account: &'a str,
     /// What its fills have cost, in messages that tell it.
@@ -171,7 +171,7 @@ impl From<Told<'_>> for OpenOrder {
             remaining: order.remaining(),
             avg_fill_price: order.average_price(),
             last_fill_price: order.last_fill_price,
-            why_held: told.why_held.into(),
+            why_held: WhyHeld::text(told.why_held).into(),
             commission: told.commission,
         }
     }
@@ -190,7 +190,7 @@ impl From<Told<'_>> for Status {
             avg_fill_price: order.average_price(),
             last_fill_price: order.last_fill_price,
             parent_id: order.request.parent_id,
-            why_held: told.why_held.into(),
+            why_held: WhyHeld::text(told.why_held).into(),
         }
     }
 }

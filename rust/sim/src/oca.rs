@@ -5,11 +5,12 @@
 //! the exchange; type 3 follows `VenueConfig::oca_reduction`.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
 use orderloom_core::decimal::{ONE, Quantity, divide_rounded};
 use orderloom_core::id::PermId;
 use orderloom_core::time::Timestamp;
+use rustc_hash::FxBuildHasher;
 
 use crate::config::OcaReduction;
 use crate::news::Listener;
@@ -25,7 +26,7 @@ pub(crate) struct GroupIndex(u32);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Groups {
     /// Those that a client named.
-    by_name: BTreeMap<Box<str>, GroupIndex>,
+    by_name: IndexMap<Box<str>, GroupIndex, FxBuildHasher>,
     groups: Vec<Group>,
 }
 

@@ -83,7 +83,7 @@ pub(crate) struct Order {
     /// Whether it has lived through a session's close.
     pub(crate) is_past_close: bool,
     /// What was last told, so that only changes are.
-    pub(crate) told: Option<(OrderStatus, &'static str)>,
+    pub(crate) told: Option<(OrderStatus, Option<WhyHeld>)>,
     /// Quantity and prices as they were last told.
     pub(crate) told_terms: Option<ToldTerms>,
     pub(crate) ended_at: Timestamp,
@@ -211,18 +211,41 @@ impl Order {
         config.unfilled_news == UnfilledNews::AsRecorded && self.request.tif == TimeInForce::Fok
     }
 
-    pub(crate) const fn why_held(&self, config: &VenueConfig) -> &'static str {
+    pub(crate) const fn why_held(&self, config: &VenueConfig) -> Option<WhyHeld> {
         match self.stage {
             Stage::Waiting => match config.child_why_held {
-                ChildWhyHeld::Child => "child",
-                ChildWhyHeld::Empty => "",
+                ChildWhyHeld::Child => Some(WhyHeld::Child),
+                ChildWhyHeld::Empty => None,
             },
-            Stage::Locating => "locate",
+            Stage::Locating => Some(WhyHeld::Locate),
             Stage::Active if self.terms.waits_for_price() => match config.trigger_why_held {
-                TriggerWhyHeld::Trigger => "trigger",
-                TriggerWhyHeld::Empty => "",
+                TriggerWhyHeld::Trigger => Some(WhyHeld::Trigger),
+                TriggerWhyHeld::Empty => None,
             },
-            Stage::Held | Stage::Active | Stage::Ended(_) => "",
+            Stage::Held | Stage::Active | Stage::Ended(_) => None,
+        }
+    }
+}
+
+/// What an order is held for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WhyHeld {
+    /// Its parent.
+    Child,
+    /// Shares to borrow.
+    Locate,
+    /// Its trigger price.
+    Trigger,
+}
+
+impl WhyHeld {
+    /// TWS whyHeld; empty where an order is not held.
+    pub(crate) const fn text(held: Option<Self>) -> &'static str {
+        match held {
+            Some(Self::Child) => "child",
+            Some(Self::Locate) => "locate",
+            Some(Self::Trigger) => "trigger",
+            None => "",
         }
     }
 }

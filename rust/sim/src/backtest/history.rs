@@ -304,6 +304,8 @@ fn quantity(column: &'static str, value: Option<f64>) -> Result<Quantity, Fault>
 
 impl Bars<'_> {
     /// `None` when there is something wrong with the row.
+    // A call would hand the bar over through memory, which is read before it is written whole.
+    #[inline(always)]
     pub(super) fn bar(&self, row: usize, span: Span) -> Option<Bar> {
         // What is no price becomes 0, which the comparisons refuse.
         let [open, high, low, close] =

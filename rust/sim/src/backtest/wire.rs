@@ -11,6 +11,7 @@ use orderloom_core::event::{
 use orderloom_core::id::SymbolId;
 
 use crate::news::{Kept, Listener, News, Told};
+use crate::order::WhyHeld;
 use crate::request::{ClientId, ConId, OrderKey, OrderKind, OrderRequest, TimeInForce};
 
 /// The engine's client at the venue.
@@ -75,7 +76,7 @@ impl Inbox {
             News::OpenOrder(told) => told.repeats_terms || told.commission.is_some(),
             // The same status, and nothing that only a status says.
             News::Status(Told { order, status, why_held, .. }) => {
-                let held_before = order.told.map_or("", |(_, why_held)| why_held);
+                let held_before = order.told.and_then(|(_, why_held)| why_held);
                 let is_shown = matches!(self.0.back(), Some(EventKind::OrderOpened(shown))
                     if shown.order_id == order.request.order_id && shown.status == *status);
                 is_shown && order.filled.is_zero() && *why_held == held_before
@@ -97,7 +98,7 @@ fn heard(news: News<'_>) -> EventKind {
             status,
             filled: order.filled,
             remaining: order.remaining(),
-            why_held: why_held.into(),
+            why_held: WhyHeld::text(why_held).into(),
         }),
         News::Execution(execution) => EventKind::Execution(CoreExecution {
             exec_id: execution.exec_id.clone(),
