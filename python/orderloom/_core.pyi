@@ -268,7 +268,7 @@ class Chain:
     def hash(self) -> str:
         """Its hash."""
 
-    def follow(self, rows: bytes) -> str | None:
+    def follow(self, rows: Sequence[bytes]) -> str | None:
         """Follow rows as `Recording.batches` yields them.
 
         Stops before the first that does not follow from the one before it, and says why.
@@ -362,7 +362,7 @@ class Engine:
         nothing is carried out between two of them. Other threads run meanwhile.
         """
 
-    def replay(self, rows: bytes) -> tuple[int, int, str | None, str | None] | None:
+    def replay(self, rows: Sequence[bytes]) -> tuple[int, int, str | None, str | None] | None:
         """Take in rows of a journal as `Recording.batches` yields them.
 
         Commands and notices are compared with what the engine makes of their event. Returns the
@@ -370,7 +370,7 @@ class Engine:
         engine says. An event that cannot be read raises `ValueError`.
         """
 
-    def catch_up(self, rows: bytes) -> None:
+    def catch_up(self, rows: Sequence[bytes]) -> None:
         """Take in the events among rows of a journal; compare nothing."""
 
     def unmatched(self) -> tuple[int, int, list[tuple[Literal["command", "notice"], str]]]:

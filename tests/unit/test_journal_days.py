@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orderloom.doctor import Finding
+    from orderloom.journal.recording import Rows
     from orderloom.recovery import Recovered
 
 SECOND = 1_000_000_000
@@ -577,7 +578,7 @@ def test_old_days_lose_their_prices_and_say_so(tmp_path: Path) -> None:
 class Overtaken(Recording):
     """What is read while another process makes it small."""
 
-    def _rows(self, after: int, last: int) -> bytes | None:
+    def _rows(self, after: int, last: int) -> Rows | None:
         compact(self.path)
         return super()._rows(after, last)
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from orderloom._core import Chain
 from orderloom.instant import ns_to_iso
@@ -28,11 +28,15 @@ RECONFIGURE: Final = frozenset({"restarted", "reloaded"})
 """Kinds of event that carry another configuration of the engine."""
 _DAYS: Final = 2
 """The schema that brought snapshots and days."""
+Rows: TypeAlias = tuple[bytes, ...]
+"""Of each column of many rows, what is in them, with a record separator between."""
 _BATCH_ROWS: Final = 2_048
 _ROWS: Final = """
-select cast(group_concat(
-  printf('%d\x1f%d\x1f%d\x1f%d\x1f%s\x1f%s\x1f%s\x1f%s', id, seq, n, at, type, kind, body, hash),
-  '\x1e') as blob)
+select
+  cast(group_concat(id, '\x1e') as blob), cast(group_concat(seq, '\x1e') as blob),
+  cast(group_concat(n, '\x1e') as blob), cast(group_concat(at, '\x1e') as blob),
+  cast(group_concat(type, '\x1e') as blob), cast(group_concat(kind, '\x1e') as blob),
+  cast(group_concat(body, '\x1e') as blob), cast(group_concat(hash, '\x1e') as blob)
 from entry where id > ? and id <= ?
 """
 
@@ -237,18 +241,18 @@ class Recording(Closing):
             (kind,),
         )
 
-    def batches(self, *, after: int = 0) -> Iterator[bytes]:
-        """Yield all rows after row `after` in order, many at a time, as one text.
+    def batches(self, *, after: int = 0) -> Iterator[Rows]:
+        """Yield all rows after row `after` in order, many at a time, as one text for each column.
 
-        SQLite puts the text together, without a Python object per row, while the rows before it
-        are used: `Engine.replay` and `Chain.follow` take it as it is.
+        SQLite puts the texts together, without a Python object per row, while the rows before it
+        are used: `Engine.replay` and `Chain.follow` take them as they are.
 
         Raises:
             JournalBroken: SQLite cannot read the file.
         """
         yield from self._batches(after, self.last.id)
 
-    def checked(self, *, after: int = 0) -> Iterator[bytes]:
+    def checked(self, *, after: int = 0) -> Iterator[Rows]:
         """Yield the rows after row `after` as `batches` does, each proven to follow from that.
 
         Raises:
@@ -339,7 +343,7 @@ class Recording(Closing):
                 return Broken(id_, f"row {id_} (event {seq}): it or a row before it was changed")
         return None
 
-    def _followed(self, chain: Chain) -> Iterator[bytes]:
+    def _followed(self, chain: Chain) -> Iterator[Rows]:
         last = self.last  # A run may be writing more.
         for rows in self._batches(chain.id, last.id):
             broken = chain.follow(rows)
@@ -353,7 +357,7 @@ class Recording(Closing):
                 self.path, f"row {chain.id + 1}: expected the last, found {last.id}"
             )
 
-    def _batches(self, after: int, last: int) -> Iterator[bytes]:
+    def _batches(self, after: int, last: int) -> Iterator[Rows]:
         try:
             with ThreadPoolExecutor(1, "journal-read") as reader:
                 ahead = reader.submit(self._rows, after, last)
@@ -366,12 +370,11 @@ class Recording(Closing):
         except sqlite3.DatabaseError as error:
             raise JournalBroken(self.path, f"after row {after}: {error}") from None
 
-    def _rows(self, after: int, last: int) -> bytes | None:
-        """The text of the rows among the next ids, up to `last`."""
+    def _rows(self, after: int, last: int) -> Rows | None:
+        """The texts of the rows among the next ids, up to `last`."""
         until = min(after + _BATCH_ROWS, last)
-        row = self._connection.execute(_ROWS, (after, until)).fetchone()
-        rows: bytes | None = row[0]
-        return rows
+        rows: Rows = self._connection.execute(_ROWS, (after, until)).fetchone()
+        return None if rows[0] is None else rows
 
     def _one(self, query: str, *values: int) -> tuple[Any, ...] | None:
         """The first row of a query."""

@@ -14,14 +14,13 @@ use orderloom_core::time::{Span, Timestamp};
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyList;
 use pyo3::{Borrowed, IntoPyObjectExt};
 
 use crate::command::{Command, Notice, Said, json};
 use crate::event::Event;
 use crate::replay::{Comparison, Difference, Rest};
-use crate::rows::text;
+use crate::rows::{Columns, Texts};
 use crate::snapshot::Snapshot;
 
 /// What the engine asks for and tells after one event.
@@ -180,15 +179,15 @@ impl Engine {
     ///
     /// Stops at the first difference and returns it as event number, place among the outcome, what
     /// the journal has and what the engine says.
-    fn replay(&mut self, py: Python<'_>, rows: PyBackedBytes) -> PyResult<Option<Difference>> {
+    fn replay(&mut self, py: Python<'_>, rows: Columns) -> PyResult<Option<Difference>> {
         let Self { engine, comparison } = self;
-        py.detach(|| comparison.feed(engine, &text(&rows)))
+        py.detach(|| comparison.feed(engine, &Texts::of(&rows)))
     }
 
     /// Takes in the events among a journal's rows as `replay` does, and compares nothing.
-    fn catch_up(&mut self, py: Python<'_>, rows: PyBackedBytes) -> PyResult<()> {
+    fn catch_up(&mut self, py: Python<'_>, rows: Columns) -> PyResult<()> {
         let Self { engine, comparison } = self;
-        py.detach(|| comparison.catch_up(engine, &text(&rows)))
+        py.detach(|| comparison.catch_up(engine, &Texts::of(&rows)))
     }
 
     /// What the engine made of the last replayed event and the rows did not hold: number of the event,

@@ -185,7 +185,7 @@ impl Writing {
         let (f, before) = (FIELD, &self.last.3);
         write!(self.text, "{before}{f}{id}{f}{seq}{f}{n}{f}{at}{f}{what}{f}{kind}{f}{body}")
             .expect("a text takes all");
-        let hash = hexadecimal(&Sha256::digest(&self.text));
+        let hash = hexadecimal(&Sha256::digest(&self.text).into());
         self.last = (id, seq, at, hash.clone());
         self.rows.push(Row { id, seq, n, at, what, kind, body, hash });
         Ok(())

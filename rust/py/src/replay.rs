@@ -6,7 +6,7 @@ use orderloom_core::time::Timestamp;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::rows::{Row, rows};
+use crate::rows::{Row, Texts};
 use crate::snapshot::differing;
 
 /// Event number, place among its outcome, what the journal has, what the engine says.
@@ -29,8 +29,8 @@ pub(crate) struct Comparison {
 }
 
 impl Comparison {
-    pub(crate) fn feed(&mut self, engine: &mut Engine, journal: &str) -> PyResult<Option<Difference>> {
-        for row in rows(journal) {
+    pub(crate) fn feed(&mut self, engine: &mut Engine, journal: &Texts<'_>) -> PyResult<Option<Difference>> {
+        for row in journal.rows() {
             let row = row?;
             let Row { seq, what, body, .. } = row;
             if matches!(what, "command" | "notice") && seq == self.seq {
@@ -65,8 +65,8 @@ impl Comparison {
     }
 
     /// Judges the events among the rows, and compares nothing.
-    pub(crate) fn catch_up(&mut self, engine: &mut Engine, journal: &str) -> PyResult<()> {
-        for row in rows(journal) {
+    pub(crate) fn catch_up(&mut self, engine: &mut Engine, journal: &Texts<'_>) -> PyResult<()> {
+        for row in journal.rows() {
             let row = row?;
             if row.what == "event" {
                 self.judge(engine, &row)?;

@@ -62,7 +62,7 @@ struct Note<'a> {
 
 /// The row of a snapshot whose text is kept beside it.
 pub(crate) fn note(text: &str) -> String {
-    let (layout, hash) = (Engine::SNAPSHOT, hexadecimal(&Sha256::digest(text)));
+    let (layout, hash) = (Engine::SNAPSHOT, hexadecimal(&Sha256::digest(text).into()));
     format!(r#"{{"layout": {layout}, "sha256": "{hash}"}}"#)
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn differing(engine: &Engine, note: &str) -> PyResult<Option<String>>
     if layout != Engine::SNAPSHOT {
         return Ok(None);
     }
-    let found = hexadecimal(&Sha256::digest(json(engine)?));
+    let found = hexadecimal(&Sha256::digest(json(engine)?).into());
     Ok((found != sha256).then_some(found))
 }
 
