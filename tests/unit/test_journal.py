@@ -431,9 +431,6 @@ def test_a_second_writer_of_the_same_file_fails_rather_than_mixing_two_chains(pa
         ("update entry set body = replace(body, '100.01', '100.02') where id = 1", 1),
         ("update entry set at = at + 1 where id = 5", 5),
         ("update entry set kind = 'trade' where id = 14", 14),
-        ("update entry set body = body || char(30) where id = 6", 6),
-        ("update entry set kind = kind || char(30) || kind where id = 6", 6),
-        ("update entry set hash = char(30) || hash where id = 6", 6),
         ("delete from entry where id = 7", 7),
         ("delete from entry where id = 1", 1),
         ("update entry set id = 999 where id = 3", 3),
@@ -451,6 +448,23 @@ def test_a_changed_journal_is_broken_at_the_change(
     assert broken is not None
     assert broken.id == broken_at
     with pytest.raises(JournalBroken, match=f"row {broken_at}"):
+        Journal.resume(path)
+
+
+@pytest.mark.parametrize("column", ["type", "kind", "body", "hash"])
+@pytest.mark.parametrize("value", ["{0} || char(30)", "char(30) || {0}", "{0} || char(30) || {0}"])
+def test_a_separator_of_rows_in_a_field_is_noticed_there_or_in_a_row_behind(
+    path: Path, column: str, value: str
+) -> None:
+    write(path)
+    tamper(path, f"update entry set {column} = {value.format(column)} where id = 6")
+    with Journal.open(path) as recording:
+        broken = recording.verify()
+        assert broken is not None
+        assert broken.id >= 6
+        with pytest.raises(JournalBroken, match=f"row {broken.id}"):
+            list(recording.checked())
+    with pytest.raises(JournalBroken, match=f"row {broken.id}"):
         Journal.resume(path)
 
 
