@@ -53,7 +53,7 @@ print(json.dumps({"grown": peak() - before, "trades": result.summary()["trades"]
 
 SWEEP = """
 import json, sys
-from benches.bench_sweep import strategy
+from benches.strategy import strategy
 from benches.series import walk
 from orderloom import sweep
 length, sets = map(int, sys.argv[1:])

@@ -8,31 +8,17 @@ that is busy otherwise. The ordinary tests run it small.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from orderloom import atr, bar, context, enter, sweep
-from orderloom.rules import Rule, rule
+from orderloom import sweep
 
 from .series import YEAR, walk
-from .strategy import EVERY, PERIOD, SHARES
+from .strategy import strategy
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
-
-
-def strategy(stop: float, target: float) -> list[Rule]:
-    exits: dict[str, Any] = {
-        "shares": SHARES, "stop": stop * atr(PERIOD), "target": target * atr(PERIOD),
-    }  # fmt: skip
-    is_due = (bar.index % EVERY == EVERY - 1) & ~context.is_open
-    return [
-        rule("long", on="Bar", when=is_due & (context.count % 2 == 0), then=enter("BUY", **exits)),
-        rule(
-            "short", on="Bar", when=is_due & (context.count % 2 == 1), then=enter("SELL", **exits)
-        ),
-    ]
 
 
 @pytest.mark.benchmark(group="200 back-tests of a year")

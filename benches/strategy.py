@@ -14,9 +14,9 @@ from orderloom.rules import Rule, rule
 EVERY, PERIOD, SHARES, STOP, TARGET = 30, 14, 100, 2.0, 3.0
 
 
-def strategy() -> list[Rule]:
+def strategy(stop: float = STOP, target: float = TARGET) -> list[Rule]:
     exits: dict[str, Any] = {
-        "shares": SHARES, "stop": STOP * atr(PERIOD), "target": TARGET * atr(PERIOD),
+        "shares": SHARES, "stop": stop * atr(PERIOD), "target": target * atr(PERIOD),
     }  # fmt: skip
     is_due = (bar.index % EVERY == EVERY - 1) & ~context.is_open
     return [
