@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
+from itertools import islice
 from operator import index
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -244,7 +245,7 @@ def _doubtful(column: Any) -> Iterable[Any]:
         is_mixed = bool(count() if callable(count) else count)
     if is_mixed:
         return cast("Iterable[Any]", column)
-    return (column[0],) if len(column) else ()
+    return islice(column, 1)
 
 
 def _unmasked(name: str, column: Any) -> None:

@@ -21,6 +21,7 @@ _WORDS: Final = {
     "a boolean": "`true` or `false`",
     "a nonzero u32": "a whole number, 1 to 4,294,967,295",
     "a string": "text",
+    "f64": "a number",
     "i64": "a whole number",
     "u32": "a whole number, 0 to 4,294,967,295",
     "u64": "a whole number, 0 to 18,446,744,073,709,551,615",

@@ -208,8 +208,12 @@ def test_no_message_tells_a_place_in_a_text_that_nobody_wrote() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{}, {"span": "1m"}, {"start": START}, {"span": "1m", "start": START + 2 * MINUTE}]
-)
+    "given",
+    [
+        {}, {"span": "1m"}, {"start": START}, {"span": "1m", "start": START + 2 * MINUTE},
+        {"span": "1m", "end": START + 2 * MINUTE},
+    ],
+)  # fmt: skip
 def test_rows_in_reverse_are_told_with_the_row(given: dict[str, Any]) -> None:
     table = {name: values[::-1] for name, values in bars(*[quiet(100)] * 3).items()}
     quotes = {"ts_utc": table["ts_utc"], "bid": table["low"], "ask": table["high"]}

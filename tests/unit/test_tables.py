@@ -143,6 +143,20 @@ def test_a_masked_row_is_missing_and_not_what_lies_below_the_mask(name: str) -> 
             by_symbol({**table, name: column}, ("close",), None)
 
 
+def test_columns_are_read_by_their_place_whatever_their_labels() -> None:
+    later = pd.DataFrame({"Date": [START - MINUTE, *TIMES], "Close": [1.0, 2.0, 3.0]})[1:]
+    stamped = later.set_index(pd.to_datetime(TIMES, utc=True))
+    views: Any = {"Date": TIMES, "Close": [2.0, 3.0]}.values()
+    for columns in (
+        dict(later.items()),
+        dict(stamped.items()),
+        dict(zip(later, views, strict=True)),
+    ):
+        found = by_symbol(columns, ("close",), "A")["A"]
+        assert list(found["ts_utc"]) == TIMES
+        assert list(found["close"]) == [2.0, 3.0]
+
+
 def test_what_is_masked_in_rows_is_none() -> None:
     confidence = np.ma.array([0.5, 0.7], mask=[False, True])
     told = list(rows({"at": TIMES, "confidence": confidence}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,23 @@ async def test_flatten_says_what_it_leaves_because_no_trade_of_the_run_holds_it(
         assert [row["unclaimed"] for row in rows] == ["5", None]
         assert len(told) == 1
         assert "5 AAPL of no trade" in told[0]
+
+
+async def test_a_run_whose_journal_has_failed_is_not_resumed(tmp_path: Path) -> None:
+    with started(tmp_path, CONFIG) as (runner, outside, _):
+        unused: Any = None
+        words = Words(runner, RunTally((), ()), outside, ("AAPL", "MSFT"), lambda: 0, unused)
+        assert (await words.answer("resume", {}))["mode"] != "Halted"
+        (tmp_path / "journal.db-wal").unlink()
+        watching = asyncio.create_task(runner.watch_journal(0.01))
+        await asyncio.wait([watching], timeout=0.3)
+        watching.cancel()
+        await words.answer("halt", {})
+        with pytest.raises(
+            RefusedWordError, match=r"its -wal was deleted or moved .* end this run"
+        ):
+            await words.answer("resume", {})
+        assert runner.engine.mode == "Halted"
 
 
 def test_shares_of_a_single_order_of_the_run_are_its_own(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ class Writer(threading.Thread):
         self._connection = connection
         self._path = path
         # In one piece, for who looks from another thread while a day ends.
-        self._placed = path, _identity(path)
+        self._placed = path, _identities(path)
         self._last = last
         self._redactor = redactor
         self._linger = linger
@@ -118,14 +118,16 @@ class Writer(threading.Thread):
         """
         path, written = self._placed
         try:
-            found = _identity(path)
-        except (FileNotFoundError, NotADirectoryError):
-            self.fail("the file was deleted or moved while the run went on")
+            found = _identities(path)
         except OSError:
             return  # Whether it can be written, writing tells.
-        else:
-            if found != written:
-                self.fail("another file was put in its place while the run went on")
+        for name, was, now in zip(("the file", "its -wal"), written, found, strict=True):
+            if was is None or was == now:
+                continue
+            if now is None:
+                self.fail(f"{name} was deleted or moved while the run went on")
+            else:
+                self.fail(f"another file was put in the place of {name} while the run went on")
 
     def stop(self) -> None:
         """Let the thread end after what it was given; waits for it."""
@@ -204,7 +206,7 @@ class Writer(threading.Thread):
         self._last = begin(turn.path, header, self._redactor, turn.snapshot)
         self._connection = connect(turn.path)
         self._path, self._unfolded = turn.path, 0
-        self._placed = turn.path, _identity(turn.path)
+        self._placed = turn.path, _identities(turn.path)
         if self._keep is not None and (self._compaction is None or not self._compaction.is_alive()):
             # It takes seconds, and orders wait for this thread.
             self._compaction = threading.Thread(
@@ -236,9 +238,17 @@ class Writer(threading.Thread):
                 self.fail(str(error))
 
 
-def _identity(path: Path) -> tuple[int, int]:
-    """What tells a file from every other, whatever its name."""
-    found = path.stat()
+def _identities(path: Path) -> list[tuple[int, int] | None]:
+    """What tells a file and its log from every other; `None` for one that is not there."""
+    place = path.resolve()
+    return [_identity(place), _identity(place.with_name(f"{place.name}-wal"))]
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     return found.st_dev, found.st_ino
 
 

@@ -206,6 +206,7 @@ class Session:
         )
         if self.recovered is not None:
             self.runner.post(Event.restarted(config))
+        stack.callback(asyncio.create_task(self.runner.watch_journal()).cancel)
         if (script := self._options.script) is not None:
             script.attach(self.runner, self._settings, self._time, self.reloader)
             stack.push_async_callback(script.detach)
@@ -435,10 +436,7 @@ class Session:
         # There is a line, and nothing was sent on it yet: that takes the broker's whole word first.
         seat.remember(self.runner.journal.path)
         await self._start_market()
-        tasks = [
-            asyncio.create_task(self.runner.keep_time()),
-            asyncio.create_task(self.runner.watch_journal()),
-        ]
+        tasks = [asyncio.create_task(self.runner.keep_time())]
         server_url = self._local_predictions(stack) or self._settings.signals.url
         if server_url is not None:
             self._open_signals(

@@ -62,6 +62,11 @@ class Words:
             reason = str(arguments.get("reason") or "halted by an operator")
             self._runner.post(Event.operator("halt", reason=reason))
         elif word == "resume":
+            if (failure := self._runner.journal.failure) is not None:
+                raise RefusedWordError(
+                    f"{failure}: no entry could be put into writing; hint: end this run, see that "
+                    "its place is in order, and start it again"
+                )
             self._runner.post(Event.operator("resume"))
         elif word == "flatten":
             self._flatten(self._symbol(arguments.get("symbol")))

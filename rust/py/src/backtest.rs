@@ -486,14 +486,12 @@ fn run_backtest(
         to: within.1.map(Timestamp),
     };
     let refused = |error: String| PyValueError::new_err(error);
-    let check_order = || history.check_order(&config.instruments).map_err(|error| refused(error.to_string()));
-    if history.from.is_some() {
-        // Where it is cut is found by halving, which takes the order for granted.
-        check_order()?;
-    }
+    let check_order = |history: &History<'_>, config: &EngineConfig| {
+        history.check_order(&config.instruments).map_err(|error| refused(error.to_string()))
+    };
     if span.is_none() && !history.bars.is_empty() {
         let Some(usual) = history.usual_span() else {
-            check_order()?;
+            check_order(&history, &config)?;
             let hint = "no two bars of a symbol, or two closer than a second: pass `span`, and whole numbers \
                         as times in nanoseconds";
             return Err(PyValueError::new_err(hint));
@@ -506,6 +504,10 @@ fn run_backtest(
     let moments = history.bars.iter().map(|bars| bars.start.len()).max().unwrap_or(0);
     let recorder = Recorder { record: Record::with_capacity(moments), script, listener, error: None };
     let (world, played) = py.detach(|| {
+        if history.from.is_some() || history.to.is_some() {
+            // What is left out is found by its time, which takes the order for granted.
+            check_order(&history, &config)?;
+        }
         let mut world = Backtest::new(config, venue, history.first(), recorder)
             .map_err(|error| refused(error.to_string()))?;
         if let Some(spec) = world.engine.misfit(history.span).filter(|_| !history.bars.is_empty()) {
