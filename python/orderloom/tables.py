@@ -245,7 +245,8 @@ def _doubtful(column: Any) -> Iterable[Any]:
         is_mixed = bool(count() if callable(count) else count)
     if is_mixed:
         return cast("Iterable[Any]", column)
-    return islice(column, 1)
+    # To walk a column of polars makes Python objects of thousands of values at once.
+    return islice(column.head(1) if hasattr(column, "head") else column, 1)
 
 
 def _unmasked(name: str, column: Any) -> None:
