@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -87,6 +88,7 @@ def _price(value: float | None) -> float | None:
     return None if value is None else number(value)
 
 
+@lru_cache(maxsize=64)
 def zone(name: str) -> ZoneInfo:
     """Return the zone that contract details or an execution name.
 
