@@ -65,7 +65,7 @@ def is_full(request: pytest.FixtureRequest) -> bool:
 
 
 def measure(benchmark: BenchmarkFixture, work: Callable[[], Any], items: int) -> Any:
-    result = benchmark.pedantic(work, rounds=5, warmup_rounds=1)  # type: ignore[no-untyped-call]
+    result = benchmark.pedantic(work, rounds=5, warmup_rounds=1)  # type: ignore[no-untyped-call]  # untyped there
     if benchmark.stats:
         rate = items / benchmark.stats.stats.min
         benchmark.extra_info["million_per_s"] = round(rate / 1e6, 3)

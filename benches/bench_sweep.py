@@ -35,7 +35,7 @@ def test_200_sets(
         "stop": [1 + number / 10 for number in range(stops)],
         "target": [1 + number / 5 for number in range(targets)],
     }
-    result = benchmark.pedantic(  # type: ignore[no-untyped-call]
+    result = benchmark.pedantic(  # type: ignore[no-untyped-call]  # untyped in pytest-benchmark
         lambda: sweep(strategy, grid, {"A": table}, commission="none", workers=threads),
         rounds=3 if is_full else 1,
     )

@@ -84,7 +84,7 @@ def sweep(
     """
     from orderloom import samples  # noqa: PLC0415 - only without data of one's own
     from orderloom.config.variants import Variants  # noqa: PLC0415 - slow to load
-    from orderloom.sweeping import sweep as run_sets  # noqa: PLC0415
+    from orderloom.sweeping import sweep as run_sets  # noqa: PLC0415 - as above
 
     grid = _grid(param)
     settings = load_settings(file)
@@ -182,7 +182,7 @@ def _range(text: str, first: Decimal, last: Decimal, step: Decimal) -> list[int 
 
 def _show(result: Any, top: int) -> None:
     from rich.console import Console  # noqa: PLC0415 - only for people
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - as above
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     table = Table(box=None, pad_edge=False)
