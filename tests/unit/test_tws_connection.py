@@ -205,6 +205,21 @@ async def test_each_way_to_fail_a_log_in_has_its_own_error_and_takes_bounded_tim
     assert asyncio.get_running_loop().time() - began < 3
 
 
+async def test_a_log_in_is_given_up_at_once_at_whatever_step_it_is(peer: Peer) -> None:
+    peer.is_greeting = False
+    patience = 2.0
+    for steps in range(20):
+        connecting = asyncio.ensure_future(
+            Desk(peer, timeouts=Timeouts(connect=patience)).broker.connect()
+        )
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        connecting.cancel()
+        _, late = await asyncio.wait({connecting}, timeout=patience / 2)
+        assert not late, f"{steps} turns of the loop after it began"
+        assert connecting.cancelled()
+
+
 async def test_an_unknown_or_ambiguous_symbol_is_named(peer: Peer) -> None:
     details = peer.answers["9"]
     peer.answers["9"] = lambda f: [replies.error(178, int(f[2]), 200, "No security definition")]

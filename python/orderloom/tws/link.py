@@ -137,9 +137,7 @@ class Link:
         except OSError as error:
             raise ConnectRefusedError(f"{where}: {error}") from None
         finally:
-            connecting.cancel()
-            with contextlib.suppress(BaseException):
-                await connecting
+            await _cancelled(connecting)
         if self._refusal is not None:
             raise ClientIdInUseError(f"{where}: {self._refusal}")
         if self.ended.done():
@@ -295,3 +293,15 @@ class Link:
 def describe(error: TWSError) -> str:
     """Return an error on one line."""
     return str(error).replace("\n", ", ")
+
+
+async def _cancelled(task: asyncio.Future[None]) -> None:
+    """Cancel until it is seen: `wait_for` of Python 3.11 drops one that meets its result.
+
+    Source: <https://github.com/python/cpython/issues/86296>.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.05)
+    if not task.cancelled():
+        task.exception()  # whoever waited for it has told it
