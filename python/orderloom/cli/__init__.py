@@ -98,21 +98,19 @@ def application(arguments: Sequence[str] = ()) -> typer.Typer:
     """The typer application, with only the asked command loaded where one is named first."""
     import typer  # noqa: PLC0415 - `import orderloom` must not load it
 
+    from orderloom.cli.together import together  # noqa: PLC0415 - as above
+
     app = typer.Typer(
         help="Prediction signals become positions that are always protected.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    app.callback()(_together)
+    app.callback()(together)
     asked = [name for name in arguments[:1] if name in COMMANDS]
     for name in asked or COMMANDS:
         app.command(name)(getattr(import_module(COMMANDS[name]), name))
     return app
-
-
-def _together() -> None:
-    """Prediction signals become positions that are always protected."""
 
 
 def _tell(error: OrderloomError, *, as_json: bool) -> None:
