@@ -268,6 +268,14 @@ class Chain:
     def hash(self) -> str:
         """Its hash."""
 
+    @property
+    def events(self) -> int:
+        """Events among the rows that were followed."""
+
+    @property
+    def outcomes(self) -> int:
+        """Commands and notices among them."""
+
     def follow(self, rows: Sequence[bytes]) -> str | None:
         """Follow rows as `Recording.batches` yields them.
 

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from orderloom.config import Settings
     from orderloom.journal import Header
     from orderloom.journal.chain import Link
-    from orderloom.replay import Difference
 
 _LOCK: Final = "lock"
 _LAST: Final = "last.json"
@@ -217,11 +216,10 @@ def recover(path: Path) -> Recovered:
     with ExitStack() as stack:
         recording = stack.enter_context(Recording(newest(path)))
         start = _start([recording]) or _start_before(recording, stack)
-        engine, doubt = _replayed(start)
+        engine, doubt, events = _replayed(start)
         seq, _, rest = engine.unmatched()
         last = recording.last
         lost = rest if doubt is None and seq == last.seq else []
-        events = sum(each.count(after=after)[0] for each, after in start.parts())
         return Recovered(
             path=recording.path,
             header=recording.header,
@@ -268,21 +266,19 @@ def _start_before(recording: Recording, stack: ExitStack) -> _Start:
     raise JournalBroken(recording.path, reason)
 
 
-def _replayed(start: _Start) -> tuple[Engine, str | None]:
+def _replayed(start: _Start) -> tuple[Engine, str | None, int]:
+    """The engine at the end, what is in doubt, and how many events were judged."""
     engine, standing = start.engine, start.engine.snapshot()
-    difference: Difference | None = None
-    for recording, after in start.parts():
-        found = feed(engine, recording, after=after)
-        difference = difference or found
+    difference, events, _ = feed(engine, start.parts())
     if difference is None:
-        return engine, None
+        return engine, None, events
     # Another version decides otherwise. What was sent stands in the journal, and the broker knows.
     engine = Engine.restore(standing.json())
     for recording, after in start.parts():
         for rows in recording.batches(after=after):
             engine.catch_up(rows)
     seq, place = difference.seq, difference.place
-    return engine, f"outcome {place} of event {seq} is not what this version makes of it"
+    return engine, f"outcome {place} of event {seq} is not what this version makes of it", events
 
 
 def _said(rest: Iterable[tuple[str, str]], type_: str) -> tuple[Said, ...]:

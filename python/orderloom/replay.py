@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orderloom._core import Engine, Snapshot
 from orderloom.journal import JournalBroken, Run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from orderloom.journal import Kept, Recording
@@ -99,19 +100,16 @@ def replay_all(run: Run) -> Replayed:
     """Do as `replay` does, with files that are open."""
     engine = at_start(run.first)
     began = time.perf_counter()
-    difference: Difference | None = None
-    for recording in run.files:
-        found = feed(engine, recording)
-        difference = difference or found
+    fed = feed(engine, ((recording, 0) for recording in run.files))
     seconds = time.perf_counter() - began
+    difference = fed.difference
     if difference is None and run.last.is_closed:
         # A run that ended in order wrote everything; a run that was cut may not have.
         seq, place, rest = engine.unmatched()
         difference = Difference(seq, place, None, rest[0][1]) if rest else None
-    events, rows = run.count()
     return Replayed(
-        events,
-        rows - events,
+        fed.events,
+        fed.outcomes,
         seconds,
         difference,
         run.is_closed,
@@ -159,19 +157,35 @@ def restored(recording: Recording, kept: Kept) -> Engine | None:
         return None
 
 
-def feed(engine: Engine, recording: Recording, *, after: int = 0) -> Difference | None:
-    """Take `engine` through the events of a file after row `after`, up to the first difference.
+class Fed(NamedTuple):
+    """What an engine was taken through."""
+
+    difference: Difference | None
+    events: int
+    outcomes: int
+    """Commands and notices."""
+
+
+def feed(engine: Engine, parts: Iterable[tuple[Recording, int]]) -> Fed:
+    """Take `engine` through the events of files, each after a row, up to the first difference.
+
+    The hash chain is followed to its end, and all of it counts.
 
     Raises:
         JournalBroken: its hash chain is broken, or an event that this orderloom cannot read.
     """
     first: Difference | None = None
-    for rows in recording.checked(after=after):
-        if first is not None:
-            continue  # The chain is followed to its end.
-        try:
-            found = engine.replay(rows)
-        except (ValueError, OverflowError) as error:
-            raise JournalBroken(recording.path, str(error)) from None
-        first = found and Difference(*found)
-    return first
+    events = outcomes = 0
+    for recording, after in parts:
+        chain = recording.chain(after=after)
+        for rows in recording.checked(chain):
+            if first is not None:
+                continue
+            try:
+                found = engine.replay(rows)
+            except (ValueError, OverflowError) as error:
+                raise JournalBroken(recording.path, str(error)) from None
+            first = found and Difference(*found)
+        events += chain.events
+        outcomes += chain.outcomes
+    return Fed(first, events, outcomes)

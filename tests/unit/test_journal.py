@@ -463,7 +463,7 @@ def test_a_separator_of_rows_in_a_field_is_noticed_there_or_in_a_row_behind(
         assert broken is not None
         assert broken.id >= 6
         with pytest.raises(JournalBroken, match=f"row {broken.id}"):
-            list(recording.checked())
+            list(recording.checked(recording.chain()))
     with pytest.raises(JournalBroken, match=f"row {broken.id}"):
         Journal.resume(path)
 
@@ -511,7 +511,7 @@ def test_a_journal_is_verified_up_to_where_it_was_while_a_run_goes_on_writing(pa
             journal.append_event(seq, START, quote(seq))
         journal.commit()
         with Journal.open(path) as recording:
-            for place, _ in enumerate(recording.checked()):
+            for place, _ in enumerate(recording.checked(recording.chain())):
                 journal.append_event(5_000 + place, START, quote(place))
                 journal.commit()
             assert place > 1

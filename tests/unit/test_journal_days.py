@@ -590,7 +590,7 @@ def test_a_day_that_is_made_small_while_it_is_read_was_not_changed_by_hand(tmp_p
         assert recording.verify() is None
         assert recording.compacted is not None
     with Overtaken(tmp_path / NAMES[1]) as recording, pytest.raises(JournalCompacted):
-        list(recording.checked())
+        list(recording.checked(recording.chain()))
 
 
 class Full(sqlite3.Connection):

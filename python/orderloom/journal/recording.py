@@ -252,8 +252,8 @@ class Recording(Closing):
         """
         yield from self._batches(after, self.last.id)
 
-    def checked(self, *, after: int = 0) -> Iterator[Rows]:
-        """Yield the rows after row `after` as `batches` does, each proven to follow from that.
+    def checked(self, chain: Chain) -> Iterator[Rows]:
+        """Yield the rows after the last of `chain` as `batches` does, each proven to follow.
 
         Raises:
             JournalBroken: the first that does not is named.
@@ -261,7 +261,7 @@ class Recording(Closing):
         """
         if (compacted := self.compacted) is not None:
             raise compacted
-        yield from self._followed(self._chain(after))
+        yield from self._followed(chain)
 
     def configs(self) -> list[tuple[int, str]]:
         """Return the engine's configurations in order, each with the event that it counts from."""
@@ -284,12 +284,11 @@ class Recording(Closing):
         """Yield what the engine told, in order."""
         return self._entries("notice")
 
-    def count(self, *, after: int = 0) -> tuple[int, int]:
-        """How many events come after row `after`, and how many entries with what they led to."""
+    def count(self) -> tuple[int, int]:
+        """How many events there are, and how many entries with what they led to."""
         counted = self._connection.execute(
             "select count(*) filter (where type = 'event'), count(*) from entry"
-            " where type in ('event', 'command', 'notice') and id > ?",
-            (after,),
+            " where type in ('event', 'command', 'notice')"
         ).fetchone()
         return (counted[0], counted[1])
 
@@ -301,7 +300,7 @@ class Recording(Closing):
         """
         if self.compacted is not None:
             return self._verify_rest()
-        chain = self._chain(0)
+        chain = self.chain()
         try:
             for _ in self._followed(chain):
                 pass
@@ -311,18 +310,23 @@ class Recording(Closing):
             return Broken(chain.id + 1, error.reason)
         return None
 
-    def close(self) -> None:
-        """Give up the file."""
-        self._connection.close()
-        _tidy(self.path)
+    def chain(self, *, after: int = 0) -> Chain:
+        """Return the hash chain as it stands behind row `after`.
 
-    def _chain(self, after: int) -> Chain:
+        Raises:
+            JournalBroken: there is no such row.
+        """
         if after == 0:
             return Chain(0, self.start.hash)
         row = self._one("select hash from entry where id = ?", after)
         if row is None:
             raise JournalBroken(self.path, f"row {after}: expected it, found none")
         return Chain(after, str(row[0]))
+
+    def close(self) -> None:
+        """Give up the file."""
+        self._connection.close()
+        _tidy(self.path)
 
     def _verify_rest(self) -> Broken | None:
         removed = {
