@@ -22,20 +22,23 @@ Functions of a script are asked as they are live (slower: each question costs so
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args
 
 from orderloom._core import run_backtest
+from orderloom.arguments import check_kind, check_word
 from orderloom.errors import LanguageError, shown
 from orderloom.history import RUN, History, Names, Source, span_of
 from orderloom.venue import check_field, check_venue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from orderloom._core import BacktestResult, Command, Engine, Event, Glance, Outcome
@@ -133,7 +136,7 @@ def backtest(
     names = Names(rules)
     source = Source(bars, signals, quotes, prints, calendar, poll, start, end)
     history = History.of(source, names)
-    script = _script(names, conditions or {}, actions or {}) if conditions or actions else None
+    script = _script(names, conditions, actions)
     began = time.perf_counter()
     with _journal(journal, names) as listener:
         native = play(
@@ -167,6 +170,9 @@ def play(
     listener: Listener | None = None,
 ) -> BacktestResult:
     """Play a history that is prepared; the arguments are those of `backtest`."""
+    if detail is not None:
+        check_word("detail", detail, get_args(Detail))
+    check_kind("volume_limits", volume_limits, bool, "`True` or `False`")
     check_field(("commission",), commission, "commission")
     check_field(("fill", "slippage_ticks"), slippage_ticks, "slippage_ticks")
     more: Mapping[str, Any] = {} if venue is None else venue
@@ -275,7 +281,7 @@ class Backtest:
 def _money(cash: object) -> str:
     try:
         amount = Decimal(str(cash))
-    except InvalidOperation:
+    except (InvalidOperation, ValueError):
         amount = Decimal("NaN")
     if amount.is_finite() and 0 <= amount <= _CASH_MAX:
         return format(amount, "f")
@@ -302,10 +308,20 @@ def _is_over_prints(rule: Rule) -> bool:
 
 
 def _script(
-    names: Names, conditions: Mapping[str, Condition], actions: Mapping[str, Actions]
-) -> Callable[[Command, Glance, int], Event]:
-    from orderloom.questions import Questions  # noqa: PLC0415 - only scripts need it
+    names: Names,
+    conditions: Mapping[str, Condition] | None,
+    actions: Mapping[str, Actions] | None,
+) -> Callable[[Command, Glance, int], Event] | None:
+    conditions = {} if conditions is None else conditions
+    actions = {} if actions is None else actions
+    for argument, functions in (("conditions", conditions), ("actions", actions)):
+        check_kind(argument, functions, Mapping, "functions by name, as in `{'name': function}`")
+    if not conditions and not actions:
+        return None
+    from orderloom.questions import Questions, checked_function  # noqa: PLC0415 - scripts alone
 
+    for name, function in (*conditions.items(), *actions.items()):
+        checked_function(function, name, "a function of a script")
     symbols, rules = tuple(names.symbols), [rule.name for rule in names.rules]
 
     waiting = _Waiting()
@@ -369,6 +385,7 @@ def _journal(path: Path | str | None, names: Names) -> AbstractContextManager[Li
 
     if path is None:
         return nullcontext()
+    check_kind("journal", path, str | os.PathLike, "a path")
     return _Journaled(Path(path), names.engine_config(), names.symbols)
 
 

@@ -201,6 +201,9 @@ def shown(value: object, limit: int = 60) -> str:
     """A value as messages show it: short, on one line, in backticks."""
     if isinstance(value, bool):
         return "`true`" if value else "`false`"
-    text = value if isinstance(value, str) else repr(value)
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except ValueError:  # Python writes no number of thousands of digits
+        text = f"{type(value).__name__} of too many digits"
     text = "".join(letter if letter.isprintable() else "?" for letter in text[: limit + 1])
     return f"`{text if len(text) <= limit else text[: limit - 1] + '…'}`"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from warnings import warn
 
 from orderloom._core import Event
+from orderloom.arguments import check_kind
 from orderloom.errors import LanguageError, did_you_mean, shown
 from orderloom.instant import ns_to_iso, unit_of
-from orderloom.tables import TIME_NAMES, by_symbol, moment, rows
+from orderloom.tables import TIME_NAMES, by_symbol, is_walkable, moment, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from orderloom.config import Settings
     from orderloom.rules import Rule
@@ -172,7 +174,9 @@ class Names:
             else:
                 yield self._row(row)
 
-    def _row(self, given: Mapping[str, Any]) -> tuple[int, str, Event]:
+    def _row(self, given: object) -> tuple[int, str, Event]:
+        if not isinstance(given, Mapping):
+            raise LanguageError(f"found {shown(given)}", "a file, a table or a list of rows")
         row = {str(name).lower(): value for name, value in given.items()}
         ticker = _known(row.get("ticker", row.get("symbol")))
         name = next((name for name in TIME_NAMES if name in row), None)
@@ -218,9 +222,10 @@ class Names:
 
     def calendar(self, given: str | None) -> str | None:
         """Trading hours: those given, else the configuration's."""
-        return (
-            given if self.settings is None or given is not None else self.settings.market.calendar
-        )
+        if given is None:
+            return None if self.settings is None else self.settings.market.calendar
+        check_kind("calendar", given, str, "an exchange's such as `XNYS`, or `always`")
+        return given
 
     def engine_config(self) -> str:
         """The engine's configuration as JSON."""
@@ -239,7 +244,11 @@ def _settings(rules: object) -> tuple[Settings | None, Sequence[Rule]]:
     if hasattr(rules, "engine_config"):
         settings = cast("Settings", rules)
         return settings, settings.rules
-    return None, tuple(cast("Iterable[Rule]", rules))
+    is_one = isinstance(rules, str) or not is_walkable(rules)
+    given = (rules,) if is_one else tuple(cast("Iterable[Any]", rules))
+    for each in given:
+        check_kind("rules", each, Rule, "a configuration, a rule or a list of rules")
+    return None, given
 
 
 def span_of(value: SpanLike) -> int:
@@ -266,7 +275,7 @@ def _number(
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         number = math.nan
     if not is_good(number):
         raise LanguageError(f"a row with the {name} {shown(value)}", expected)

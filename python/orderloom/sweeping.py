@@ -20,9 +20,11 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from orderloom._core import as_column
+from orderloom.arguments import check_kind, check_word
 from orderloom.backtesting import Detail, as_frame, play
 from orderloom.errors import LanguageError, did_you_mean, shown
 from orderloom.history import History, Names, Source
+from orderloom.tables import is_walkable
 
 if TYPE_CHECKING:
     from typing import TypeAlias, Unpack
@@ -131,10 +133,14 @@ def sweep(
         >>> [(row["target"], row["profit"], row["trades"]) for row in found.rows]
         [(8, 83.2, 1), (4, 41.6, 1), (2, 20.8, 1)]
     """
-    if by not in MEASURES:
-        names = list(MEASURES)
-        expected = f"one of {', '.join(f'`{name}`' for name in names)}"
-        raise LanguageError(f"the measure {shown(by)}", expected, did_you_mean(by, names))
+    check_word("by", by, MEASURES)
+    for name in options:
+        check_word("options", name, Options.__annotations__)
+    if workers is not None and not (isinstance(workers, int) and workers > 0):
+        raise LanguageError(f"`workers`: found {shown(workers)}", "a whole number from 1")
+    if executor is not None:
+        check_kind("executor", executor, Executor, "one of `concurrent.futures`, or of its kind")
+    check_kind("progress", progress, bool, "`True` or `False`")
     sets = _sets(grid)
     if isinstance(signals, Iterator):
         signals = list(signals)  # read more than once
@@ -322,18 +328,13 @@ def _axes(grid: Mapping[str, Iterable[object]]) -> dict[str, Collection[object]]
 
 def _is_list(values: object) -> bool:
     """Whether these are values, rather than one."""
-    if isinstance(values, str | bytes | Mapping):
-        return False
-    try:
-        iter(values)  # type: ignore[call-overload]  # to know it is to try: NumPy's may have none
-    except TypeError:
-        return False
-    return True
+    return is_walkable(values) and not isinstance(values, str | bytes | Mapping)
 
 
 def _plain(value: Any) -> Any:
     """A value without what arithmetic left at its end: steps of 0.1 pass by 0.30000000000000004."""
-    plain = value.item() if type(value).__module__ == "numpy" else value
+    is_scalar = type(value).__module__ == "numpy" and value.ndim == 0
+    plain = value.item() if is_scalar else value
     return float(f"{plain:.12g}") if isinstance(plain, float) else plain
 
 

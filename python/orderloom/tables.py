@@ -81,10 +81,19 @@ def rows(table: Any) -> Iterator[dict[str, Any]]:
     elif fields := getattr(getattr(table, "dtype", None), "names", None):
         for row in table.tolist():
             yield dict(zip(fields, row, strict=True))
-    elif isinstance(table, Iterable):
+    elif is_walkable(table):
         yield from table
     else:
         raise LanguageError(f"found {shown(table)}", "a table or a list of rows")
+
+
+def is_walkable(value: Any) -> bool:
+    """Whether it can be walked; to know it is to try, for an array of NumPy may hold one value."""
+    try:
+        iter(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _walked(column: Any) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from math import inf
 from typing import Final, Self
 
 from orderloom.errors import LanguageError, shown
@@ -63,7 +62,7 @@ class Span(int):
         if isinstance(value, int) and not isinstance(value, bool) and value == 0:
             return cls(0)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            hint = f"write `{value}s` for seconds" if 0 < value < inf else None
+            hint = f"write `{value}s` for seconds" if 0 < value < _COUNTS_MAX / _NS["s"] else None
             raise LanguageError(f"found {shown(value)}", expected, hint)
         if not isinstance(value, str):
             raise LanguageError(f"found {shown(value)}", expected)

@@ -184,6 +184,19 @@ PREDICTED: Any = {"ticker": "A", "signal": "BUY"}
         ({"venue": {"latency": {"order_ns": 1.5}}}, "`venue.latency.order_ns`: found `1.5`, exp"),
         ({"venue": {"currency": float("nan")}}, "`venue.currency`: found `nan`, expected a value"),
         ({"span": "0s"}, "`span`: found `0s`, expected some time"),
+        ({"span": 10**5000}, "`span`: found `int of too many digits`"),
+        ({"detail": 5}, "`detail`: found `5`, expected one of `bars`, `prints`, `quotes`$"),
+        ({"detail": "quote"}, "`detail`: found `quote`, .* did you mean `quotes`"),
+        ({"volume_limits": "x"}, "`volume_limits`: found `x`, expected `True` or `False`"),
+        ({"calendar": 5}, "`calendar`: found `5`, expected an exchange's"),
+        ({"conditions": 5}, "`conditions`: found `5`, expected functions by name"),
+        ({"actions": {"go": 5}}, "`int`: 5 is not a callable object, expected a function of"),
+        ({"signals": [5]}, "signals: found `5`, expected a file, a table or a list of rows"),
+        ({"signals": np.array(5)}, "signals: found .*, expected a table or a list of rows"),
+        ({"signals": [{**PREDICTED, "at": START, "price": 10**400}]}, "a row with the price `1000"),
+        ({"journal": 5}, "`journal`: found `5`, expected a path"),
+        ({"rules": None}, "`rules`: found `None`, expected a configuration, a rule or a list of"),
+        ({"rules": "strategy.yaml"}, "`rules`: found `strategy.yaml`, expected a configuration"),
         ({"poll": "0s"}, "poll: found `0s`, expected some time"),
         ({"bars": {"B": bars(quiet(1))}}, "prices of B, expected those of A"),
         ({"bars": {**bars(quiet(1)), "close": 1.0}}, "bars: `close`: found `1.0`"),
@@ -195,7 +208,7 @@ PREDICTED: Any = {"ticker": "A", "signal": "BUY"}
 def test_what_cannot_be_meant_is_refused_by_its_name(given: dict[str, Any], said: str) -> None:
     table = bars(quiet(100), quiet(100), quiet(100))
     with pytest.raises(LanguageError, match=said):
-        backtest(buy_on(1), **{"bars": table, **FREE, **given})
+        backtest(**{"rules": buy_on(1), "bars": table, **FREE, **given})
 
 
 def test_no_message_tells_a_place_in_a_text_that_nobody_wrote() -> None:

@@ -256,6 +256,28 @@ def test_a_grid_that_cannot_be_meant_is_refused_with_its_parameter(grid: Any, sa
         sweep(strategy, grid, table(50))
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"by": None}, "`by`: found `None`, expected one of `profit`, `drawdown`"),
+        ({"by": ["profit"]}, "`by`: found .*, expected one of `profit`"),
+        ({"workers": float("nan")}, "`workers`: found `nan`, expected a whole number from 1"),
+        ({"workers": -1}, "`workers`: found `-1`"),
+        ({"executor": 4}, "`executor`: found `4`, expected one of `concurrent.futures`"),
+        ({"progress": "no"}, "`progress`: found `no`, expected `True` or `False`"),
+        ({"calendar": []}, r"`calendar`: found `\[\]`, expected an exchange's"),
+        ({"detial": "bars"}, "found `detial`, expected one of `span`.*did you mean `detail`"),
+        ({"listener": print}, "found `listener`, expected one of `span`"),
+        ({"rules": lambda stop: stop}, "`rules`: found `1`, expected a configuration"),
+    ],
+)
+def test_an_argument_that_cannot_be_meant_is_refused_by_its_name(
+    given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(LanguageError, match=said):
+        sweep(**{"rules": strategy, "grid": {"stop": [1]}, "bars": table(50), **given})
+
+
 def test_values_may_come_from_anything_that_can_be_walked() -> None:
     grid: dict[str, Any] = {"stop": (each for each in (1.0, 2.0)), "every": range(10, 20, 5)}
     rows = sweep(strategy, grid, table(50)).rows
