@@ -9,11 +9,11 @@ from __future__ import annotations
 import inspect
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import islice, product
 from math import prod
 from pathlib import Path
 from threading import Lock
@@ -305,7 +305,7 @@ def _sets(grid: Mapping[str, Iterable[object]] | Iterable[Values]) -> list[dict[
     return sets
 
 
-def _axes(grid: Mapping[str, Iterable[object]]) -> dict[str, Collection[object]]:
+def _axes(grid: Mapping[str, Iterable[object]]) -> dict[str, list[object]]:
     """The values by parameter, when there are no more combinations than can be held."""
     for name, values in grid.items():
         if not _is_list(values):
@@ -314,14 +314,15 @@ def _axes(grid: Mapping[str, Iterable[object]]) -> dict[str, Collection[object]]
                 "a list of values to try",
                 "a single value goes in brackets, as in `[5]`",
             )
-    axes = {
-        name: values if isinstance(values, Collection) else list(values)
-        for name, values in grid.items()
-    }
+    # As many as there may be, and one more: some have no end.
+    axes = {name: list(islice(values, _SETS_MAX + 1)) for name, values in grid.items()}
     count = prod(map(len, axes.values()))
     if count > _SETS_MAX:
+        is_cut = any(len(values) > _SETS_MAX for values in axes.values())
         raise LanguageError(
-            f"{count:,} sets of parameters", f"at most {_SETS_MAX:,}", "fewer values, larger steps"
+            f"{'at least ' if is_cut else ''}{count:,} sets of parameters",
+            f"at most {_SETS_MAX:,}",
+            "fewer values, larger steps",
         )
     return axes
 

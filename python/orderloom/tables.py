@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
 from itertools import islice
@@ -26,6 +27,7 @@ TIME_NAMES: Final = ("ts_utc", "timestamp", "datetime", "time", "date", "at", "s
 """What a column of times may be called, in order of preference."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NS_MAX: Final = 2**63 - 1
 _NAT: Final = -(2**63)  # how NumPy writes that a time is missing
 _SYMBOL_NAMES: Final = ("symbol", "ticker")
 _OPTIONAL: Final = ("volume", "size", "bid_size", "ask_size")
@@ -102,7 +104,18 @@ def _walked(column: Any) -> Any:
 
 
 def moment(value: object) -> int:
-    """One time as UTC nanoseconds; without a zone it is taken to be UTC."""
+    """One time as UTC nanoseconds; without a zone it is taken to be UTC.
+
+    Raises:
+        LanguageError: No time, or one that 64 bits do not hold.
+    """
+    ns = _nanoseconds(value)
+    if not -_NS_MAX <= ns <= _NS_MAX:
+        raise LanguageError(f"found {shown(value)}", "a time from 1678 to 2261")
+    return ns
+
+
+def _nanoseconds(value: object) -> int:
     if isinstance(value, str):
         try:
             return iso_to_ns(value)
@@ -118,9 +131,10 @@ def moment(value: object) -> int:
         whole = (known - _EPOCH) // timedelta(microseconds=1)
         return whole * 1_000 + int(getattr(value, "nanosecond", 0))
     if isinstance(value, date):
-        return moment(datetime(value.year, value.month, value.day, tzinfo=UTC))
-    if hasattr(value, "__index__") and not isinstance(value, bool):
-        return index(value)  # NumPy's integers, too
+        return _nanoseconds(datetime(value.year, value.month, value.day, tzinfo=UTC))
+    if not isinstance(value, bool):
+        with suppress(TypeError):
+            return index(value)  # type: ignore[arg-type]  # NumPy's integers, too
     raise LanguageError(f"found {shown(value)}", "a time: UTC nanoseconds, datetime or ISO 8601")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from array import array
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,10 @@ PREDICTED: Any = {"ticker": "A", "signal": "BUY"}
     [
         ({"start": START + MINUTE, "end": START}, "`start` is 2026-03-10T14:31:00Z, `end` is"),
         ({"start": START, "end": START}, "expected an end after the start"),
+        ({"start": 2**70}, "start: found `1180591620717411303424`, expected a time from 1678 to"),
+        ({"end": date(1, 1, 1)}, r"end: found `datetime.date\(1, 1, 1\)`, expected a time from"),
+        ({"end": np.zeros(3)}, r"end: found `array\(.*, expected a time: UTC nanoseconds"),
+        ({"signals": [{**PREDICTED, "at": 2**70}]}, "signals: found .*, expected a time from"),
         ({"start": START // 10**9}, "start: 1773153000, which looks like seconds"),
         ({"end": START // 10**6}, "end: 1773153000000, which looks like milli.* by 1,000,000$"),
         ({"end": 20260310}, "end: the time 1970-01-01T.*, expected one of the prices' years in"),

@@ -10,6 +10,7 @@ import sys
 import tracemalloc
 from array import array
 from concurrent.futures import ProcessPoolExecutor
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -249,6 +250,8 @@ def test_a_parameter_that_the_function_does_not_take_is_named_with_the_nearest()
         ("stop", "`grid`: found `stop`, expected values by parameter"),
         ([{"stop": 1}, 5], "`grid`: found `5`, expected values by parameter"),
         ({"stop": range(10**6), "every": range(1, 3)}, "2,000,000 sets .* at most 1,000,000"),
+        ({"stop": range(10**30)}, "at least 1,000,001 sets of parameters, expected at most"),
+        ({"stop": count(1)}, "at least 1,000,001 sets of parameters, expected at most"),
     ],
 )
 def test_a_grid_that_cannot_be_meant_is_refused_with_its_parameter(grid: Any, said: str) -> None:
