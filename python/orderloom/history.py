@@ -70,8 +70,9 @@ class History:
         Raises:
             LanguageError: Something that cannot be played, or nothing that can.
         """
-        given = (source.bars, source.signals, source.quotes, source.prints)
-        if all(each is None for each in given):
+        tables = ("bars", "quotes", "prints", "signals")
+        given = [name for name in tables if getattr(source, name) is not None]
+        if not given:
             raise LanguageError("no data", "`bars`, `quotes`, `prints` or `signals`")
         with _inside("bars"):
             bars = [] if source.bars is None else names.columns(source.bars, PRICES)
@@ -82,8 +83,11 @@ class History:
         with _inside("signals"):
             signals = [] if source.signals is None else list(names.signals(source.signals))
         events = sorted(signals, key=lambda each: each[0])
-        times = [columns["ts_utc"] for _, columns in (*bars, *quotes, *prints)]
         names.check_played({symbol for symbol, _ in (*bars, *quotes, *prints)})
+        bars, quotes, prints = (list(filter(_has_rows, each)) for each in (bars, quotes, prints))
+        times = [columns["ts_utc"] for _, columns in (*bars, *quotes, *prints)]
+        if not times and not events:
+            raise LanguageError(f"{', '.join(given)}: no rows", "at least one")
         within = _within(source)
         _check_unit(times, {"start": within[0], "end": within[1], "signals": _first(events)})
         bounds = bounds_of(times, [at for at, _, _ in events])
@@ -292,6 +296,10 @@ def _inside(name: str) -> Iterator[None]:
         raise LanguageError(
             f"{place}: {error.what}", error.expected, error.hint, path=(name, *error.path)
         ) from None
+
+
+def _has_rows(table: tuple[int, Mapping[str, Any]]) -> bool:
+    return len(table[1]["ts_utc"]) > 0
 
 
 def _within(source: Source) -> tuple[int | None, int | None]:

@@ -150,6 +150,7 @@ def test_a_row_that_cannot_be_is_named(column: str, row: int, value: float, said
         backtest(buy_on(1), table, **FREE)
 
 
+NO_BARS: dict[str, Any] = {name: [] for name in bars(quiet(1))}
 PREDICTED: Any = {"ticker": "A", "signal": "BUY"}
 
 
@@ -204,6 +205,9 @@ PREDICTED: Any = {"ticker": "A", "signal": "BUY"}
         ({"rules": "strategy.yaml"}, "`rules`: found `strategy.yaml`, expected a configuration"),
         ({"poll": "0s"}, "poll: found `0s`, expected some time"),
         ({"bars": {"B": bars(quiet(1))}}, "prices of B, expected those of A"),
+        ({"bars": NO_BARS}, "^bars: no rows, expected at least one$"),
+        ({"bars": {"A": NO_BARS}, "signals": []}, "^bars, signals: no rows"),
+        ({"bars": {**NO_BARS, "symbol": []}}, "^bars: no rows"),
         ({"bars": {**bars(quiet(1)), "close": 1.0}}, "bars: `close`: found `1.0`"),
         ({"bars": {"A": {**bars(quiet(1)), "close": []}}}, "bars, A: `close` has 0 rows"),
         ({"journal": "/dev/null/journal.db"}, "`journal`: /dev/null/journal.db cannot be written"),
