@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from orderloom.ports import Clock, OnProblem
 
 _TICKS: Final = frozenset({"1", "2"})
+_ORDER_STATUS: Final = 3
 _SHOWN_MAX: Final = 300
 _NS: Final = 1_000_000_000
 
@@ -58,6 +59,8 @@ class StrictDecoder(Decoder):
         self._time_zone = time_zone
         self._on_problem = on_problem
         self._has_told_unzoned = False
+        # What stands there reads all fields, most of which nobody wants.
+        self.handlers[_ORDER_STATUS] = self.orderStatus
         # Ticks are most of what comes: they go from their text to whole quotes in one call.
         self._take_tick = wrapper.ticks.message
 
@@ -106,13 +109,28 @@ class StrictDecoder(Decoder):
             text = given[name]
             given[name] = read(text) if text else default
 
-    def execDetails(self, fields: list[str]) -> None:  # noqa: N802 - overridden name
-        """Decode what is wanted of a fill, without `ib_async`'s objects for all of it.
+    # Of the broker's word on orders only what is wanted is decoded, without `ib_async`'s objects
+    # for all of it, which are most of what a fill takes. Where which field stands is the same in
+    # versions 157 to 178.
 
-        They are most of what a fill takes. It counts whatever its time looks like; one that cannot
-        be read is taken as now.
+    def orderStatus(self, fields: list[str]) -> None:  # noqa: N802 - as `ib_async` has it
+        """Decode an order's status."""
+        _, order_id, status, filled, remaining, _, perm_id, _, _, client_id, why_held, *_ = fields
+        self.wrapper.order_status(
+            int(order_id or 0), status, float(filled or 0), float(remaining or 0),
+            int(perm_id or 0), int(client_id or 0), why_held,
+        )  # fmt: skip
+
+    def commissionReport(self, fields: list[str]) -> None:  # noqa: N802 - overridden name
+        """Decode the cost of a fill."""
+        _, _, exec_id, amount, currency, *_ = fields
+        self.wrapper.commission(exec_id, float(amount or 0), currency)
+
+    def execDetails(self, fields: list[str]) -> None:  # noqa: N802 - overridden name
+        """Decode a fill.
+
+        It counts whatever its time looks like; one that cannot be read is taken as now.
         """
-        # Where which field stands is the same in versions 157 to 178.
         _, _, order_id, con_id, symbol, kind, _, _, _, _, _, currency, _, _, *execution = fields
         exec_id, at, account, _, side, shares, price, perm_id, client_id, _, _, _, *rest = execution
         self.wrapper.executed(

@@ -1,7 +1,8 @@
 """Decoded TWS messages become events, in the order of arrival.
 
-The names of the methods are those that `ib_async`'s decoder calls. Nothing is remembered about
-orders: what a message means is the engine's to say. What belongs to other accounts, and fills and
+The names of the methods are those that `ib_async`'s decoder calls; what `StrictDecoder` decodes
+itself has names of ours. Nothing is remembered about orders: what a message means is the engine's
+to say. What belongs to other accounts, and fills and
 positions of symbols that are not ours, is counted in `foreign` and dropped.
 """
 
@@ -191,31 +192,28 @@ class Wrapper:
     def openOrderEnd(self) -> None:
         self.replies.end(Part.OPEN_ORDERS)
 
-    def orderStatus(
+    def order_status(
         self,
-        orderId: int,
+        order_id: int,
         status: str,
         filled: float,
         remaining: float,
-        avgFillPrice: float,
-        permId: int,
-        parentId: int,
-        lastFillPrice: float,
-        clientId: int,
-        whyHeld: str,
-        mktCapPrice: float = 0.0,
+        perm_id: int,
+        client_id: int,
+        why_held: str,
     ) -> None:
-        if clientId != self._client_id:
+        """Take an order's status."""
+        if client_id != self._client_id:
             self.foreign["order statuses of other clients"] += 1
             return
         self.post(
             Event.order_status(
-                orderId,
-                integer(permId) or 0,
+                order_id,
+                integer(perm_id) or 0,
                 status,
                 quantity(filled),
                 quantity(remaining),
-                whyHeld,
+                why_held,
             )
         )
 
@@ -278,14 +276,15 @@ class Wrapper:
     def execDetailsEnd(self, reqId: int) -> None:
         self.replies.end(reqId)
 
-    def commissionReport(self, report: Any) -> None:
-        if report.execId in self._foreign_fills:
+    def commission(self, exec_id: str, amount: float, currency: str) -> None:
+        """Take the cost of a fill."""
+        if exec_id in self._foreign_fills:
             return
-        amount = number(report.commission)
-        if amount is None:
-            self._on_problem(f"commission of execution `{report.execId}`: expected an amount")
+        known = number(amount)
+        if known is None:
+            self._on_problem(f"commission of execution `{exec_id}`: expected an amount")
             return
-        self.post(Event.commission(report.execId, amount, report.currency))
+        self.post(Event.commission(exec_id, known, currency))
 
     # -- account -----------------------------------------------------------------------------
 
