@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 BASE = ROOT / "benches" / "counts.json"
-WORKS = ("dispatch", "rules", "linked", "atr")
+WORKS = ("dispatch", "rules", "idle", "linked", "atr")
 ITEMS = 2_000
 TOLERANCE = 0.10
 """As a part of the base; slower is an error, faster a reason to write a new base."""

@@ -84,9 +84,19 @@ fn rules(items: usize) -> u64 {
 
 /// Bars through engine and venue: a bracket every thirty, exits by the ATR.
 fn linked(items: usize) -> u64 {
+    bars(items, 29)
+}
+
+/// Bars that no rule acts on, and no order waits for.
+fn idle(items: usize) -> u64 {
+    bars(items, 30)
+}
+
+/// Bars, and a bracket after those whose number leaves `due` when it is divided by thirty.
+fn bars(items: usize, due: u32) -> u64 {
     let at_distance = |multiple: f64| json!([{"distance": {"multiple": multiple, "of": {"indicator": {"name": "atr", "parameters": [14]}}}}]);
     let due = json!({"compare": {"left": {"remainder": [{"field": "bar.index"}, {"number": 30}]}, "is": "==",
-                                 "right": {"number": 29}}});
+                                 "right": {"number": due}}});
     let rule = json!({"name": "in", "on": ["Bar"], "symbols": [],
                       "when": {"all": [due, {"not": {"holds": {"field": "context.is_open"}}}]},
                       "actions": [{"enter": {"side": "BUY", "size": {"shares": "100"},
@@ -146,7 +156,8 @@ fn atr(items: usize) -> u64 {
 /// Does so many items and tells a number that follows from them.
 type Work = fn(usize) -> u64;
 
-const WORKS: [(&str, Work); 4] = [("dispatch", dispatch), ("rules", rules), ("linked", linked), ("atr", atr)];
+const WORKS: [(&str, Work); 5] =
+    [("dispatch", dispatch), ("rules", rules), ("idle", idle), ("linked", linked), ("atr", atr)];
 
 fn main() {
     let given: Vec<String> = std::env::args().skip(1).filter(|text| !text.starts_with("--")).collect();
