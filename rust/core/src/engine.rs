@@ -4,6 +4,8 @@
 //! every command before it hands in the next event, and sends `Clock` at `next_deadline`.
 
 mod ask;
+mod books;
+mod carry_out;
 mod decide;
 mod enter;
 mod explain;

@@ -3,15 +3,20 @@
 //! TWS repeats, omits and reorders messages, so nothing here is a transition: facts accumulate, and
 //! `phase` reads them. Executions alone prove fills; an error code is evidence, never a verdict.
 
+mod asked;
+mod orders;
+
+pub use asked::Asked;
+pub use orders::Orders;
+
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::command::{Role, Ticket};
 use crate::decimal::{Money, Price, Quantity};
 use crate::event::{OrderOpened, OrderStatus, OrderStatusReport};
-use crate::id::{ContextId, OrderId, OrderRef, PermId};
-use crate::pages::Pages;
-use crate::time::{Span, Timestamp};
+use crate::id::{ContextId, PermId};
+use crate::time::Timestamp;
 
 /// Where an order stands, computed from its facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -114,41 +119,6 @@ impl Standing {
     pub(crate) fn has_but_started(self, before: Self) -> bool {
         let started = before.alive.map(|alive| Alive { has_started: true, ..alive });
         self == Self { alive: started, ..before }
-    }
-}
-
-/// Something asked of the broker and not answered: when last, and how often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Asked {
-    /// When it was last sent.
-    pub at: Timestamp,
-    /// How often it was sent.
-    pub times: u8,
-}
-
-impl Asked {
-    /// Asked for the first time.
-    #[must_use]
-    pub const fn first(at: Timestamp) -> Self {
-        Self { at, times: 1 }
-    }
-
-    /// Asked once more.
-    #[must_use]
-    pub const fn again(self, at: Timestamp) -> Self {
-        Self { at, times: self.times.saturating_add(1) }
-    }
-
-    /// After this many times the waits grow no longer.
-    pub const LONGEST: u8 = 10;
-
-    /// When it is to be asked again, if `patience` was given the first time: each silence is waited
-    /// for twice as long as the one before, an hour at most. At once when it was never asked.
-    #[must_use]
-    pub fn due(self, patience: Span) -> Timestamp {
-        let Some(doublings) = self.times.checked_sub(1) else { return Timestamp::MIN };
-        let wait = patience.0.saturating_mul(1 << doublings.min(Self::LONGEST - 1));
-        self.at + Span(wait.min(Span::from_secs(3_600).0))
     }
 }
 
@@ -606,76 +576,5 @@ impl ErrorClass {
             10_147 | 10_148 => Self::NotFound,
             _ => Self::Refusal,
         }
-    }
-}
-
-/// Every order of ours, in the order of sending: order ids and intents both rise for ever.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Orders {
-    orders: Pages<Order>,
-}
-
-impl Orders {
-    /// Adds an order that is being sent; its id and its intent are larger than any before.
-    pub fn insert(&mut self, order: Order) {
-        self.orders.push(order);
-    }
-
-    /// Its place. Ids are given one after the other, so it is nearly always where counting says.
-    #[inline]
-    fn place(&self, id: OrderId) -> Option<usize> {
-        let place = self.counted(id)?;
-        match self.orders.get(place) {
-            Some(found) if found.ticket.order_id == id => Some(place),
-            _ => self.orders.find_by_key(&id, |order| order.ticket.order_id),
-        }
-    }
-
-    /// Where counting says that it is.
-    #[inline]
-    fn counted(&self, id: OrderId) -> Option<usize> {
-        let first = self.orders.first()?.ticket.order_id;
-        Some(id.0.wrapping_sub(first.0) as usize)
-    }
-
-    /// The order with this id.
-    #[must_use]
-    #[inline]
-    pub fn find(&self, id: OrderId) -> Option<&Order> {
-        match self.orders.get(self.counted(id)?) {
-            Some(found) if found.ticket.order_id == id => Some(found),
-            _ => self.place(id).map(|place| &self.orders[place]),
-        }
-    }
-
-    /// The order with this id, to take in facts.
-    #[inline]
-    pub fn find_mut(&mut self, id: OrderId) -> Option<&mut Order> {
-        self.place(id).map(|place| &mut self.orders[place])
-    }
-
-    /// The id that an intent was sent under; the order's own id when the broker names no intent.
-    #[must_use]
-    pub fn resolve(&self, order_ref: &OrderRef, id: OrderId) -> Option<OrderId> {
-        if order_ref.0.is_empty() {
-            return self.place(id).map(|_| id);
-        }
-        if self.find(id).is_some_and(|order| order.ticket.order_ref.is(order_ref)) {
-            return Some(id);
-        }
-        let intent = order_ref.intent()?;
-        let found = self.orders.find_by_key(&Some(intent), |order| order.ticket.order_ref.intent());
-        let found = &self.orders[found?].ticket;
-        (found.order_ref == *order_ref).then_some(found.order_id)
-    }
-
-    /// Every order, in the order of sending.
-    pub fn iter(&self) -> impl Iterator<Item = &Order> {
-        self.orders.iter()
-    }
-
-    /// Every order, to take in facts.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Order> {
-        self.orders.iter_mut()
     }
 }
