@@ -5,7 +5,7 @@ A refusal by the broker is no error: it is an event, for rules to react to.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -198,12 +198,27 @@ def did_you_mean(found: str, known: Sequence[str]) -> str | None:
 
 
 def shown(value: object, limit: int = 60) -> str:
-    """A value as messages show it: short, on one line, in backticks."""
+    """A value as messages show it: short, on one line, in backticks.
+
+    A text is quoted if it reads as a value of another kind.
+
+    Example:
+        >>> shown("abc"), shown("1"), shown(1), shown(True)
+        ('`abc`', "`'1'`", '`1`', '`true`')
+    """
     if isinstance(value, bool):
         return "`true`" if value else "`false`"
     try:
-        text = value if isinstance(value, str) else repr(value)
+        text = value if isinstance(value, str) and not _reads_as_other(value) else repr(value)
     except ValueError:  # Python writes no number of thousands of digits
         text = f"{type(value).__name__} of too many digits"
     text = "".join(letter if letter.isprintable() else "?" for letter in text[: limit + 1])
     return f"`{text if len(text) <= limit else text[: limit - 1] + '…'}`"
+
+
+def _reads_as_other(text: str) -> bool:
+    """Whether a text looks like a number or a boolean where nothing marks it as text."""
+    with suppress(ValueError):
+        float(text)
+        return True
+    return text in {"true", "false", "True", "False"}

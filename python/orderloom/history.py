@@ -18,7 +18,7 @@ from orderloom._core import Event
 from orderloom.arguments import check_kind
 from orderloom.errors import LanguageError, did_you_mean, shown
 from orderloom.instant import ns_to_iso, unit_of
-from orderloom.tables import TIME_NAMES, by_symbol, is_walkable, moment, rows
+from orderloom.tables import TIME_NAMES, by_symbol, is_known, is_walkable, moment, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -182,13 +182,15 @@ class Names:
         if not isinstance(given, Mapping):
             raise LanguageError(f"found {shown(given)}", "a file, a table or a list of rows")
         row = {str(name).lower(): value for name, value in given.items()}
-        ticker = _known(row.get("ticker", row.get("symbol")))
+        ticker = row.get("ticker", row.get("symbol"))
         name = next((name for name in TIME_NAMES if name in row), None)
-        if ticker is None or name is None or "signal" not in row:
+        if not is_known(ticker) or name is None or "signal" not in row:
             raise LanguageError(
                 f"a row of {', '.join(map(str, given))}",
                 "`ticker`, `signal` and a time in every row",
             )
+        if not isinstance(ticker, str):
+            raise LanguageError(f"a row with the ticker {shown(ticker)}", "a text")
         at, side = moment(row[name]), str(row["signal"])
         if side not in SIDES:
             raise LanguageError(
@@ -196,8 +198,9 @@ class Names:
                 f"one of {', '.join(SIDES)}",
                 "in capitals" if side.upper() in SIDES else None,
             )
-        known = _known(row.get("id"))
-        key = f"{ticker}|{at}|{side}" if known is None or known == "" else str(known)
+        given_id = row.get("id", "")
+        is_named = is_known(given_id) and given_id != ""
+        key = str(given_id) if is_named else f"{ticker}|{at}|{side}"
         confidence = _number(row, "confidence", lambda share: 0 <= share <= 1, "0 to 1")
         price = _number(row, "price", lambda price: 0 < price < math.inf, "a number above 0")
         event = Event.signal(
@@ -265,20 +268,15 @@ def span_of(value: SpanLike) -> int:
     return span
 
 
-def _known(value: Any) -> Any:
-    """The value; `None` for what tables have in the place of one that is missing."""
-    return None if value is None or value != value else value  # noqa: PLR0124 - NaN alone differs
-
-
 def _number(
     row: Mapping[str, Any], name: str, is_good: Callable[[float], bool], expected: str
 ) -> float | None:
     """The number of a row, if it has one."""
-    value = _known(row.get(name))
-    if value is None:
+    value: Any = row.get(name)
+    if not is_known(value):
         return None
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, bool) else float(value)
     except (OverflowError, TypeError, ValueError):
         number = math.nan
     if not is_good(number):

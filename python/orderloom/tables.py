@@ -30,6 +30,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NS_MAX: Final = 2**63 - 1
 _NAT: Final = -(2**63)  # how NumPy writes that a time is missing
 _SYMBOL_NAMES: Final = ("symbol", "ticker")
+_NAMES: Final = ("ts_utc", *_SYMBOL_NAMES)
+"""Columns whose values are no numbers, or judged elsewhere."""
 _OPTIONAL: Final = ("volume", "size", "bid_size", "ask_size")
 
 
@@ -123,14 +125,12 @@ def _nanoseconds(value: object) -> int:
             raise LanguageError(
                 f"found {shown(value)} ({error})", "ISO 8601 with an offset"
             ) from None
-    if isinstance(value, datetime):
-        if value != value:  # noqa: PLR0124 - pandas' NaT is a datetime
-            raise LanguageError("a time that is missing", "a time in every row")
+    if isinstance(value, datetime) and is_known(value):  # pandas' `NaT` is one, too
         known = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
         # Whole microseconds, and what pandas knows beyond them.
         whole = (known - _EPOCH) // timedelta(microseconds=1)
         return whole * 1_000 + int(getattr(value, "nanosecond", 0))
-    if isinstance(value, date):
+    if isinstance(value, date) and is_known(value):
         return _nanoseconds(datetime(value.year, value.month, value.day, tzinfo=UTC))
     if not isinstance(value, bool):
         with suppress(TypeError):
@@ -162,7 +162,7 @@ def _checked(table: Any, needed: Sequence[str]) -> dict[str, Any]:
     read = [*needed, *(name for name in (*_OPTIONAL, *_SYMBOL_NAMES) if name in columns)]
     for each in (name, *read):
         _unmasked(each, columns[each])
-    columns["ts_utc"] = _times(columns[name])
+    columns["ts_utc"] = _times(name, columns[name])
     _even(columns, ["ts_utc", *read])
     _whole(columns, ["ts_utc", *read])
     _check_unit(columns["ts_utc"])
@@ -241,7 +241,7 @@ def _even(columns: Columns, names: Iterable[str]) -> None:
 def _whole(columns: Columns, names: Iterable[str]) -> None:
     """Refuse a column with a row that has no value; NaN is one, and judged where it is played."""
     for name in names:
-        is_sound = _SOUND.get(name, _is_number)
+        is_sound = is_known if name in _NAMES else _is_number
         plain = (
             each.as_py() if hasattr(each, "as_py") else each for each in _doubtful(columns[name])
         )
@@ -249,9 +249,9 @@ def _whole(columns: Columns, names: Iterable[str]) -> None:
         if found is None:
             continue
         row, value = found
+        if not is_known(value):
+            raise _missing(name, row)
         place = f"row {row}: `{name}` is"
-        if name in _SOUND:
-            raise LanguageError(f"{place} {shown(value)}", "a value in every row")
         if isinstance(value, str | bytes):
             raise LanguageError(
                 f"{place} the text {shown(value)}", "numbers", "make numbers of the column first"
@@ -276,7 +276,11 @@ def _unmasked(name: str, column: Any) -> None:
     """Refuse an array of NumPy with masked rows: in its memory there are numbers in their place."""
     if _is_maskable(column) and column.mask.any():
         row = int(column.mask.argmax())
-        raise LanguageError(f"row {row}: `{name}` is masked", "a value in every row")
+        raise _missing(name, row)
+
+
+def _missing(name: str, row: int) -> LanguageError:
+    return LanguageError(f"row {row}: `{name}` is missing", "a value in every row")
 
 
 def _is_maskable(column: Any) -> bool:
@@ -284,16 +288,22 @@ def _is_maskable(column: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    # NumPy's texts have that method, too.
-    is_text = isinstance(value, str | bytes)
-    return isinstance(value, float | int) or (hasattr(value, "__float__") and not is_text)
+    """Whether a float can hold it; a text or a boolean is none."""
+    if isinstance(value, float):
+        return True
+    if isinstance(value, str | bytes | bool) or _kind(value) == "b":
+        return False
+    try:
+        float(value)
+    except (OverflowError, TypeError, ValueError):
+        return False
+    return True
 
 
-def _is_known(value: Any) -> bool:
-    return value is not None and value == value  # noqa: PLR0124 - pandas writes NaN for no text
-
-
-_SOUND: Final = dict.fromkeys(("ts_utc", *_SYMBOL_NAMES), _is_known)
+def is_known(value: Any) -> bool:
+    """Whether it is a value, rather than what tables have in the place of a missing one."""
+    # NaN, which pandas writes for no text, and `NaT` differ from themselves; of `NA` nobody knows.
+    return value is not None and type(value).__name__ != "NAType" and bool(value == value)  # noqa: PLR0124
 
 
 def _check_unit(times: Any) -> None:
@@ -330,36 +340,36 @@ def _plain(column: Any) -> Any:
     return column if column.dtype.kind in "Mm" else column.to_numpy()
 
 
-def _times(column: Any) -> Any:
+def _times(name: str, column: Any) -> Any:
     """Times in a form that the native side reads: 64-bit nanoseconds or an Arrow timestamp."""
     if _is_of(column, "pandas"):
         pd: Any = import_module("pandas")  # the caller's column brought it along
         if column.dtype.kind != "M" and not isinstance(column.dtype, pd.DatetimeTZDtype):
-            return _times(column.to_numpy())
+            return _times(name, column.to_numpy())
         # Its numbers are UTC whatever its zone.
-        return _all_known(pd.DatetimeIndex(column).as_unit("ns").asi8)
+        return _all_known(name, pd.DatetimeIndex(column).as_unit("ns").asi8)
     kind = _kind(column)
     if kind == "M":
-        return _all_known(column.astype("datetime64[ns]").view("int64"))
-    if isinstance(column, list | tuple) or kind in {"O", "U"}:  # texts and dates of NumPy
-        return list(_moments(column))
+        return _all_known(name, column.astype("datetime64[ns]").view("int64"))
+    if isinstance(column, list | tuple) or kind in {"O", "U", "f"}:  # texts and dates of NumPy
+        return list(_moments(name, column))
     return column
 
 
-def _moments(column: Iterable[Any]) -> Iterator[int]:
+def _moments(name: str, column: Iterable[Any]) -> Iterator[int]:
     for row, value in enumerate(column):
+        if not is_known(value):
+            raise _missing(name, row)
         try:
             yield moment(value)
         except LanguageError as error:
             raise LanguageError(f"row {row}: {error.what}", error.expected, error.hint) from None
 
 
-def _all_known(times: Any) -> Any:
+def _all_known(name: str, times: Any) -> Any:
     """The numbers of times of NumPy, none of which is its `NaT`."""
     if len(times) and times.min() == _NAT:
-        raise LanguageError(
-            f"row {int(times.argmin())}: a time that is missing", "a time in every row"
-        )
+        raise _missing(name, int(times.argmin()))
     return times
 
 

@@ -88,5 +88,5 @@ def test_a_masked_row_is_no_value_of_an_indicator() -> None:
     column = np.ma.array([1.0, 2.0, 3.0])
     assert _core.Indicator("sma", 2).batch(close=column).tolist()[1:] == [1.5, 2.5]
     column[1] = np.ma.masked
-    with pytest.raises(ValueError, match="`close` must have a value in every row, row 1 is masked"):
+    with pytest.raises(ValueError, match="row 1: `close` is missing, expected a value in"):
         _core.Indicator("sma", 2).batch(close=column)

@@ -244,7 +244,7 @@ def test_a_parameter_that_the_function_does_not_take_is_named_with_the_nearest()
     ("grid", "said"),
     [
         ({"stop": 5}, r"`grid`, `stop`: found `5`, expected a list of values.*as in `\[5\]`"),
-        ({"stop": [1], "every": "10"}, r"`grid`, `every`: found `10`, expected a list"),
+        ({"stop": [1], "every": "10"}, r"`grid`, `every`: found `'10'`, expected a list"),
         ({"stop": None}, "`grid`, `stop`: found `None`, expected a list"),
         (5, "`grid`: found `5`, expected values by parameter"),
         ("stop", "`grid`: found `stop`, expected values by parameter"),

@@ -80,7 +80,7 @@ def test_columns_in_the_other_order_of_bytes_are_read_as_numpy_reads_them() -> N
 def test_a_time_that_is_missing_is_told_with_its_row() -> None:
     stamps = pd.DatetimeIndex([pd.Timestamp(START), pd.NaT])
     for table in (frame(Date=stamps), {"Date": stamps.to_numpy(), "Close": [1.0, 2.0]}):
-        with pytest.raises(LanguageError, match="row 1: a time that is missing"):
+        with pytest.raises(LanguageError, match="row 1: `date` is missing, expected a value"):
             by_symbol(table, ("close",), "A")
 
 
@@ -103,12 +103,21 @@ WHOLE: dict[str, Any] = {"ts_utc": TIMES, "close": [1.0, 2.0]}
         ({**WHOLE, "volume": [1.0]}, "`volume` has 1 rows, `ts_utc` has 2"),
         ({**WHOLE, "close": 1.0}, "`close`: found `1.0`, expected a column of values"),
         ({**WHOLE, "close": "close"}, "`close`: found `close`, expected a column of values"),
-        ({**WHOLE, "close": [1.0, None]}, "row 1: `close` is `None`, expected a number in every"),
-        ({**WHOLE, "close": [1.0, "2"]}, "row 1: `close` is the text `2`, expected numbers"),
-        (pl.DataFrame({**WHOLE, "close": [1.0, None]}), "row 1: `close` is `None`"),
-        (pa.table({**WHOLE, "close": [1.0, None]}), "row 1: `close` is `None`"),
-        (pl.DataFrame({**WHOLE, "ts_utc": [START, None]}), "row 1: `ts_utc` is `None`"),
-        ({**WHOLE, "ts_utc": [START, None]}, "row 1: found `None`, expected a time"),
+        ({**WHOLE, "close": [1.0, None]}, "row 1: `close` is missing, expected a value in every"),
+        ({**WHOLE, "close": [1.0, True]}, "row 1: `close` is `true`, expected a number in every"),
+        ({**WHOLE, "close": np.array([1, 0], bool)}, "row 0: `close` is .*, expected a number"),
+        (pl.DataFrame({**WHOLE, "close": [True, False]}), "row 0: `close` is `true`, expected a"),
+        ({**WHOLE, "close": [1.0, 10**400]}, "row 1: `close` is `1000.*, expected a number in"),
+        (
+            pd.DataFrame({**WHOLE, "symbol": pd.array(["A", None], "string")}),
+            "row 1: `symbol` is missing, expected a value in every row",
+        ),
+        (pd.DataFrame({**WHOLE, "ts_utc": pd.array([START, None], "Int64")}), "row 0: found `np.f"),
+        ({**WHOLE, "close": [1.0, "2"]}, "row 1: `close` is the text `'2'`, expected numbers"),
+        (pl.DataFrame({**WHOLE, "close": [1.0, None]}), "row 1: `close` is missing"),
+        (pa.table({**WHOLE, "close": [1.0, None]}), "row 1: `close` is missing"),
+        (pl.DataFrame({**WHOLE, "ts_utc": [START, None]}), "row 1: `ts_utc` is missing"),
+        ({**WHOLE, "ts_utc": [START, None]}, "row 1: `ts_utc` is missing"),
     ],
 )
 def test_a_table_that_cannot_be_meant_is_told_with_its_column_and_row(
@@ -139,7 +148,7 @@ def test_a_masked_row_is_missing_and_not_what_lies_below_the_mask(name: str) -> 
         whole = by_symbol({**table, name: column}, ("close",), None)["A"]
         assert [len(each) for each in whole.values()] == [2] * len(whole)
         column[1] = np.ma.masked
-        with pytest.raises(LanguageError, match=f"row 1: `{name}` is masked, expected a value"):
+        with pytest.raises(LanguageError, match=f"row 1: `{name}` is missing, expected a value"):
             by_symbol({**table, name: column}, ("close",), None)
 
 

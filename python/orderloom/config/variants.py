@@ -243,7 +243,7 @@ def _nowhere(found: str, known: Iterable[str]) -> LanguageError:
     names: Sequence[str] = list(dict.fromkeys(known))
     expected = f"one of {', '.join(f'`{name}`' for name in names)}" if names else "a shorter path"
     return LanguageError(
-        f"no {shown(found)} there",
+        f"no `{found}` there",
         expected,
         did_you_mean(found, names),
     )

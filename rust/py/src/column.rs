@@ -112,8 +112,12 @@ pub(crate) fn refuse_masked(name: &str, object: &Bound<'_, PyAny>) -> PyResult<(
     if !mask.call_method0("any")?.is_truthy()? {
         return Ok(());
     }
-    let row = mask.call_method0("argmax")?;
-    Err(PyValueError::new_err(format!("`{name}` must have a value in every row, row {row} is masked")))
+    Err(missing(name, mask.call_method0("argmax")?.extract()?))
+}
+
+/// As Python's tables say it.
+fn missing(name: &str, row: usize) -> PyErr {
+    PyValueError::new_err(format!("row {row}: `{name}` is missing, expected a value in every row"))
 }
 
 impl<T: Number> Column<T> {
@@ -146,10 +150,12 @@ impl<T: Number> Column<T> {
 
     fn from_stream(name: &str, capsule: &Bound<'_, PyCapsule>) -> PyResult<Self> {
         let (format, mut chunks) = read_stream(name, capsule)?;
+        let mut before = 0;
         for chunk in &chunks {
-            if chunk.has_nulls() {
-                return Err(PyValueError::new_err(format!("`{name}` must have a value in every row")));
+            if let Some(row) = chunk.first_null() {
+                return Err(missing(name, before + row));
             }
+            before += chunk.0.length as usize;
         }
         let Some((width, read)) = T::reader(&format) else {
             let text = format!("`{name}` must be a column of {}, is of Arrow's type `{format}`", T::NAME);
@@ -234,19 +240,22 @@ impl Drop for Chunk {
 }
 
 impl Chunk {
-    /// Whether a row has no value, by the bitmap that comes first.
-    fn has_nulls(&self) -> bool {
+    /// The first row without a value, by the bitmap that comes first.
+    fn first_null(&self) -> Option<usize> {
         let array = &self.0;
-        if array.null_count == 0 || array.n_buffers < 2 || array.length == 0 {
-            return false;
+        if array.null_count == 0 || array.n_buffers < 2 || array.length <= 0 {
+            return None;
         }
         // SAFETY: a primitive array has two buffers, the first of which is absent or a bitmap that
         // covers `offset + length` rows.
         unsafe {
             let bitmap = (*array.buffers).cast::<u8>();
-            let rows = array.offset..array.offset + array.length;
-            !bitmap.is_null()
-                && rows.into_iter().any(|row| *bitmap.add((row / 8) as usize) >> (row % 8) & 1 == 0)
+            if bitmap.is_null() {
+                return None;
+            }
+            let first = array.offset as usize;
+            (0..array.length as usize)
+                .find(|row| *bitmap.add((first + row) / 8) >> ((first + row) % 8) & 1 == 0)
         }
     }
 

@@ -249,7 +249,8 @@ fn no_floats(name: &str, object: &Bound<'_, PyAny>, exported: &Bound<'_, PyAny>)
         .and_then(|values| values.flatten().enumerate().find(|(_, value)| value.extract::<f64>().is_err()));
     let message = match odd {
         Some((row, value)) => {
-            format!("`{name}`, row {row}, must be a number (NaN where there is none), was `{value}`")
+            let found = value.repr().map_or_else(|_| value.to_string(), |text| text.to_string());
+            format!("`{name}`, row {row}, must be a number (NaN where there is none), was `{found}`")
         }
         None => format!("`{name}` must be a column of floats, was `{}`", object.get_type()),
     };
