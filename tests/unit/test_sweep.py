@@ -64,6 +64,14 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+def market(file: Path) -> str:
+    """A file of two bars beside the strategy's."""
+    path = file.with_name("bars.csv")
+    bars = "2026-03-10T14:30:00Z,A,1,1,1,1,1\n2026-03-10T14:31:00Z,A,1,1,1,1,1\n"
+    path.write_text(f"ts_utc,symbol,open,high,low,close,volume\n{bars}")
+    return str(path)
+
+
 GRID: dict[str, Any] = {"stop": [1.0, 2.0, 4.0], "every": [10, 25]}
 
 
@@ -209,16 +217,27 @@ def test_a_path_that_leads_nowhere_is_named_with_the_nearest(
 def test_a_mistake_in_a_parameter_is_told_as_one_and_not_as_one_of_the_file(
     file: Path, capsys: pytest.CaptureFixture[str], params: list[str], said: str
 ) -> None:
-    market = file.with_name("bars.csv")
-    bars = "2026-03-10T14:30:00Z,A,1,1,1,1,1\n2026-03-10T14:31:00Z,A,1,1,1,1,1\n"
-    market.write_text(f"ts_utc,symbol,open,high,low,close,volume\n{bars}")
     given = [word for param in params for word in ("--param", param)]
     with pytest.raises(SystemExit) as ended:
-        main(["sweep", str(file), "--market", str(market), *given])
+        main(["sweep", str(file), "--market", market(file), *given])
     told = capsys.readouterr().err
     assert ended.value.code == 2, told
     assert told.startswith(said)
     assert file.name not in told
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [(".7:.9:.1", [0.7, 0.8, 0.9]), ("+1.:2:1", [1, 2]), ("1e-1:.3:1e-1", [0.1, 0.2, 0.3])],
+)
+def test_a_range_is_written_as_numbers_are(
+    file: Path, capsys: pytest.CaptureFixture[str], text: str, values: list[float]
+) -> None:
+    path = "rules.dip.do[0].enter.target[0].percent"
+    with pytest.raises(SystemExit):
+        main(["sweep", str(file), "--market", market(file), "--param", f"{path}={text}", "--json"])
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert sorted(row[path] for row in rows) == values
 
 
 def test_the_help_of_sweep_shows_how_a_range_is_written(

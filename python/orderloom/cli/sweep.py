@@ -18,7 +18,7 @@ from orderloom.config import Document, load_settings
 from orderloom.errors import ConfigError, shown
 from orderloom.feeds.history import read_history
 
-_NUMBER: Final = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?"
+_NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
 _RANGE: Final = re.compile(rf"({_NUMBER}):({_NUMBER}):({_NUMBER})")
 _VALUES_MAX: Final = 100_000
 _READABLE: Final = 10**15
