@@ -181,6 +181,21 @@ def test_an_impossible_row_is_named_with_its_line_and_column(
         read_items(path)
 
 
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("1773153000", ", which looks like seconds, hint: write `2026-03-10T14:30:00Z`"),
+        ("1773153000000", ", which looks like milliseconds, hint: write `2026-03-10T14:30:00Z`"),
+        ("1773153000000000", ", which looks like microseconds, hint: write `2026-03-10T14:30:00Z`"),
+        ("20260310", ""),
+    ],
+)
+def test_a_time_in_another_unit_is_told_as_one(tmp_path: Path, at: str, said: str) -> None:
+    with pytest.raises(FeedError) as caught:
+        read_items(csv(tmp_path / "bad.csv", f"{HEAD}{at},A,10,11,9,10,5\n"))
+    assert str(caught.value).endswith(f"in 1900 to 2199, found: {at}{said}")
+
+
 @pytest.mark.parametrize(("more", "said"), [(",6", "more"), ("", "fewer")])
 def test_a_row_of_another_length_is_named(tmp_path: Path, more: str, said: str) -> None:
     row = GOOD.rstrip() + more if more else GOOD.rpartition(",")[0]

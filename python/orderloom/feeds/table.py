@@ -19,7 +19,7 @@ from orderloom.feeds.kind import (
     json_rows,
     require_polars,
 )
-from orderloom.instant import iso_to_ns
+from orderloom.instant import iso_to_ns, ns_to_iso, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -130,7 +130,17 @@ def _cell(name: str, text: str | None, place: str, parse: Callable[[str], Any]) 
             iso_to_ns: "ISO 8601 with an offset, in 1900 to 2199",
             int: "a whole number",
         }.get(parse, "a number" if parse is float else "true or false")
-        raise FeedError(f"{place}: `{name}`: expected {expected}, found: {text[:60]}") from None
+        found = text[:60] + (_in_unit(text) if parse is iso_to_ns else "")
+        raise FeedError(f"{place}: `{name}`: expected {expected}, found: {found}") from None
+
+
+def _in_unit(text: str) -> str:
+    """What a time looks like that is a number of a unit, and how it is written here."""
+    at = int(text) if text.isdecimal() and len(text) < 20 else 0
+    unit = unit_of(at)
+    if unit is None:
+        return ""
+    return f", which looks like {unit.name}, hint: write `{ns_to_iso(at * unit.ns)}`"
 
 
 def _read_parquet(
