@@ -51,8 +51,9 @@ run: develop ## Trade the sample day in the simulated TWS
 # was counted can be read by the llvm-profdata of rustc's own LLVM alone.
 PROFDATA = llvm=$$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p'); \
   export PATH="$$(rustc --print target-libdir)/../bin:/usr/lib/llvm-$$llvm/bin:$$PATH" PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_QUIET=1; \
-  llvm-profdata --version 2>/dev/null | grep -q "LLVM version $$llvm\." || { \
-    echo "expected llvm-profdata $$llvm, of the LLVM in this rustc; hint: rustup component add llvm-tools, or your distribution's package llvm-$$llvm"; exit 2; }
+  found=$$(llvm-profdata merge --version 2>/dev/null | sed -n 's/.*LLVM version \([0-9]*\).*/\1/p') || true; \
+  [ "$$found" = "$$llvm" ] || { \
+    echo "expected llvm-profdata $$llvm, of the LLVM in this rustc, found $${found:-none}; hint: rustup component add llvm-tools, or your distribution's package llvm-$$llvm"; exit 2; }
 
 .PHONY: wheel
 wheel: .venv/installed ## Build an installable wheel into dist/, optimised by profile; needs llvm-profdata
