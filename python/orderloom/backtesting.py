@@ -35,7 +35,7 @@ from orderloom._core import run_backtest
 from orderloom.arguments import check_kind, check_word
 from orderloom.errors import LanguageError, shown
 from orderloom.history import RUN, History, Names, Source, span_of
-from orderloom.venue import check_field, check_venue
+from orderloom.venue import check_field, check_venue, venue_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -152,7 +152,8 @@ def backtest(
             script=script,
             listener=listener,
         )
-    return Backtest(native, float(str(cash)), time.perf_counter() - began)
+    had = (venue or {}).get("cash", cash)
+    return Backtest(native, float(str(had)), time.perf_counter() - began)
 
 
 def play(
@@ -185,7 +186,7 @@ def play(
     }
     return run_backtest(
         names.engine_config(),
-        json.dumps(venue_config),
+        venue_json(venue_config),
         bars=history.bars,
         quotes=history.quotes,
         prints=history.prints,

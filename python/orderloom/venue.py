@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from orderloom._core import Venue
@@ -78,10 +79,25 @@ def _judge(path: tuple[str, ...], value: object, told: str) -> None:
     raise LanguageError(f"{_named(told, path)}found {shown(value)}", _expected(path, complaint))
 
 
+def venue_json(config: Mapping[str, Any]) -> str:
+    """A configuration as the native side reads it.
+
+    Raises:
+        TypeError, ValueError: A value that JSON has not.
+    """
+    return json.dumps(config, allow_nan=False, default=_decimal)
+
+
+def _decimal(value: object) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError
+
+
 def _complaint(path: Sequence[str], value: object) -> str | None:
     """What a venue says to one value, if it cannot take it."""
     try:
-        text = json.dumps(_at(path, value), allow_nan=False)
+        text = venue_json(_at(path, value))
     except (TypeError, ValueError):
         return "expected a value that JSON has"
     try:

@@ -138,7 +138,7 @@ def test_the_exchange_does_what_its_file_says(
     start_sim: Callable[..., int], tmp_path: Path
 ) -> None:
     file = tmp_path / "venue.json"
-    file.write_text('{"cash": "1234"}')
+    file.write_text('{"cash": 1234}')
     assert asyncio.run(net_liquidation(start_sim("--venue", file))) == ("DU0000001", 1234)
 
 

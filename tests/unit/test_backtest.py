@@ -6,6 +6,7 @@ import subprocess
 import sys
 from array import array
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,12 @@ def test_slippage_stays_when_the_venue_is_told_more_of_its_fills() -> None:
         assert found.rows("fills")[0]["price"] == price
 
 
+@pytest.mark.parametrize("cash", [1000, 1000.0, "1000", Decimal("1e3")])
+def test_cash_of_the_venue_may_be_any_number_and_equity_begins_with_it(cash: object) -> None:
+    result = backtest(buy_on(9), bars(quiet(100), quiet(100)), venue={"cash": cash}, **FREE)
+    assert list(result.equity["equity"]) == [1000.0, 1000.0]
+
+
 def test_volume_limits_fills_only_when_asked() -> None:
     table = bars(quiet(100), quiet(100), quiet(100), quiet(100))
     table["volume"] = array("d", [200.0] * 4)
@@ -186,6 +193,8 @@ PREDICTED: Any = {"ticker": "A", "signal": "BUY"}
             "`venue.fill.max_fraction_of_volume`: found `2`, expected a fraction above 0 and at",
         ),
         ({"venue": {"seed": -1}}, "`venue.seed`: found `-1`, expected a whole number, 0 to"),
+        ({"venue": {"cash": True}}, "`venue.cash`: found `true`, expected a number"),
+        ({"venue": {"cash": 1e30}}, r"`venue.cash`: found `1e\+30`, expected a decimal number"),
         ({"venue": {"cash": "much"}}, "`venue.cash`: found `much`, expected a decimal number"),
         ({"venue": {"starts_open": "no"}}, "`venue.starts_open`: found `no`, expected `true` or"),
         ({"venue": {"latency": {"order_ns": 1.5}}}, "`venue.latency.order_ns`: found `1.5`, exp"),

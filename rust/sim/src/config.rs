@@ -3,11 +3,13 @@
 //! Where the documentation and the records of TWS disagree, each reading is a named variant here, so
 //! that an engine can be shown to be safe under all of them.
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 
 use orderloom_core::decimal::{Money, ONE};
 use orderloom_core::time::Span;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use crate::latency::Latency;
@@ -25,6 +27,7 @@ pub struct VenueConfig {
     /// The one account.
     pub account: Box<str>,
     /// Cash at the start, in `currency`.
+    #[serde(deserialize_with = "amount")]
     pub cash: Money,
     /// The account's base currency. Every instrument is taken to trade in it.
     pub currency: Box<str>,
@@ -114,6 +117,23 @@ impl Default for VenueConfig {
             bust_news: BustNews::default(),
         }
     }
+}
+
+/// Money that people write: a number counts as the text that it is written as.
+fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Money, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a number")]
+    enum Amount<'a> {
+        Text(#[serde(borrow)] Cow<'a, str>),
+        Whole(i64),
+        Float(f64),
+    }
+    let text = match Amount::deserialize(deserializer)? {
+        Amount::Text(text) => text,
+        Amount::Whole(number) => number.to_string().into(),
+        Amount::Float(number) => number.to_string().into(),
+    };
+    text.parse().map_err(D::Error::custom)
 }
 
 /// How much fills at once, and how far from the market.
