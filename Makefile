@@ -117,6 +117,18 @@ soak: ## SESSIONS=n random days of engine and venue; SEED=n tells one
 	SESSIONS=$(SESSIONS) FIRST=$(FIRST) SEED=$(SEED) TICKS=$(TICKS) SIGNALS=$(SIGNALS) MISHAPS=$(MISHAPS) \
 	  cargo test --release --package orderloom-sim --test soak --locked -- --ignored --nocapture
 
+# In an environment that has nothing else, away from the checkout.
+TRIED := $(BUILD)/tried
+.PHONY: try-wheel
+try-wheel: develop ## Install a wheel as a user does, and trade the sample day with what `init` writes
+	rm -rf $(TRIED)
+	PIP_QUIET=1 VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin build --release --quiet --out $(TRIED)
+	$(PYTHON) -m venv $(TRIED)/env
+	$(TRIED)/env/bin/pip install --quiet --constraint constraints.txt $(TRIED)/*.whl
+	cd $(TRIED) && export PATH=$$PWD/env/bin:$$PATH && orderloom --version && orderloom init . && \
+	  orderloom check strategy.yaml && orderloom run strategy.yaml --sim --speed max --out run
+	rm -rf $(TRIED)
+
 .PHONY: types
 types: develop ## Static types, and the extension's stub against the built module
 	$(BIN)/mypy
