@@ -91,6 +91,7 @@ class History:
         within = _within(source)
         _check_unit(times, {"start": within[0], "end": within[1], "signals": _first(events)})
         bounds = bounds_of(times, [at for at, _, _ in events])
+        _check_overlap(within, bounds)
         if source.poll is not None:
             first = bounds_of(times, [])[0] if times else bounds[0]
             first = first if within[0] is None else max(first, within[0])
@@ -311,6 +312,18 @@ def _within(source: Source) -> tuple[int | None, int | None]:
 
 def _first(events: Sequence[tuple[int, str, Event]]) -> int | None:
     return events[0][0] if events else None
+
+
+def _check_overlap(within: tuple[int | None, int | None], bounds: tuple[int, int]) -> None:
+    """Some of the data has to be between start and end."""
+    (start, end), (first, last) = within, bounds
+    beyond = "start" if start is not None and start > last else None
+    beyond = "end" if end is not None and end <= first else beyond
+    if beyond is not None:
+        raise LanguageError(
+            f"`{beyond}`: no rows from `start` to `end`",
+            f"a time inside the data, which goes from {ns_to_iso(first)} to {ns_to_iso(last)}",
+        )
 
 
 def _check_unit(columns: Sequence[Any], moments: Mapping[str, int | None]) -> None:

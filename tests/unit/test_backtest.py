@@ -220,6 +220,8 @@ PREDICTED: Any = {"ticker": "A", "signal": "BUY"}
         ({"bars": NO_BARS}, "^bars: no rows, expected at least one$"),
         ({"bars": {"A": NO_BARS}, "signals": []}, "^bars, signals: no rows"),
         ({"bars": {**NO_BARS, "symbol": []}}, "^bars: no rows"),
+        ({"start": START + 3 * MINUTE}, "`start`: no rows from `start` to `end`, expected a time"),
+        ({"end": START}, "`end`: no rows from `start` to `end`, .* which goes from 2"),
         ({"bars": {**bars(quiet(1)), "close": 1.0}}, "bars: `close`: found `1.0`"),
         ({"bars": {"A": {**bars(quiet(1)), "close": []}}}, "bars, A: `close` has 0 rows"),
         ({"journal": "/dev/null/journal.db"}, "`journal`: /dev/null/journal.db cannot be written"),
