@@ -117,6 +117,8 @@ async def test_a_key_is_in_nothing_that_a_run_with_failures_writes(
                 )
                 session.runner.on_time()
                 stage.tws.disconnect_clients()
+                await asyncio.sleep(0.5)
+                session.stop()
                 return
 
     playing = asyncio.create_task(play())

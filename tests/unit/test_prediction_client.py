@@ -168,19 +168,29 @@ async def test_unknown_tickers_and_unserved_predictions_are_refused_without_retr
     assert heard.predictions == []
 
 
-async def test_a_refused_key_stops_the_source_with_one_alarm_and_no_further_request(
+async def test_a_refused_key_stops_the_source_with_one_alarm_until_it_is_resumed(
     server: PredictionServer,
 ) -> None:
     heard = Heard()
     async with PredictionClient(
         source(server, "not-the-key"), limits=QUICK, **heard.callbacks()
     ) as client:
-        await asyncio.wait_for(client.run(["AAPL"], 60.0), timeout=5)
+        running = asyncio.create_task(client.run(["AAPL"], 0.01))
+        async with asyncio.timeout(5):
+            while not client.is_stopped:  # noqa: ASYNC110 - the alarm is a plain call
+                await asyncio.sleep(0.01)
         await client.poll_once(["AAPL", "MSFT"])
-        assert client.is_stopped
+        await asyncio.sleep(0.1)
+        assert not running.done()
+        assert heard.codes == ["UNAUTHORIZED"]
+        assert len(heard.alarms) == 1
+        client.resume()
+        async with asyncio.timeout(5):
+            while len(heard.alarms) < 2:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+        running.cancel()
 
-    assert heard.codes == ["UNAUTHORIZED"]
-    assert len(heard.alarms) == 1
+    assert set(heard.codes) == {"UNAUTHORIZED"}
     assert "not-the-key" not in repr(heard.rejected) + repr(heard.alarms) + repr(client.source)
 
 

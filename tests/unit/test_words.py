@@ -63,7 +63,7 @@ async def test_flatten_says_what_it_leaves_because_no_trade_of_the_run_holds_it(
             runner.post(event)
         unused: Any = None
         tally = RunTally(("AAPL", "MSFT"), ())
-        words = Words(runner, tally, outside, ("AAPL", "MSFT"), lambda: 0, unused)
+        words = Words(runner, tally, outside, ("AAPL", "MSFT"), lambda: 0, unused, print)
         for asked in ("AAPL", None):
             with pytest.raises(RefusedWordError, match="AAPL 5 held by no trade of this run"):
                 await words.answer("flatten", {"symbol": asked})
@@ -77,7 +77,11 @@ async def test_flatten_says_what_it_leaves_because_no_trade_of_the_run_holds_it(
 async def test_a_run_whose_journal_has_failed_is_not_resumed(tmp_path: Path) -> None:
     with started(tmp_path, CONFIG) as (runner, outside, _):
         unused: Any = None
-        words = Words(runner, RunTally((), ()), outside, ("AAPL", "MSFT"), lambda: 0, unused)
+        asked_again: list[str] = []
+        words = Words(
+            runner, RunTally((), ()), outside, ("AAPL", "MSFT"), lambda: 0, unused,
+            lambda: asked_again.append("predictions"),
+        )  # fmt: skip
         assert (await words.answer("resume", {}))["mode"] != "Halted"
         (tmp_path / "journal.db-wal").unlink()
         watching = asyncio.create_task(runner.watch_journal(0.01))
@@ -89,6 +93,7 @@ async def test_a_run_whose_journal_has_failed_is_not_resumed(tmp_path: Path) -> 
         ):
             await words.answer("resume", {})
         assert runner.engine.mode == "Halted"
+        assert asked_again == ["predictions"]
 
 
 def test_shares_of_a_single_order_of_the_run_are_its_own(tmp_path: Path) -> None:

@@ -236,8 +236,9 @@ class Session:
         stack.push_async_callback(self._broker.disconnect)
         stack.callback(self.runner.finish)
         words = Words(
-            self.runner, self.tally, self.outside, self.symbols, self._time, self.reloader
-        )
+            self.runner, self.tally, self.outside, self.symbols, self._time, self.reloader,
+            self._ask_again,
+        )  # fmt: skip
         control = ControlServer(self.directory, words.answer)
         await control.start()
         stack.push_async_callback(control.stop)
@@ -320,6 +321,10 @@ class Session:
             now=self._clock.now,
         )
         stack.push_async_callback(self._client.aclose)
+
+    def _ask_again(self) -> None:
+        if self._client is not None:
+            self._client.resume()
 
     @property
     def _tickers(self) -> list[str]:
@@ -499,15 +504,19 @@ class Session:
         ends = [self._started / 1e9 + options.duration] if options.duration is not None else []
         if options.until is not None:
             ends.append(options.until / 1e9)
-        timeout = min(ends) - time.time() if ends else None
-        stopping = asyncio.create_task(self._stop.wait())
-        await asyncio.wait({stopping, *tasks}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        stopping: asyncio.Task[Any] = asyncio.create_task(self._stop.wait())
+        waiting = {stopping, *tasks}
+        # What ends by itself ends nothing else: positions are managed until somebody stops the run.
+        while stopping in waiting:
+            timeout = min(ends) - time.time() if ends else None
+            done, waiting = await asyncio.wait(
+                waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                break
+            for task in done:
+                task.result()
         stopping.cancel()
-        for task in tasks:
-            if task.done() and not task.cancelled():
-                error = task.exception()
-                if error is not None:
-                    raise error
 
     # -- the end -----------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ class Words:
         symbols: Sequence[str],
         now: Callable[[], int],
         reloader: Reloader,
+        on_resume: Callable[[], None],
     ) -> None:
         self._runner = runner
         self._tally = tally
@@ -40,6 +41,7 @@ class Words:
         self._symbols = symbols
         self._now = now
         self._reloader = reloader
+        self._on_resume = on_resume
 
     async def answer(self, word: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Answer one word.
@@ -68,6 +70,7 @@ class Words:
                     "its place is in order, and start it again"
                 )
             self._runner.post(Event.operator("resume"))
+            self._on_resume()
         elif word == "flatten":
             self._flatten(self._symbol(arguments.get("symbol")))
         else:

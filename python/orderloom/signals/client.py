@@ -97,7 +97,8 @@ class PredictionClient:
         self._pace = Pace(limits.per_minute, monotonic_ns, sleep)
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._http: httpx2.AsyncClient | None = None
-        self._is_stopped = False
+        self._may_ask = asyncio.Event()
+        self._may_ask.set()
         self._is_forged_told = False
 
     async def __aenter__(self) -> Self:
@@ -121,11 +122,11 @@ class PredictionClient:
     @property
     def is_stopped(self) -> bool:
         """The key was refused: nothing more is asked until `resume`."""
-        return self._is_stopped
+        return not self._may_ask.is_set()
 
     def resume(self) -> None:
         """Ask again, after a person has mended what the alarm told."""
-        self._is_stopped = False
+        self._may_ask.set()
 
     async def poll_once(self, tickers: Sequence[str], *, in_order: bool = False) -> None:
         """Ask once for every ticker, all at the same time, and return when all have answered.
@@ -144,9 +145,10 @@ class PredictionClient:
     async def run(
         self, tickers: Sequence[str], every_seconds: float, sleep: Sleep | None = None
     ) -> None:
-        """Poll every ticker at its own pace until cancelled, or until the key is refused.
+        """Poll every ticker at its own pace until cancelled.
 
-        A slow ticker delays no other. `sleep` waits between the polls (default: the client's).
+        A slow ticker delays no other. A key that is refused stops all of them until `resume`.
+        `sleep` waits between the polls (default: the client's).
         """
         wanted = len(tickers) * 60 / every_seconds
         if self.limits.per_minute is not None and wanted > self.limits.per_minute:
@@ -163,8 +165,7 @@ class PredictionClient:
         while True:
             started = self._monotonic_ns()
             await self._poll(ticker, self._deliver)
-            if self._is_stopped:
-                return
+            await self._may_ask.wait()
             spent = (self._monotonic_ns() - started) / NS_PER_SECOND
             await sleep(max(0.0, every_seconds - spent))
 
@@ -183,7 +184,7 @@ class PredictionClient:
                 wait_jitter=limits.backoff_jitter,
             ):
                 with attempt:
-                    if self._is_stopped:
+                    if self.is_stopped:
                         return
                     try:
                         deliver(await self._ask(ticker))
@@ -286,9 +287,13 @@ class PredictionClient:
             self._call(self._on_prediction, outcome)
             return
         self._call(self._on_rejected, self.source.name, str(outcome.reason), outcome.detail)
-        if outcome.reason is Reason.UNAUTHORIZED and not self._is_stopped:
-            self._is_stopped = True
-            self._alarm(f"{self.source.name}: the API key was refused (401); polling has stopped")
+        if outcome.reason is Reason.UNAUTHORIZED and not self.is_stopped:
+            self._may_ask.clear()
+            self._alarm(
+                f"{self.source.name}: the API key was refused (401): nothing more is asked there, "
+                "everything else goes on; hint: mend it at the API, then `orderloom resume`; "
+                "another key takes a restart"
+            )
         if outcome.reason in FORGED and not self._is_forged_told:
             # Once, until it signs again: polling goes on, since the forger may go away.
             self._is_forged_told = True
