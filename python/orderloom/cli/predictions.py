@@ -14,7 +14,8 @@ from orderloom.cli.run import UsageError
 from orderloom.cli.waiting import hear_the_end, wait_for
 from orderloom.instant import NS_PER_SECOND
 
-DEFAULT_KEY = "orderloom"
+DEFAULT_KEY = "local-prediction-api"
+"""No word that messages have: a key is redacted wherever it stands."""
 _DAY_NS = 86_400 * NS_PER_SECOND
 
 
