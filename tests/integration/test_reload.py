@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -177,6 +179,8 @@ def test_the_open_trade_keeps_its_policy_and_is_booked_under_its_rule(
     assert {order["ticket"]["quantity"] for order in placed} == {"10"}, "never 99 shares"
     (trip,) = summary["round_trips"]
     assert (trip["rule"], trip["quantity"], trip["exit_reason"]) == ("long", "10", "CLOSE_ALL")
+    with closing(sqlite3.connect(run / "journal.db")) as connection:
+        assert connection.execute("select rule from round_trips").fetchall() == [("long",)]
     assert summary["exit_code"] == 0
     assert summary["ledger_differences"] == []
 

@@ -216,6 +216,26 @@ def test_the_views_answer_a_person_with_an_ordinary_sqlite3(path: Path) -> None:
         connection.close()
 
 
+def test_a_trade_is_shown_under_the_rule_that_opened_it_whatever_rules_came_later(
+    path: Path,
+) -> None:
+    def over(context: int, rule: int) -> Said:
+        return told("context_concluded", context=context, rule=rule, opened_at=0, closed_at=0)
+
+    gone = 2**32 - 1
+    with Journal.create(path, HEADER) as journal:
+        journal.append_event(1, START, quote(1))
+        journal.append_outcome(1, [], [told("context_opened", context=1, rule=0)])
+        for seq, kind in ((2, "reloaded"), (3, "restarted")):
+            rules = [{"name": f"since-{seq}"}, {"name": "long-on-buy"}]
+            journal.append_event(seq, START, told(kind, run="t", rules=rules))
+        # The second was opened in a file before this one.
+        journal.append_outcome(3, [], [over(1, gone), over(2, 0), over(3, gone)])
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("select context, rule from round_trips").fetchall()
+    assert found == [(1, "long-on-buy"), (2, "since-3"), (3, None)]
+
+
 def test_an_entry_is_on_disk_when_commit_returns_and_not_awaited_before(path: Path) -> None:
     with Journal.create(path, HEADER, linger=60) as journal, Journal.open(path) as recording:
         journal.append_event(1, START, quote(1))
@@ -580,3 +600,6 @@ def test_a_journal_of_the_first_schema_is_read_brought_up_and_gone_on_with(
         assert recording.schema == len(schema.UPGRADES)
         assert recording.verify() is None, "the old rows and the new one are one chain"
         assert [seq for seq, _, _ in recording.events()] == list(range(1, last.seq + 2))
+    with closing(sqlite3.connect(path)) as connection:
+        (view,) = connection.execute("select sql from sqlite_schema where name = 'round_trips'")
+        assert "configs" in view[0], "its views are today's"

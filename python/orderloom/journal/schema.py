@@ -109,6 +109,8 @@ select json_extract(body, '$.context') as context, symbol, json_extract(body, '$
 from notices where kind = 'context_concluded';
 """  # noqa: S608 - constants
 
+_FOREVER = 2**63 - 1
+
 _DAYS = """
 -- The file before this one in its run, and where that ended, JSON; null in a run's first.
 alter table run add column previous text;
@@ -135,7 +137,44 @@ create table compacted (
 );
 """
 
-UPGRADES: tuple[str, ...] = (_TABLES + _VIEWS, _DAYS)
+_RULES = f"""
+-- Numbers of rules count from the configuration in force at an event: one of a restart or a reload
+-- is in force from its own event on.
+create view configs as
+select seq as since, lead(seq, 1, {_FOREVER}) over (order by seq) as until, config
+from (
+  select 0 as seq, config from run
+  union all
+  select seq, body from entry where type = 'event' and kind in ('restarted', 'reloaded')
+);
+drop view round_trips;
+-- `rule` is the one that opened the trade, whatever became of it later.
+create view round_trips as
+select json_extract(body, '$.context') as context, symbol, json_extract(body, '$.side') as side,
+  json_extract(body, '$.quantity') as quantity,
+  json_extract(body, '$.entry_price') as entry_price,
+  json_extract(body, '$.exit_price') as exit_price,
+  json_extract(body, '$.exit_reason') as exit_reason,
+  json_extract(body, '$.tranches') as tranches, json_extract(body, '$.pnl') as pnl,
+  json_extract(body, '$.commission') as commission,
+  json_extract(
+    config, '$.rules[' || ifnull(opened.rule, json_extract(body, '$.rule')) || '].name'
+  ) as rule,
+  {_UTC.format("json_extract(body, '$.opened_at')")} as opened_at,
+  {_UTC.format("json_extract(body, '$.closed_at')")} as closed_at
+from notices as over
+left join (
+  select seq, json_extract(body, '$.context') as context, json_extract(body, '$.rule') as rule
+  from entry where type = 'notice' and kind = 'context_opened'
+) as opened on opened.context = json_extract(over.body, '$.context')
+-- One that was opened in the file of another day has its number of when it was over.
+join configs
+  on ifnull(opened.seq, over.seq) >= configs.since and ifnull(opened.seq, over.seq) < configs.until
+where over.kind = 'context_concluded'
+order by over.seq, over.n;
+"""  # noqa: S608 - constants
+
+UPGRADES: tuple[str, ...] = (_TABLES + _VIEWS, _DAYS, _RULES)
 """Script `k` leads from schema `k` to `k + 1`; an empty file has schema 0.
 
 A script may add tables, views and columns. It must not touch the columns that the chain covers.
