@@ -553,6 +553,26 @@ def test_a_journal_cut_at_any_byte_is_read_up_to_the_damage_or_refused(path: Pat
         assert list(recording.events()) == written
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "expected a journal, found none in it; hint: put it back from a copy"),
+        (
+            b"notes, no journal",
+            r"cannot be read as a journal \(file is not a database\); hint: put",
+        ),
+        (None, r"cannot be read as a journal \(database disk image is malformed\); hint: put"),
+    ],
+)
+def test_what_is_no_journal_is_told_with_what_to_do(
+    path: Path, content: bytes | None, said: str
+) -> None:
+    write(path)
+    path.write_bytes(path.read_bytes()[:5_000] if content is None else content)
+    with pytest.raises(JournalBroken, match=said):
+        Journal.open(path)
+
+
 def test_a_journal_of_a_newer_schema_is_refused_with_a_hint_and_left_alone(path: Path) -> None:
     write(path)
     tamper(path, "pragma user_version = 99")

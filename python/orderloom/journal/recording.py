@@ -30,6 +30,7 @@ _DAYS: Final = 2
 """The schema that brought snapshots and days."""
 Rows: TypeAlias = tuple[bytes, ...]
 """Of each column of many rows, what is in them, with a record separator between."""
+_FROM_A_COPY: Final = "hint: put it back from a copy"
 _BATCH_ROWS: Final = 2_048
 _ROWS: Final = """
 select
@@ -102,6 +103,10 @@ def _tidy(path: Path) -> None:
                 writer.execute("pragma schema_version")
 
 
+def _unreadable(path: Path, error: Exception) -> JournalBroken:
+    return JournalBroken(path, f"cannot be read as a journal ({error}); {_FROM_A_COPY}")
+
+
 class Recording(Closing):
     """A journal open for reading. Changes none of it, and leaves nothing beside it."""
 
@@ -112,13 +117,17 @@ class Recording(Closing):
         try:
             connection = _connect(path)
         except sqlite3.Error as error:
-            raise JournalBroken(path, str(error)) from None
+            raise _unreadable(path, error) from None
         self._connection = connection
         try:
             self.schema = schema.version(connection)
-            if not 1 <= self.schema <= len(schema.UPGRADES):
+            if self.schema == 0:
+                raise JournalBroken(path, f"expected a journal, found none in it; {_FROM_A_COPY}")
+            if self.schema > len(schema.UPGRADES):
                 raise JournalBroken(
-                    path, f"expected schema 1 to {len(schema.UPGRADES)}, found {self.schema}"
+                    path,
+                    f"expected schema 1 to {len(schema.UPGRADES)}, found {self.schema}; "
+                    "hint: use the orderloom that wrote it, or a newer one",
                 )
             added = "previous, day" if self.schema >= _DAYS else "null, null"
             rows = connection.execute(
@@ -138,7 +147,7 @@ class Recording(Closing):
             )
         except (sqlite3.DatabaseError, ValueError, TypeError) as error:
             self.close()
-            raise JournalBroken(path, str(error)) from None
+            raise _unreadable(path, error) from None
         except JournalBroken:
             self.close()
             raise
