@@ -1,8 +1,8 @@
 """The operator's line to a running instance: a loopback socket behind a token of its own per start.
 
-A run writes `control.json` (mode 0600) into its directory: port, token and process. Whoever
-can read that file may give the run a word; nobody else can. One JSON document a line, in both
-directions.
+A run writes `control.json` (mode 0600) into its directory: port, token, process, and what tells it
+from others. Whoever can read that file may give the run a word; nobody else can. One JSON document
+a line, in both directions.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import json
 import os
 import secrets
 import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from orderloom.errors import OrderloomError
+from orderloom.instant import ns_to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,6 +37,12 @@ class NoInstanceError(OrderloomError):
     exit_code = 3
 
 
+class SeveralInstancesError(OrderloomError):
+    """A word that changes a run, and more than one that it may be meant for."""
+
+    exit_code = 2
+
+
 class RefusedWordError(OrderloomError):
     """The instance does not take the word."""
 
@@ -44,14 +52,19 @@ class RefusedWordError(OrderloomError):
 class ControlServer:
     """Takes words for one run. `answer` gets the word and its arguments and returns a document.
 
-    It runs on the event loop of the run, between two events, so what it sees is of one moment.
+    `trades` is what the run trades at, for a person: mode and account. It runs on the event loop of
+    the run, between two events, so what it sees is of one moment.
     """
 
     def __init__(
-        self, directory: Path, answer: Callable[[str, dict[str, Any]], Awaitable[Answer]]
+        self,
+        directory: Path,
+        answer: Callable[[str, dict[str, Any]], Awaitable[Answer]],
+        trades: str = "",
     ) -> None:
         self._file = directory / FILE
         self._answer = answer
+        self._trades = trades
         self._token = secrets.token_urlsafe(32)
         self._server: asyncio.Server | None = None
 
@@ -59,7 +72,8 @@ class ControlServer:
         """Listen on a free port of the loopback address and tell where."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=_LINE_MAX)
         port = self._server.sockets[0].getsockname()[1]
-        _write_line(self._file, {"port": port, "token": self._token, "pid": os.getpid()})
+        me = {"since": ns_to_iso(time.time_ns()), "trades": self._trades}
+        _write_line(self._file, {"port": port, "token": self._token, "pid": os.getpid(), **me})
 
     async def stop(self) -> None:
         """Stop listening and take the file away."""
@@ -104,9 +118,17 @@ class Instance:
     port: int
     token: str
     pid: int
+    since: str = ""
+    """UTC ISO 8601; empty, as the next, of a run of an older version."""
+    trades: str = ""
+    """Mode and account."""
+
+    def __str__(self) -> str:
+        since = self.since and f"since {self.since[:19]}Z"
+        return "  ".join(filter(None, (str(self.directory), self.trades, since)))
 
     def ask(self, word: str, **arguments: Any) -> Answer:
-        """Give the run a word and return its answer.
+        """Give the run a word and return its answer, which names the run.
 
         Raises:
             NoInstanceError: it does not answer in time.
@@ -125,7 +147,7 @@ class Instance:
         answer: Answer = json.loads(reply)
         if "error" in answer:
             raise RefusedWordError(f"{self.directory}: {answer['error']}")
-        return answer
+        return {"run": str(self.directory), **answer}
 
 
 def find(run: Path | None, runs: Path = Path("runs")) -> Instance:
@@ -134,21 +156,49 @@ def find(run: Path | None, runs: Path = Path("runs")) -> Instance:
     Raises:
         NoInstanceError: there is none; it says what was looked at.
     """
+    return _running(run, runs)[0]
+
+
+def find_only(run: Path | None, runs: Path = Path("runs")) -> Instance:
+    """Return the running instance of a directory, or the only one below `runs`.
+
+    Raises:
+        NoInstanceError: there is none; it says what was looked at.
+        SeveralInstancesError: there are others; all are named.
+    """
+    instance, *others = _running(run, runs)
+    if others:
+        lines = "".join(f"\n  {each}" for each in (instance, *others))
+        raise SeveralInstancesError(
+            f"{runs}: expected one running instance, found {1 + len(others)}:{lines}\n"
+            f"hint: name one, for example --run {instance.directory}"
+        )
+    return instance
+
+
+def _running(run: Path | None, runs: Path) -> list[Instance]:
+    """At least one, the newest first."""
     files = [run / FILE] if run is not None else sorted(runs.glob(f"*/{FILE}"), reverse=True)
-    for file in files:
-        instance = _read(file)
-        if instance is not None:
-            return instance
-    where = run if run is not None else runs
-    raise NoInstanceError(
-        f"{where}: expected a running instance, found none, hint: name its directory with --run"
-    )
+    found = [instance for file in files if (instance := _read(file)) is not None]
+    if not found:
+        where = run if run is not None else runs
+        raise NoInstanceError(
+            f"{where}: expected a running instance, found none, hint: name its directory with --run"
+        )
+    return sorted(found, key=lambda instance: instance.since, reverse=True)
 
 
 def _read(file: Path) -> Instance | None:
     try:
         told = json.loads(file.read_text(encoding="utf-8"))
-        instance = Instance(file.parent, int(told["port"]), str(told["token"]), int(told["pid"]))
+        instance = Instance(
+            file.parent,
+            int(told["port"]),
+            str(told["token"]),
+            int(told["pid"]),
+            str(told.get("since", "")),
+            str(told.get("trades", "")),
+        )
         os.kill(instance.pid, 0)
     except (OSError, ValueError, KeyError):
         return None

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from orderloom.cli import main
 from orderloom.config import load_settings
-from orderloom.control import FILE, NoInstanceError, RefusedWordError, find
+from orderloom.control import FILE, ControlServer, NoInstanceError, RefusedWordError, find
 from orderloom.instant import iso_to_ns
 from orderloom.sessions import RunOptions, Session
 
@@ -108,3 +109,45 @@ def test_without_an_instance_the_message_says_where_was_looked(tmp_path: Path) -
     (tmp_path / FILE).write_text('{"port": 1, "token": "x", "pid": 999999999}')
     with pytest.raises(NoInstanceError, match="found none"):
         find(tmp_path)
+
+
+async def test_of_two_instances_a_word_that_changes_one_must_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words: list[tuple[str, str]] = []
+    servers = []
+    # The second is the newer one, whatever its name.
+    for name, trades in (("zinc", "sim"), ("gold", "paper DU*****67, client 7")):
+
+        async def answer(word: str, _: dict[str, Any], name: str = name) -> dict[str, Any]:
+            words.append((name, word))
+            return {"mode": "Active"}
+
+        directory = Path("runs") / name
+        directory.mkdir(parents=True)
+        servers.append(ControlServer(directory, answer, trades))
+        await servers[-1].start()
+
+    def command(*line: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(line)
+        told = capsys.readouterr()
+        return int(str(ended.value.code)), told.out + told.err
+
+    for word in ("halt", "resume", "flatten --all", "flatten AAPL", "flatten", "reload"):
+        code, said = await asyncio.to_thread(command, *word.split())
+        lines = said.splitlines()
+        assert (code, words) == (2, []), word
+        assert lines[0] == "runs: expected one running instance, found 2:"
+        assert lines[1].startswith("  runs/gold  paper DU*****67, client 7  since 20")
+        assert lines[2].startswith("  runs/zinc  sim  since 20")
+        assert lines[3] == "hint: name one, for example --run runs/gold"
+
+    assert await asyncio.to_thread(command, "status") == (0, "run: runs/gold\nmode: Active\n")
+    code, said = await asyncio.to_thread(command, "halt", "--run", "runs/zinc", "--json")
+    assert (code, json.loads(said)) == (0, {"run": "runs/zinc", "mode": "Active"})
+    assert words == [("gold", "status"), ("zinc", "halt")]
+    await servers[1].stop()
+    assert (await asyncio.to_thread(command, "resume"))[1].startswith("run: runs/zinc\n")
+    await servers[0].stop()

@@ -248,8 +248,9 @@ async def test_the_command_reloads_a_run_under_way(
     same, dry, taken, again = await asyncio.wait_for(asyncio.to_thread(operator), 60)
     session.stop()
     await asyncio.wait_for(running, 60)
-    assert same == "nothing to change\n"
+    assert same == f"run: {out}\nnothing to change\n"
     assert dry.splitlines() == [
+        f"run: {out}",
         "+ rule out",
         "~ rule watch: symbols, when, cooldown",
         "~ rule long: when, do",

@@ -8,12 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from orderloom.control import find
+from orderloom.control import find, find_only
 from orderloom.errors import OrderloomError
 
 Run = Annotated[
     Path | None,
     typer.Option("--run", help="Directory of the run; the newest running one if left out."),
+]
+OneRun = Annotated[
+    Path | None,
+    typer.Option("--run", help="Directory of the run; may be left out while only one is running."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -41,27 +45,27 @@ def signals(*, run: Run = None, as_json: AsJson = False) -> None:
 def halt(
     reason: Annotated[str, typer.Argument(help="For the journal.")] = "",
     *,
-    run: Run = None,
+    run: OneRun = None,
     as_json: AsJson = False,
 ) -> None:
     """Kill switch: no risk-increasing order until `resume`; exits go on."""
-    _show(find(run).ask("halt", reason=reason), as_json=as_json)
+    _show(find_only(run).ask("halt", reason=reason), as_json=as_json)
 
 
-def resume(*, run: Run = None, as_json: AsJson = False) -> None:
+def resume(*, run: OneRun = None, as_json: AsJson = False) -> None:
     """Re-arm after a halt or an incident."""
-    _show(find(run).ask("resume"), as_json=as_json)
+    _show(find_only(run).ask("resume"), as_json=as_json)
 
 
 def flatten(
     symbol: Annotated[str | None, typer.Argument(help="Whose trade to close.")] = None,
     *,
     all_of_them: Annotated[bool, typer.Option("--all", help="Close every trade.")] = False,
-    run: Run = None,
+    run: OneRun = None,
     as_json: AsJson = False,
 ) -> None:
     """Close one trade, or all of them."""
-    instance = find(run)
+    instance = find_only(run)
     if (symbol is None) != all_of_them:
         held = [each for each in instance.ask("positions")["positions"] if each["trade"]]
         named = ", ".join(f"{each['symbol']} ({each['quantity']})" for each in held) or "nothing"

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from orderloom.cli.operator import AsJson, Run
-from orderloom.control import find
+from orderloom.cli.operator import AsJson, OneRun
+from orderloom.control import find_only
 
 
 def reload(
     *,
-    run: Run = None,
+    run: OneRun = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what would change.")
     ] = False,
@@ -24,7 +24,7 @@ def reload(
     Rules, limits and patience may change; open trades keep the policy that they were opened with.
     A file that cannot be used, or that changes what is fixed by the start, changes nothing.
     """
-    answer = find(run).ask("reload", dry_run=dry_run)
+    answer = find_only(run).ask("reload", dry_run=dry_run)
     if as_json:
         typer.echo(json.dumps({"exit_code": 0, **answer}))
     else:
@@ -32,6 +32,7 @@ def reload(
 
 
 def _table(answer: dict[str, Any]) -> None:
+    typer.echo(f"run: {answer['run']}")
     for name in answer["added"]:
         typer.echo(f"+ rule {name}")
     for name in answer["removed"]:

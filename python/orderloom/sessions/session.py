@@ -20,7 +20,7 @@ from orderloom.journal import FIRST, Header, Journal, JournalBroken
 from orderloom.log import RunLog
 from orderloom.ports import ContractSpec, MarketSubscription
 from orderloom.recovery import Recovered, Seat, recover, seat_name, state_directory
-from orderloom.redaction import Redactor
+from orderloom.redaction import Redactor, masked_account
 from orderloom.report import RunTally
 from orderloom.runner import Runner
 from orderloom.sessions.books import differences
@@ -239,7 +239,7 @@ class Session:
             self.runner, self.tally, self.outside, self.symbols, self._time, self.reloader,
             self._ask_again,
         )  # fmt: skip
-        control = ControlServer(self.directory, words.answer)
+        control = ControlServer(self.directory, words.answer, self._trades)
         await control.start()
         stack.push_async_callback(control.stop)
         await self._unless_stopped(self._broker.connect())
@@ -247,6 +247,15 @@ class Session:
         announcing = asyncio.create_task(self._restarts.announce(self.runner.post))
         stack.callback(announcing.cancel)
         self._check_contracts()
+
+    @property
+    def _trades(self) -> str:
+        """Mode and account, for a person; an account that is not named is known by its address."""
+        if self._options.mode == "sim":
+            return "sim"
+        broker = self._settings.broker
+        account = masked_account(broker.account) or f"{broker.host}:{broker.port}"
+        return f"{self._options.mode} {account}, client {broker.client_id}"
 
     async def _unless_stopped(self, connecting: Coroutine[Any, Any, None]) -> None:
         """Wait for a broker that may never answer, but not longer than the user does."""
