@@ -203,6 +203,16 @@ BROKEN: dict[str, tuple[str, int, str, str, str]] = {
         "rules:\n  - {name: r, on: Bar, symbols: [A]}\n", 2, "rule r", "`do` is missing", ""
     ),
     "no symbol": ("rules:\n  - {name: r, on: Bar, do: cancel}\n", 1, "rules", "no symbol", ""),
+    "an empty list of symbols": (
+        "market: {symbols: [A]}\nrules:\n  - name: r\n    on: Bar\n"
+        "    symbols: []\n    do: cancel\n",
+        5, "rule r: symbols", "found an empty list, expected at least one symbol",
+        "leave `symbols` out for every symbol, or name some",
+    ),
+    "an empty list of symbols in a template": (
+        "market: {symbols: [A]}\ntemplates:\n  - sell: {symbols: []}\n",
+        3, "templates[0]: sell.symbols", "found an empty list", "for every symbol",
+    ),
     "unknown template": (
         "templates:\n  - by: {}\n", 2, "templates[0]: by", "unknown template", "`buy`?"
     ),
@@ -413,6 +423,13 @@ def test_a_script_is_checked_together_with_its_file(
     assert "strategy.py: rule percent: when: the condition can never hold" in told
     with pytest.raises(LanguageError, match="rule `percent`: the condition can never hold"):
         load_script(script).settings(file)
+
+
+def test_a_rule_without_symbols_is_shown_with_every_one() -> None:
+    text = "market: {symbols: [B]}\nrules:\n  - {name: r, on: Bar, do: cancel}\n"
+    text += "  - {name: s, on: Bar, symbols: [A], do: cancel}\n"
+    resolved = {each.key: each.value for each in check_text(text, environment={}).resolved}
+    assert (resolved["rules.r.symbols"], resolved["rules.s.symbols"]) == ("every: A, B", "A")
 
 
 def test_rules_that_exclude_each_other_are_no_reason_to_warn() -> None:

@@ -313,8 +313,10 @@ class _Loader:
         for rule in settings.rules:
             origin = self._origin(self._paths[rule.name])
             for key in (*("on", "symbols", "when", "then", "priority", "cooldown"), "daily_cap"):
-                value = getattr(rule, key)
-                yield ResolvedValue(f"rules.{rule.name}.{key}", _shown(value), origin)
+                value = _shown(getattr(rule, key))
+                if key == "symbols" and not rule.symbols:
+                    value = f"every: {_shown(settings.symbols)}"
+                yield ResolvedValue(f"rules.{rule.name}.{key}", value, origin)
 
     def _values(self, path: KeyPath, value: object) -> Iterator[ResolvedValue]:
         if isinstance(value, BaseModel):

@@ -45,6 +45,10 @@ def parse_rule(
         if key not in value
     )
     arguments: dict[str, Any] = {key: value[key] for key in KEYS if key in value}
+    try:
+        _check_symbols(arguments)
+    except LanguageError as error:
+        problems.append(error)
     condition: Condition = always
     actions: tuple[Action, ...] = (cancel(),)
     try:
@@ -80,9 +84,21 @@ def parse_template(value: object, problems: list[LanguageError]) -> Rule | None:
                 path=(name,),
             )
         with inside(name):
+            _check_symbols(arguments)
             made = with_arguments(TEMPLATES[name], arguments)
             assert isinstance(made, Rule)  # noqa: S101 - every template returns one
             return made
     except LanguageError as error:
         problems.append(error)
         return None
+
+
+def _check_symbols(arguments: object) -> None:
+    """Refuse an empty list, which means none to one reader and every symbol to another."""
+    if isinstance(arguments, Mapping) and arguments.get("symbols") == []:
+        raise LanguageError(
+            "found an empty list",
+            "at least one symbol",
+            "leave `symbols` out for every symbol, or name some",
+            path=("symbols",),
+        )

@@ -17,8 +17,8 @@ Schema = dict[str, Any]
 
 _ANY_NUMBER: Final[Schema] = {"type": ["number", "string"]}
 _SYMBOLS: Final[Schema] = {
-    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
-    "description": "Symbols it is for; none: every one.",
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
+    "description": "Symbols it is for; left out: every one.",
 }
 _WINDOW: Final[Schema] = {
     "type": "array",
