@@ -102,6 +102,13 @@ def test_a_growth_that_no_number_holds_has_no_value() -> None:
     assert measures.annual_return([1.0], periods=2) == 3.0
 
 
+def test_one_day_has_no_ratio() -> None:
+    for ratio in (measures.sharpe_ratio, measures.sortino_ratio):
+        assert ratio([-0.01]) is None
+    # Mean 0.01, root of the mean square below zero 0.01 * sqrt(1 / 2).
+    assert measures.sortino_ratio([-0.01, 0.03], periods=1) == pytest.approx(2**0.5)
+
+
 def test_the_sharpe_ratio_of_a_published_example(reference: Path) -> None:
     with gzip.open(reference / "sharpe-ratio-test-ige.csv.gz", "rt") as file:
         closes = [

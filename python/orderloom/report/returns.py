@@ -67,9 +67,12 @@ def sharpe_ratio(
 def sortino_ratio(
     returns: Sequence[float], required: float = 0.0, periods: float = DAYS_PER_YEAR
 ) -> float | None:
-    """Mean by the deviation of returns below `required` alone, for a year."""
+    """Mean by the deviation of returns below `required` alone, for a year.
+
+    None of a single return, of which nothing deviates.
+    """
     above = [each - required for each in returns]
-    if not above:
+    if len(above) < 2:
         return None
     deviation = sqrt(fmean(min(each, 0.0) ** 2 for each in above))
     return fmean(above) / deviation * sqrt(periods) if deviation > 1e-12 else None
