@@ -354,7 +354,8 @@ async def test_what_a_lost_journal_left_at_the_broker_is_counted_and_told_at_eac
         run = desk.start("fourth")
         await until(lambda: mode(desk, run) is not None, "it has begun")
         await until(lambda: "of no trade" in (run / "log.jsonl").read_text(), "the shares are told")
-        assert desk.ask("orders", run) == {"orders": [], "unknown_orders": []}
+        orders = desk.ask("orders", run)
+        assert orders == {"run": str(run), "orders": [], "unknown_orders": []}
         assert desk.end() == 0
 
 
