@@ -421,6 +421,13 @@ class Engine:
 
     @property
     def mode(self) -> Literal["Active", "ReduceOnly", "Halted"]: ...
+    @property
+    def ordered_mode(self) -> Literal["Active", "ReduceOnly", "Halted"]:
+        """The mode as far as somebody ordered it, whatever line and broker allow."""
+
+    def quarantined(self) -> list[int]:
+        """Numbers of the symbols that take no entries until a person resumes."""
+
     def position(self, symbol: int) -> tuple[str, str | None, str, str]:
         """Signed quantity, average price, realised profit before commissions, and commissions.
 

@@ -12,6 +12,7 @@ import pytest
 from orderloom import enter, reading
 from orderloom._core import Event
 from orderloom.actions import order
+from orderloom.cli.operator import show
 from orderloom.clock import ManualClock
 from orderloom.control import RefusedWordError
 from orderloom.journal import Header, Journal
@@ -72,6 +73,39 @@ async def test_flatten_says_what_it_leaves_because_no_trade_of_the_run_holds_it(
         assert [row["unclaimed"] for row in rows] == ["5", None]
         assert len(told) == 1
         assert "5 AAPL of no trade" in told[0]
+
+
+async def test_resume_tells_which_symbols_it_re_arms_and_whose_their_shares_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with started(tmp_path, CONFIG) as (runner, outside, _):
+        for event in (
+            Event.connection("up"),
+            Event.next_order_id(1),
+            Event.snapshot("began"),
+            Event.position_report(1, 0.0, 0.0),
+            Event.snapshot("ended"),
+            # A person sells short.
+            Event.execution("e1.01", 0, 99, "", 0, "SELL", 40.0, 100.0, 0),
+        ):
+            runner.post(event)
+        unused: Any = None
+        tally = RunTally(("AAPL", "MSFT"), ())
+        symbols = ("AAPL", "MSFT")
+        words = Words(runner, tally, outside, symbols, lambda: 0, unused, lambda: None)
+        told = [{"symbol": "AAPL", "held": "-40", "own": "0"}]
+        status, resumed, after = [
+            await words.answer(word, {}) for word in ("status", "resume", "status")
+        ]
+        assert (status["quarantined"], "rearmed" in status) == (told, False)
+        assert (resumed["rearmed"], resumed["quarantined"], after["quarantined"]) == (told, [], [])
+        holds = "AAPL: {}broker holds -40, 0 of them by this run's trades and orders{}\n"
+        for answer, line in (
+            (status, holds.format("", "; no entries until `resume`")),
+            (resumed, holds.format("was quarantined, ", "")),
+        ):
+            show(answer, as_json=False)
+            assert f":\n  {line}" in capsys.readouterr().out
 
 
 async def test_a_run_whose_journal_has_failed_is_not_resumed(tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -24,22 +25,22 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 
 def status(*, run: Run = None, as_json: AsJson = False) -> None:
     """How the running instance does."""
-    _show(find(run).ask("status"), as_json=as_json)
+    show(find(run).ask("status"), as_json=as_json)
 
 
 def positions(*, run: Run = None, as_json: AsJson = False) -> None:
     """What the running instance holds."""
-    _show(find(run).ask("positions"), as_json=as_json)
+    show(find(run).ask("positions"), as_json=as_json)
 
 
 def orders(*, run: Run = None, as_json: AsJson = False) -> None:
     """Orders of the running instance that may still do something."""
-    _show(find(run).ask("orders"), as_json=as_json)
+    show(find(run).ask("orders"), as_json=as_json)
 
 
 def signals(*, run: Run = None, as_json: AsJson = False) -> None:
     """The signal funnel of the running instance, and what happened last."""
-    _show(find(run).ask("signals"), as_json=as_json)
+    show(find(run).ask("signals"), as_json=as_json)
 
 
 def halt(
@@ -49,12 +50,12 @@ def halt(
     as_json: AsJson = False,
 ) -> None:
     """Kill switch: no risk-increasing order until `resume`; exits go on."""
-    _show(find_only(run).ask("halt", reason=reason), as_json=as_json)
+    show(find_only(run).ask("halt", reason=reason), as_json=as_json)
 
 
 def resume(*, run: OneRun = None, as_json: AsJson = False) -> None:
-    """Re-arm after a halt or an incident."""
-    _show(find_only(run).ask("resume"), as_json=as_json)
+    """Re-arm after a halt or an incident; tells the symbols that incidents had quarantined."""
+    show(find_only(run).ask("resume"), as_json=as_json)
 
 
 def flatten(
@@ -73,7 +74,7 @@ def flatten(
         raise NothingNamedError(
             f"flatten: expected a symbol or --all, found {found}\nhint: --all would close {named}"
         )
-    _show(instance.ask("flatten", symbol=symbol), as_json=as_json)
+    show(instance.ask("flatten", symbol=symbol), as_json=as_json)
 
 
 class NothingNamedError(OrderloomError):
@@ -82,17 +83,31 @@ class NothingNamedError(OrderloomError):
     exit_code = 2
 
 
-def _show(answer: dict[str, Any], *, as_json: bool) -> None:
+def show(answer: dict[str, Any], *, as_json: bool) -> None:
+    """Print what a run has answered."""
     if as_json:
         typer.echo(json.dumps(answer))
         return
     for name, value in answer.items():
         if isinstance(value, list):
             typer.echo(f"{name}: {'none' if not value else ''}".rstrip())
+            word: Callable[[Any], str] = _HELD.get(name, _line)
             for each in value:
-                typer.echo(f"  {_line(each)}")
+                typer.echo(f"  {word(each)}")
         else:
             typer.echo(f"{name}: {_line(value)}")
+
+
+def _held(shares: dict[str, str]) -> str:
+    held, own = shares["held"], shares["own"]
+    return f"broker holds {held}, {own} of them by this run's trades and orders"
+
+
+_HELD: Final[dict[str, Callable[[dict[str, str]], str]]] = {
+    "quarantined": lambda each: f"{each['symbol']}: {_held(each)}; no entries until `resume`",
+    "rearmed": lambda each: f"{each['symbol']}: was quarantined, {_held(each)}",
+}
+"""How shares of symbols are told, by the list that they stand in."""
 
 
 def _line(value: Any) -> str:

@@ -82,19 +82,35 @@ class Outside:
 
         Short ones are below zero.
         """
-        found = {}
+        holdings = zip(self._symbols, self.holdings(), strict=True)
+        return {name: _text(held - own) for name, (held, own) in holdings if held != own}
+
+    def holdings(self) -> list[tuple[Decimal, Decimal]]:
+        """By symbol, what the broker holds, and what of it trades and single orders explain."""
+        found = []
         single = self._engine.of_single_orders()
-        for place, symbol in enumerate(self._symbols):
+        for place in range(len(self._symbols)):
             held = self._engine.position(place)[0]
             if place not in self._moved:
                 held = self._reported.get(place, held)
             trade = json.loads(self._engine.context(place) or "null")
             own = Decimal(trade["quantity"] if trade else 0)
             own = -own if trade and trade["side"] == "SHORT" else own
-            rest = Decimal(held) - own - Decimal(single[place])
-            if rest:
-                found[symbol] = f"{rest.normalize():f}"
+            found.append((Decimal(held), own + Decimal(single[place])))
         return found
+
+    @property
+    def quarantined(self) -> list[dict[str, str]]:
+        """Symbols that take no entries until a person resumes, with both."""
+        holdings = self.holdings()
+        return [
+            {
+                "symbol": self._symbols[place],
+                "held": _text(holdings[place][0]),
+                "own": _text(holdings[place][1]),
+            }
+            for place in self._engine.quarantined()
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """Both, as `summary.json` has them."""
@@ -176,3 +192,7 @@ class Outside:
                 f"at the broker, but not of this run: {'; '.join(found)}; left as they are, "
                 "hint: nothing here protects or closes them, look at them in TWS"
             )
+
+
+def _text(shares: Decimal) -> str:
+    return f"{shares.normalize():f}"

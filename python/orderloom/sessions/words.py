@@ -69,8 +69,10 @@ class Words:
                     f"{failure}: no entry could be put into writing; hint: end this run, see that "
                     "its place is in order, and start it again"
                 )
+            rearmed = self._outside.quarantined
             self._runner.post(Event.operator("resume"))
             self._on_resume()
+            return {"rearmed": rearmed, **self._status()}
         elif word == "flatten":
             self._flatten(self._symbol(arguments.get("symbol")))
         else:
@@ -124,6 +126,7 @@ class Words:
             "live_orders": len(json.loads(engine.live_orders())),
             "unknown_orders": len(self._outside.orders),
             "round_trips": len(self._tally.round_trips),
+            "quarantined": self._outside.quarantined,
             "incidents": self._tally.incidents[-5:],
             "signals": self._tally.signals(),
         }

@@ -194,6 +194,17 @@ impl Engine {
         self.state.mode()
     }
 
+    /// The same as far as somebody ordered it, whatever the line and the broker's snapshot allow.
+    #[must_use]
+    pub fn ordered_mode(&self) -> Mode {
+        self.state.ordered_mode
+    }
+
+    /// Symbols that take no entries until a person resumes, after an incident.
+    pub fn quarantined(&self) -> impl Iterator<Item = SymbolId> {
+        self.state.symbols().filter(|symbol| self.state.slot(*symbol).is_quarantined)
+    }
+
     /// The open trade of a symbol.
     #[must_use]
     pub fn context(&self, symbol: SymbolId) -> Option<&crate::context::Context> {

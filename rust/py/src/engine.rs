@@ -260,6 +260,16 @@ impl Engine {
         self.engine.mode().as_str()
     }
 
+    #[getter]
+    fn ordered_mode(&self) -> &'static str {
+        self.engine.ordered_mode().as_str()
+    }
+
+    /// Numbers of the symbols that take no entries until a person resumes.
+    fn quarantined(&self) -> Vec<u32> {
+        self.engine.quarantined().map(|symbol| symbol.0).collect()
+    }
+
     /// Signed quantity, average price, realised profit and commissions, as decimal strings.
     fn position(&self, symbol: u32) -> PyResult<(String, Option<String>, String, String)> {
         let symbol = self.symbol(symbol)?;
