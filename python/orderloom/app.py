@@ -432,7 +432,7 @@ class _Parts:
             now,
         )
         runner.on_ask = self._questions.answer
-        self._publisher = Publisher(app.bus, self.symbols, names, engine)
+        self._publisher = Publisher(app.bus, self.symbols, names, engine, openers=runner.openers)
         runner.listeners.append(self._publisher)
 
     def _follow(self, settings: Settings) -> None:

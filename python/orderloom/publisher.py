@@ -107,6 +107,7 @@ class Publisher:
         rules: Names of the rules by the engine's numbers.
         engine: Read for the values of indicators.
         seq: Number of the last event before the first one that it hears.
+        openers: Names of the rules that opened trades which are open already.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Publisher:
         rules: Sequence[str],
         engine: Engine,
         seq: int = 0,
+        openers: Mapping[int, str] | None = None,
     ) -> None:
         self._bus = bus
         self._symbols = symbols
@@ -127,7 +129,7 @@ class Publisher:
         self._parts = 0
         # How orders and fills belong to trades, and which event began each of those.
         self._begun: dict[int, str] = {}
-        self._opened_by: dict[int, str] = {}
+        self._opened_by: dict[int, str] = dict(openers or {})
         self._context_of: dict[int, int | None] = {}
         self._ref_of: dict[int, str] = {}
         self._order_of: dict[str, int] = {}

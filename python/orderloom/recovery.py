@@ -12,7 +12,7 @@ import json
 import os
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
@@ -160,6 +160,8 @@ class Recovered:
     last: Link
     config: Mapping[str, Any]
     """The engine's configuration as it was last."""
+    openers: Mapping[int, str]
+    """Names of the rules that opened the trades that are open, by the numbers of the trades."""
     lost_outcome: tuple[tuple[Said, ...], tuple[Said, ...]]
     """Commands and notices of the last event that were not written before the end."""
     events: int
@@ -226,12 +228,32 @@ def recover(path: Path) -> Recovered:
             engine=engine,
             last=last,
             config=json.loads(engine.config),
+            openers=_openers(recording, engine, stack),
             lost_outcome=(_said(lost, "command"), _said(lost, "notice")),
             events=events,
             seconds=time.perf_counter() - began,
             day=recording.day,
             doubt=doubt,
         )
+
+
+def _openers(recording: Recording, engine: Engine, stack: ExitStack) -> dict[int, str]:
+    """The rules that opened the trades that are open, as far back as the run's files are there."""
+    places = range(len(json.loads(engine.config)["instruments"]))
+    trades = (json.loads(text) for place in places if (text := engine.context(place)) is not None)
+    missing = {trade["context"] for trade in trades}
+    found: dict[int, str] = {}
+    with suppress(JournalBroken):  # A day that is over may have been taken away.
+        while missing:
+            told = recording.openers()
+            known = {context: told[context] for context in missing & told.keys()}
+            found |= {context: rule for context, rule in known.items() if rule is not None}
+            missing -= told.keys()
+            if (previous := recording.header.previous) is None:
+                break
+            path = recording.path.resolve().with_name(previous.name)
+            recording = stack.enter_context(Recording(path))
+    return found
 
 
 def _start(files: Sequence[Recording]) -> _Start | None:

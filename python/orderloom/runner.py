@@ -75,6 +75,8 @@ class Runner:
         snapshot_events: int = SNAPSHOT_EVENTS,
     ) -> None:
         self.engine: Final = Engine(config) if recovered is None else recovered.engine
+        self.openers: Final = {} if recovered is None else recovered.openers
+        """Names of the rules that opened the trades that it began with, by numbers of trades."""
         self.journal: Final = journal
         self.listeners: Final[list[Listener]] = list(listeners)
         self._clock = clock

@@ -68,7 +68,7 @@ async def test_a_person_asks_halts_and_flattens_and_the_run_ends_halted(tmp_path
 
     summary, told = await run_beside(session_at(directory), operator)
 
-    assert told["held"]["trade"]["side"] == "LONG"
+    assert (told["held"]["trade"]["side"], told["held"]["trade"]["rule"]) == ("LONG", "long-on-buy")
     assert {order["role"] for order in told["orders"]} == {"stop", "target"}
     assert told["halted"]["mode"] == "Halted"
     assert [trip["exit_reason"] for trip in summary["round_trips"]] == ["CLOSE_ALL"]

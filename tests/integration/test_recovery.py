@@ -24,9 +24,10 @@ from ib_async import IB
 
 from orderloom._core import Engine
 from orderloom.config import parse_settings
-from orderloom.journal import Journal, JournalBroken
+from orderloom.journal import Journal, JournalBroken, Run
 from orderloom.recovery import AlreadyRunningError, OtherVersionError, Seat, recover, seat_name
 from orderloom.replay import replay
+from orderloom.report.account import Account
 from orderloom.sessions import RunOptions, Session
 
 if TYPE_CHECKING:
@@ -281,13 +282,17 @@ async def test_other_rules_take_over_an_open_trade_and_the_kill_switch_stays(des
         desk.ask("resume", second)
         await until(lambda: mode(desk, second) == "Active", "re-armed by a person")
         assert await alive(ib) == before
+        held_then, _ = desk.ask("positions", second)["positions"]
         desk.ask("flatten", second, "--all")
         await until(lambda: held(ib) == {}, "the position is closed")
         assert await alive(ib) == {}
         assert desk.end() == 0
     summary = json.loads((second / "summary.json").read_text())
     assert summary["symbols"] == ["FLAT", "MORE"]
-    assert summary["round_trips"][0]["rule"] == "-"
+    (trip,) = summary["round_trips"]
+    assert (held_then["trade"]["rule"], trip["rule"]) == ("long", "long"), "which has gone since"
+    with Run.whole(first / "journal.db") as run:
+        assert [each.rule for each in Account.of(run).trips] == ["long"], "as a report has it"
     assert replay(first / "journal.db").difference is None
 
 

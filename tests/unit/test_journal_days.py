@@ -300,6 +300,7 @@ def test_a_recovery_begins_at_the_last_snapshot(tmp_path: Path) -> None:
         assert recovered.events < EVERY
         assert recovered.engine.snapshot().json() == desk.engine.snapshot().json()
         assert recovered.config["run"] == "days"
+        assert list(recovered.openers.values()) == ["buy"], "told on the first day"
     with Recording(tmp_path / NAMES[2]) as recording:
         kept = recording.snapshots()
     assert len(kept) == 2, "the one that the day begins with, and one under way"
@@ -455,6 +456,7 @@ def test_a_recovery_needs_no_day_before_the_last(tmp_path: Path) -> None:
         (tmp_path / name).unlink()
         recovered = recover(tmp_path / NAMES[0])
         assert recovered.path.name == NAMES[2]
+        assert recovered.openers == {}, "the day that tells is gone"
         assert recovered.engine.snapshot().json() == desk.engine.snapshot().json()
     (tmp_path / NAMES[2]).unlink()
     with pytest.raises(JournalBroken, match=f"{NAMES[0]}: expected a journal, found no such file"):

@@ -9,7 +9,7 @@ from orderloom.journal.compaction import compact
 from orderloom.journal.errors import JournalBroken, JournalCompacted, JournalFailed
 from orderloom.journal.header import Header
 from orderloom.journal.journal import Journal
-from orderloom.journal.recording import RECONFIGURE, Broken, Entry, Kept, Recording
+from orderloom.journal.recording import RECONFIGURE, Broken, Entry, Kept, Recording, rule_name
 from orderloom.journal.run import FIRST, Run, newest
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "Run",
     "compact",
     "newest",
+    "rule_name",
 ]

@@ -19,7 +19,7 @@ from orderloom.journal.errors import JournalBroken, JournalCompacted
 from orderloom.journal.header import Header, Previous
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -67,6 +67,17 @@ class Entry(NamedTuple):
     kind: str
     body: str
     """JSON."""
+
+
+def rule_name(configs: Sequence[tuple[int, Mapping[str, Any]]], seq: int, rule: int) -> str | None:
+    """Name a rule by its number in that of `configs` that was in force at event `seq`.
+
+    Example:
+        >>> rule_name([(0, {"rules": [{"name": "a"}]}), (7, {"rules": [{"name": "b"}]})], 8, 0)
+        'b'
+    """
+    rules = next(config for since, config in reversed(configs) if since <= seq)["rules"]
+    return str(rules[rule]["name"]) if rule < len(rules) else None
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -292,6 +303,22 @@ class Recording(Closing):
     def notices(self) -> Iterator[Entry]:
         """Yield what the engine told, in order."""
         return self._entries("notice")
+
+    def openers(self) -> dict[int, str | None]:
+        """Return which rule, if one did, opened each trade whose beginning it tells.
+
+        Raises:
+            JournalBroken: it cannot be read.
+        """
+        try:
+            configs = [(seq, json.loads(text)) for seq, text in self.configs()]
+            opened = self._connection.execute(
+                "select json_extract(body, '$.context'), seq, json_extract(body, '$.rule')"
+                " from entry where type = 'notice' and kind = 'context_opened'"
+            )
+            return {context: rule_name(configs, seq, rule) for context, seq, rule in opened}
+        except (sqlite3.DatabaseError, ValueError, LookupError, TypeError) as error:
+            raise JournalBroken(self.path, str(error)) from None
 
     def count(self) -> tuple[int, int]:
         """How many events there are, and how many entries with what they led to."""

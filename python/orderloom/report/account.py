@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from orderloom.journal import rule_name
 from orderloom.report.summary import RoundTrip
 from orderloom.report.trades import Trade
 
@@ -180,10 +181,7 @@ class _Reader:
         )
 
     def _rule(self, seq: int, rule: int) -> str:
-        """The name of a rule in the configuration that was in force at an event."""
-        config = next(config for since, config in reversed(self._configs) if since <= seq)
-        rules = config["rules"]
-        return str(rules[rule]["name"]) if rule < len(rules) else "-"
+        return rule_name(self._configs, seq, rule) or "-"
 
 
 def _price_of(kind: str, event: dict[str, Any]) -> float | None:

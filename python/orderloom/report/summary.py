@@ -62,14 +62,20 @@ class RoundTrip:
 class RunTally:
     """A listener of the runner that counts what `summary.json` tells.
 
-    `symbols` and `rules` are the names by the engine's numbers.
+    `symbols` and `rules` are the names by the engine's numbers, `openers` those of the rules that
+    opened trades which it finds open.
     """
 
-    def __init__(self, symbols: Sequence[str], rules: Sequence[str]) -> None:
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        rules: Sequence[str],
+        openers: Mapping[int, str] | None = None,
+    ) -> None:
         self._symbols = symbols
         self._rules = rules
         # Under which name a rule opened a trade, whatever becomes of the rule.
-        self._openers: Final[dict[int, str]] = {}
+        self._openers: Final[dict[int, str]] = dict(openers or {})
         self.latency: Final = Latency()
         self.funnel: Final = Funnel()
         self.entries = 0
@@ -134,6 +140,10 @@ class RunTally:
             }
             for name in names
         }
+
+    def opener(self, context: int, rule: int) -> str:
+        """Name the rule that opened a trade, which counts as that of number `rule` now, or `-`."""
+        return self._openers.get(context) or self._rule(rule)
 
     def summary(self) -> dict[str, Any]:
         """Everything that the tally knows, as `summary.json` has it."""
@@ -237,7 +247,8 @@ class RunTally:
 
     def _context_concluded(self, at: int, notice: dict[str, Any]) -> None:
         self.uncovered_max_ns = max(self.uncovered_max_ns, notice["uncovered_max"])
-        opener = self._openers.pop(notice["context"], None)
+        opener = self.opener(notice["context"], notice["rule"])
+        self._openers.pop(notice["context"], None)
         if notice["exit_reason"] is None:
             self.unfilled += 1
             self._say(at, f"{self._name(notice['symbol'])} entry ended without a fill")
@@ -245,7 +256,7 @@ class RunTally:
         trip = RoundTrip.of(
             notice,
             symbol=self._name(notice["symbol"]),
-            rule=opener or self._rule(notice["rule"]),
+            rule=opener,
         )
         self.round_trips.append(trip)
         self._say(

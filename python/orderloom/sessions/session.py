@@ -169,7 +169,8 @@ class Session:
             self._made.append(path)
             return config, journal
         self.symbols = tuple(str(each["symbol"]) for each in self._instruments)
-        self.tally = RunTally(self.symbols, [rule.name for rule in self._settings.rules])
+        rules = [rule.name for rule in self._settings.rules]
+        self.tally = RunTally(self.symbols, rules, recovered.openers)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.symlink_to(recovered.path.resolve())
         self._made.append(path)

@@ -145,11 +145,19 @@ class Words:
                     "unrealized": engine.unrealized(index),
                     "realized": realized,
                     "commission": commission,
-                    "trade": json.loads(engine.context(index) or "null"),
+                    "trade": self._trade(index),
                     "unclaimed": unclaimed.get(symbol),
                 }
             )
         return {"positions": rows}
+
+    def _trade(self, index: int) -> dict[str, Any] | None:
+        text = self._runner.engine.context(index)
+        if text is None:
+            return None
+        trade: dict[str, Any] = json.loads(text)
+        opener = self._tally.opener(trade["context"], trade["rule"])
+        return {**trade, "rule": None if opener == "-" else opener}
 
     def _orders(self) -> dict[str, Any]:
         orders = json.loads(self._runner.engine.live_orders())
