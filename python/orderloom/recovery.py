@@ -139,6 +139,30 @@ class Seat:
         os.close(self._lock)
 
 
+class Restraint(NamedTuple):
+    """A word that keeps a run from entering until a person resumes."""
+
+    at: int | None
+    """UTC ns; `None` where nothing tells it any more."""
+    is_halt: bool
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason if self.at is None else f"{self.reason}, since {ns_to_iso(self.at)}"
+
+    @classmethod
+    def after(cls, standing: Self | None, at: int, told: Mapping[str, Any]) -> Self | None:
+        """What stands after the word of an `operator` event, given what stood before it."""
+        word, reason = told["word"], str(told.get("reason", ""))
+        if word == "resume":
+            return None
+        is_halt = word == "halt"
+        is_stricter = standing is None or (is_halt and not standing.is_halt)
+        if is_stricter and (is_halt or word == "reduce_only"):
+            return cls(at, is_halt, reason)
+        return standing
+
+
 class Said(NamedTuple):
     """A command or notice that the engine gives again, as the journal takes it."""
 
@@ -169,6 +193,8 @@ class Recovered:
     seconds: float
     day: int | None
     """The exchange's day that its last file is of, YYYYMMDD, as far as it tells."""
+    restraint: Restraint | None
+    """What keeps it from entering: as a person left it, or an earlier doubt."""
     doubt: str | None
     """Why the engine may not stand where the run stood; exits only, until a person resumes."""
 
@@ -233,6 +259,7 @@ def recover(path: Path) -> Recovered:
             events=events,
             seconds=time.perf_counter() - began,
             day=recording.day,
+            restraint=_restraint(engine, recording, stack),
             doubt=doubt,
         )
 
@@ -301,6 +328,27 @@ def _replayed(start: _Start) -> tuple[Engine, str | None, int]:
             engine.catch_up(rows)
     seq, place = difference.seq, difference.place
     return engine, f"outcome {place} of event {seq} is not what this version makes of it", events
+
+
+def _restraint(engine: Engine, recording: Recording, stack: ExitStack) -> Restraint | None:
+    """The word under which a run was left; it may be days old."""
+    if engine.ordered_mode == "Active":
+        return None
+    words: list[tuple[int, dict[str, Any]]] = []
+    with suppress(JournalBroken):  # Days may be gone.
+        while True:
+            told = [(at, json.loads(body)) for _, at, body in recording.events("operator")]
+            words = [*told, *words]
+            previous = recording.header.previous
+            if previous is None or any(body["word"] == "resume" for _, body in told):
+                break
+            path = recording.path.resolve().with_name(previous.name)
+            recording = stack.enter_context(Recording(path))
+    found: Restraint | None = None
+    for at, body in words:
+        found = Restraint.after(found, at, body)
+    is_halt = engine.ordered_mode == "Halted"
+    return found or Restraint(None, is_halt, "told on a day whose journal is gone")
 
 
 def _said(rest: Iterable[tuple[str, str]], type_: str) -> tuple[Said, ...]:

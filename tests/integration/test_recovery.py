@@ -273,12 +273,19 @@ async def test_other_rules_take_over_an_open_trade_and_the_kill_switch_stays(des
         first = desk.start("first")
         await until(lambda: held(ib) == {"FLAT": SHARES}, "the entry fills")
         # What was answered is durable: the process may die on the spot.
-        assert desk.ask("halt", first, "enough")["mode"] == "Halted"
+        halted = desk.ask("halt", first, "enough")
+        halted_at = halted["mode_since"]
+        assert halted["mode"] == "Halted"
         desk.kill()
         before = await alive(ib)
 
         second = desk.start("second", rule="renamed", more=", MORE")
         await until(lambda: mode(desk, second) == "Halted", "still halted")
+        status = desk.ask("status", second)
+        assert (status["mode_reason"], status["hint"]) == ("enough", "`orderloom resume`")
+        begins = f"this run begins Halted, as the one before was left: enough, since {halted_at}"
+        assert status["mode_since"] == halted_at
+        assert begins in (second / "log.jsonl").read_text()
         desk.ask("resume", second)
         await until(lambda: mode(desk, second) == "Active", "re-armed by a person")
         assert await alive(ib) == before
@@ -312,6 +319,9 @@ async def test_behind_a_journal_that_was_changed_a_run_enters_nothing_until_a_pe
         await until(lambda: mode(desk, second) is not None, "it has begun")
         await until(lambda: desk.ask("signals", second)["signals"]["duplicate"] > 1, "it is served")
         assert (mode(desk, second), held(ib)) == ("ReduceOnly", {})
+        status = desk.ask("status", second)
+        assert "none that can be trusted" in status["mode_reason"]
+        assert status["hint"] == "`orderloom resume`"
         log = (second / "log.jsonl").read_text()
         assert "expected the last run to go on with, found none that can be trusted" in log
         assert "row 3 " in log

@@ -16,14 +16,16 @@ from orderloom.cli.operator import show
 from orderloom.clock import ManualClock
 from orderloom.control import RefusedWordError
 from orderloom.journal import Header, Journal
+from orderloom.recovery import Restraint, recover
 from orderloom.report.summary import RunTally
 from orderloom.rules import rule
 from orderloom.runner import Runner
 from orderloom.sessions.outside import Outside
+from orderloom.sessions.standing import Standing
 from orderloom.sessions.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from orderloom.action_types import Action
@@ -37,15 +39,89 @@ CONFIG = json.dumps(
 
 
 @contextmanager
-def started(folder: Path, config: str) -> Iterator[tuple[Runner, Outside, list[str]]]:
+def started(
+    folder: Path, config: str, clock: ManualClock | None = None
+) -> Iterator[tuple[Runner, Outside, list[str]]]:
     """A runner with nothing in it yet, who hears what is not its own, and what that tells."""
     header = Header("0.1.0", config, ("AAPL", "MSFT"), "DU1234567", 0)
     with Journal.create(folder / "journal.db", header) as journal:
-        runner = Runner(config, clock=ManualClock(), journal=journal, on_problem=lambda _: None)
+        runner = Runner(
+            config, clock=clock or ManualClock(), journal=journal, on_problem=lambda _: None
+        )
         told: list[str] = []
         outside = Outside(runner.engine, ("AAPL", "MSFT"), told.append)
         runner.listeners.append(outside)
         yield runner, outside, told
+
+
+def words_of(runner: Runner, outside: Outside, on_resume: Callable[[], None] = list) -> Words:
+    standing = Standing(runner.engine, None)
+    runner.listeners.append(standing)
+    unused: Any = None
+    symbols = ("AAPL", "MSFT")
+    tally = RunTally(symbols, ())
+    return Words(runner, tally, outside, standing, symbols, lambda: 0, unused, on_resume)
+
+
+CONNECTED = (
+    Event.connection("up"),
+    Event.next_order_id(1),
+    Event.snapshot("began"),
+    Event.snapshot("ended"),
+)
+
+
+async def test_the_status_tells_why_nothing_is_entered_and_since_when(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = ManualClock()
+    with started(tmp_path, CONFIG, clock) as (runner, outside, _):
+        words = words_of(runner, outside)
+
+        async def standing() -> tuple[str, ...]:
+            status = await words.answer("status", {})
+            return tuple(status[key] for key in ("mode", "mode_reason", "mode_since", "hint"))
+
+        snapshot = "the broker's snapshot has not ended yet"
+        assert await standing() == ("ReduceOnly", snapshot, None, None)
+        for event in CONNECTED:
+            runner.post(event)
+        assert await standing() == ("Active", None, None, None)
+        for second, (word, reason) in enumerate(
+            [("reduce_only", "a doubt"), ("halt", "lunch"), ("halt", "again"), ("reduce_only", "x")]
+        ):
+            clock.advance_to((second + 1) * 1_000_000_000)
+            runner.post(Event.operator(word, reason=reason))
+        lunch = ("1970-01-01T00:00:02Z", "`orderloom resume`")
+        assert await standing() == ("Halted", "lunch", *lunch)
+        show(await words.answer("status", {}), as_json=False)
+        told = capsys.readouterr().out
+        assert "mode: Halted\nmode_reason: lunch\nmode_since: 1970-01-01T00:00:02" in told
+        assert "hint: `orderloom resume`\n" in told
+        await words.answer("resume", {})
+        assert await standing() == ("Active", None, None, None)
+
+
+@pytest.mark.parametrize("is_first_day_gone", [False, True])
+def test_why_a_run_was_left_halted_is_found_days_later(
+    tmp_path: Path, *, is_first_day_gone: bool
+) -> None:
+    clock = ManualClock()
+    with started(tmp_path, CONFIG, clock) as (runner, *_):
+        for event in CONNECTED:
+            runner.post(event)
+        clock.advance_to(5)
+        runner.post(Event.operator("halt", reason="lunch"))
+        for day in (2026_03_11, 2026_03_12):
+            runner.journal.turn(day, runner.engine.config, runner.engine.snapshot())
+            runner.post(Event.clock())
+        path = runner.journal.path
+    if is_first_day_gone:
+        (tmp_path / "journal.db").unlink()
+        expected = Restraint(None, True, "told on a day whose journal is gone")
+    else:
+        expected = Restraint(5, True, "lunch")
+    assert recover(path).restraint == expected
 
 
 async def test_flatten_says_what_it_leaves_because_no_trade_of_the_run_holds_it(
@@ -62,9 +138,7 @@ async def test_flatten_says_what_it_leaves_because_no_trade_of_the_run_holds_it(
             Event.snapshot("ended"),
         ):
             runner.post(event)
-        unused: Any = None
-        tally = RunTally(("AAPL", "MSFT"), ())
-        words = Words(runner, tally, outside, ("AAPL", "MSFT"), lambda: 0, unused, print)
+        words = words_of(runner, outside)
         for asked in ("AAPL", None):
             with pytest.raises(RefusedWordError, match="AAPL 5 held by no trade of this run"):
                 await words.answer("flatten", {"symbol": asked})
@@ -89,10 +163,7 @@ async def test_resume_tells_which_symbols_it_re_arms_and_whose_their_shares_are(
             Event.execution("e1.01", 0, 99, "", 0, "SELL", 40.0, 100.0, 0),
         ):
             runner.post(event)
-        unused: Any = None
-        tally = RunTally(("AAPL", "MSFT"), ())
-        symbols = ("AAPL", "MSFT")
-        words = Words(runner, tally, outside, symbols, lambda: 0, unused, lambda: None)
+        words = words_of(runner, outside)
         told = [{"symbol": "AAPL", "held": "-40", "own": "0"}]
         status, resumed, after = [
             await words.answer(word, {}) for word in ("status", "resume", "status")
@@ -110,12 +181,8 @@ async def test_resume_tells_which_symbols_it_re_arms_and_whose_their_shares_are(
 
 async def test_a_run_whose_journal_has_failed_is_not_resumed(tmp_path: Path) -> None:
     with started(tmp_path, CONFIG) as (runner, outside, _):
-        unused: Any = None
         asked_again: list[str] = []
-        words = Words(
-            runner, RunTally((), ()), outside, ("AAPL", "MSFT"), lambda: 0, unused,
-            lambda: asked_again.append("predictions"),
-        )  # fmt: skip
+        words = words_of(runner, outside, lambda: asked_again.append("predictions"))
         assert (await words.answer("resume", {}))["mode"] != "Halted"
         (tmp_path / "journal.db-wal").unlink()
         watching = asyncio.create_task(runner.watch_journal(0.01))
@@ -127,6 +194,7 @@ async def test_a_run_whose_journal_has_failed_is_not_resumed(tmp_path: Path) -> 
         ):
             await words.answer("resume", {})
         assert runner.engine.mode == "Halted"
+        assert (await words.answer("status", {}))["hint"] is None
         assert asked_again == ["predictions"]
 
 

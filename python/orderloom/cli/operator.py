@@ -94,7 +94,7 @@ def show(answer: dict[str, Any], *, as_json: bool) -> None:
             word: Callable[[Any], str] = _HELD.get(name, _line)
             for each in value:
                 typer.echo(f"  {word(each)}")
-        else:
+        elif value is not None:
             typer.echo(f"{name}: {_line(value)}")
 
 

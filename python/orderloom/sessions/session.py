@@ -29,6 +29,7 @@ from orderloom.sessions.outside import Outside
 from orderloom.sessions.readiness import Readiness
 from orderloom.sessions.reload import Reloader
 from orderloom.sessions.restarts import Restarts
+from orderloom.sessions.standing import Standing
 from orderloom.sessions.words import Words
 from orderloom.version import __version__
 from orderloom.world import Stage
@@ -81,6 +82,7 @@ class Session:
         self.runner: Runner
         self.reloader: Reloader
         self.outside: Outside
+        self._standing: Standing
         self._broker: TWSConnection
         self._client: PredictionClient | None = None
         self._clock: Final = ManualClock() if options.mode == "sim" else SystemClock()
@@ -200,10 +202,24 @@ class Session:
             self.runner, self._settings, self.symbols, self._engine_config, self._options.load
         )
         self.outside = Outside(self.runner.engine, self.symbols, self._problem)
+        left = None if self.recovered is None else self.recovered.restraint
+        self._standing = Standing(self.runner.engine, left)
+        if left is not None:
+            self._problem(
+                f"this run begins {self.runner.engine.ordered_mode}, as the one before was left: "
+                f"{left}; no new entries, exits go on, hint: `orderloom resume`"
+            )
         self.reloader.followers.append(self.tally.follow)
         # It tells the others under which names to read what they hear.
         self.runner.listeners.extend(
-            (self.reloader, self.tally, self._log, self.outside, *self._options.listeners)
+            (
+                self.reloader,
+                self.tally,
+                self._log,
+                self.outside,
+                self._standing,
+                *self._options.listeners,
+            )
         )
         if self.recovered is not None:
             self.runner.post(Event.restarted(config))
@@ -237,8 +253,8 @@ class Session:
         stack.push_async_callback(self._broker.disconnect)
         stack.callback(self.runner.finish)
         words = Words(
-            self.runner, self.tally, self.outside, self.symbols, self._time, self.reloader,
-            self._ask_again,
+            self.runner, self.tally, self.outside, self._standing, self.symbols, self._time,
+            self.reloader, self._ask_again,
         )  # fmt: skip
         control = ControlServer(self.directory, words.answer, self._trades)
         await control.start()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orderloom.runner import Runner
     from orderloom.sessions.outside import Outside
     from orderloom.sessions.reload import Reloader
+    from orderloom.sessions.standing import Standing
 
 
 class Words:
@@ -30,6 +31,7 @@ class Words:
         runner: Runner,
         tally: RunTally,
         outside: Outside,
+        standing: Standing,
         symbols: Sequence[str],
         now: Callable[[], int],
         reloader: Reloader,
@@ -38,6 +40,7 @@ class Words:
         self._runner = runner
         self._tally = tally
         self._outside = outside
+        self._standing = standing
         self._symbols = symbols
         self._now = now
         self._reloader = reloader
@@ -118,7 +121,7 @@ class Words:
         engine = self._runner.engine
         return {
             "at": ns_to_iso(self._now()),
-            "mode": engine.mode,
+            **self._standing.as_dict(can_resume=self._runner.journal.failure is None),
             "profit": engine.profit(),
             "open_trades": sum(
                 engine.context(index) is not None for index in range(len(self._symbols))
