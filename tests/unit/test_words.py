@@ -54,7 +54,9 @@ def started(
         yield runner, outside, told
 
 
-def words_of(runner: Runner, outside: Outside, on_resume: Callable[[], None] = list) -> Words:
+def words_of(
+    runner: Runner, outside: Outside, on_resume: Callable[[], None] = lambda: None
+) -> Words:
     standing = Standing(runner.engine, None)
     runner.listeners.append(standing)
     unused: Any = None
@@ -78,7 +80,7 @@ async def test_the_status_tells_why_nothing_is_entered_and_since_when(
     with started(tmp_path, CONFIG, clock) as (runner, outside, _):
         words = words_of(runner, outside)
 
-        async def standing() -> tuple[str, ...]:
+        async def standing() -> tuple[str | None, ...]:
             status = await words.answer("status", {})
             return tuple(status[key] for key in ("mode", "mode_reason", "mode_since", "hint"))
 
@@ -196,6 +198,47 @@ async def test_a_run_whose_journal_has_failed_is_not_resumed(tmp_path: Path) -> 
         assert runner.engine.mode == "Halted"
         assert (await words.answer("status", {}))["hint"] is None
         assert asked_again == ["predictions"]
+
+
+async def test_flatten_tells_what_it_is_going_to_close(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = enter("BUY", shares=10, stop_percent=5)
+    entering = rule("in", on="Reading", when=reading("go") > 0, then=entry).as_dict()
+    with started(tmp_path, json.dumps(json.loads(CONFIG) | {"rules": [entering]})) as (
+        runner,
+        outside,
+        _,
+    ):
+        words = words_of(runner, outside)
+
+        async def flatten(symbol: str | None) -> tuple[Any, str]:
+            answer = await words.answer("flatten", {"symbol": symbol})
+            show(answer, as_json=False)
+            return answer["closing"], capsys.readouterr().out
+
+        for event in CONNECTED:
+            runner.post(event)
+        for asked in ("AAPL", None):
+            closing, told = await flatten(asked)
+            assert closing == []
+            assert told.startswith("closing: nothing to close\n")
+        for place in (0, 1):
+            runner.post(Event.quote(place, 99.0, 101.0, 100.0, 100.0))
+            runner.post(Event.reading("go", place, 1.0))
+        # Of the two entries the first one fills.
+        first = json.loads(runner.engine.live_orders())[0]
+        ours = (first["order_id"], 50, first["order_ref"])
+        runner.post(Event.execution("e1.01", *ours, 0, "BUY", 10.0, 100.0, 0))
+        closing, told = await flatten(None)
+        assert [(each["symbol"], each["quantity"]) for each in closing] == [
+            ("AAPL", "10"),
+            ("MSFT", "0"),
+        ]
+        assert told.startswith(
+            "closing:\n  AAPL: LONG 10 shares\n"
+            "  MSFT: LONG, its entry has not filled and is cancelled\nat: "
+        )
 
 
 def test_shares_of_a_single_order_of_the_run_are_its_own(tmp_path: Path) -> None:

@@ -90,8 +90,8 @@ def show(answer: dict[str, Any], *, as_json: bool) -> None:
         return
     for name, value in answer.items():
         if isinstance(value, list):
-            typer.echo(f"{name}: {'none' if not value else ''}".rstrip())
-            word: Callable[[Any], str] = _HELD.get(name, _line)
+            typer.echo(f"{name}: {'' if value else _NONE.get(name, 'none')}".rstrip())
+            word: Callable[[Any], str] = _SHARES.get(name, _line)
             for each in value:
                 typer.echo(f"  {word(each)}")
         elif value is not None:
@@ -103,7 +103,15 @@ def _held(shares: dict[str, str]) -> str:
     return f"broker holds {held}, {own} of them by this run's trades and orders"
 
 
-_HELD: Final[dict[str, Callable[[dict[str, str]], str]]] = {
+def _closing(trade: dict[str, str]) -> str:
+    if trade["quantity"] == "0":
+        return f"{trade['symbol']}: {trade['side']}, its entry has not filled and is cancelled"
+    return f"{trade['symbol']}: {trade['side']} {trade['quantity']} shares"
+
+
+_NONE: Final = {"closing": "nothing to close"}
+_SHARES: Final[dict[str, Callable[[dict[str, str]], str]]] = {
+    "closing": _closing,
     "quarantined": lambda each: f"{each['symbol']}: {_held(each)}; no entries until `resume`",
     "rearmed": lambda each: f"{each['symbol']}: was quarantined, {_held(each)}",
 }

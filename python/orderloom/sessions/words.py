@@ -77,12 +77,24 @@ class Words:
             self._on_resume()
             return {"rearmed": rearmed, **self._status()}
         elif word == "flatten":
-            self._flatten(self._symbol(arguments.get("symbol")))
+            closing = self._flatten(self._symbol(arguments.get("symbol")))
+            return {"closing": closing, **self._status()}
         else:
             raise RefusedWordError(f"unknown word `{word}`")
         return self._status()
 
-    def _flatten(self, asked: int | None) -> None:
+    def _flatten(self, asked: int | None) -> list[dict[str, str]]:
+        """Close trades; returns which those are, with their shares as they were."""
+        trades = (
+            (name, json.loads(self._runner.engine.context(place) or "null"))
+            for place, name in enumerate(self._symbols)
+            if asked in (None, place)
+        )
+        closing = [
+            {"symbol": name, "side": trade["side"], "quantity": trade["quantity"]}
+            for name, trade in trades
+            if trade is not None
+        ]
         self._runner.post(Event.operator("flatten", symbol=asked))
         engine = self._runner.engine
         left = [
@@ -97,6 +109,7 @@ class Words:
                 f"{', '.join(left)} held by no trade of this run: left as it is, whatever else was "
                 "closed; look at its orders in TWS and close it there"
             )
+        return closing
 
     async def _reload(self, *, is_dry_run: bool) -> dict[str, Any]:
         # Reading and checking a file takes its time: trading goes on meanwhile.
