@@ -367,6 +367,36 @@ WARNINGS: dict[str, tuple[str, str]] = {
         "broker: {host: 10.0.0.1}\nrules: [{name: a, on: Bar, symbols: [A], do: cancel}]\n",
         "without encryption",
     ),
+    "an end of day longer than the session": (
+        "end_of_day: {close: 26h}\nrules: [{name: a, on: Bar, symbols: [A], do: cancel}]\n",
+        "end_of_day.close: warning: trades are closed from 1d2h before the close on, and a session "
+        "has 6h30m: nothing is ever entered",
+    ),
+    "a notional above a limit": (
+        "limits: {max_position_value: 5_000}\n"
+        + RULE
+        + "    do: {enter: {side: BUY, notional: 10_000, stop_percent: 3}}\n",
+        "enters a notional of 10000, above `limits.max_position_value` of 5000: refused unless",
+    ),
+    "a notional above a limit of what is not signed": (
+        "limits: {max_order_value: 20_000, unsigned: {max_order_value: 500}}\n"
+        + RULE
+        + "    do: {enter: {side: BUY, notional: 10_000, stop_percent: 3}}\n",
+        "above `limits.unsigned.max_order_value` of 500",
+    ),
+    "shares above a limit": (
+        "limits: {max_order_shares: 50}\n"
+        + RULE
+        + "    do: {enter: {side: BUY, shares: 100, stop_percent: 3}}\n",
+        "enters 100 shares, above `limits.max_order_shares` of 50: always refused",
+    ),
+    "shares above a limit in money": (
+        "limits: {max_position_value: 250}\n"
+        + RULE
+        + "    do: {enter: {side: BUY, shares: 1000, stop_percent: 3}}\n",
+        "enters 1000 shares, above `limits.max_position_value` of 250: refused at any price above "
+        "0.25",
+    ),
     "no rule": ("rules: []\n", "nothing will be traded"),
 }
 
@@ -430,6 +460,14 @@ def test_a_rule_without_symbols_is_shown_with_every_one() -> None:
     text += "  - {name: s, on: Bar, symbols: [A], do: cancel}\n"
     resolved = {each.key: each.value for each in check_text(text, environment={}).resolved}
     assert (resolved["rules.r.symbols"], resolved["rules.s.symbols"]) == ("every: A, B", "A")
+
+
+def test_sizes_that_a_limit_lets_pass_are_no_reason_to_warn() -> None:
+    text = "limits: {max_position_value: 10_000, max_order_shares: 100}\n"
+    text += "end_of_day: {close: 6h29m}\ntemplates:\n"
+    text += "  - buy: {symbols: [A], notional: 10_000, stop_percent: 3}\n"
+    text += "  - buy: {symbols: [B], shares: 100, stop_percent: 3}\n"
+    assert check_text(text, environment={}).problems == []
 
 
 def test_rules_that_exclude_each_other_are_no_reason_to_warn() -> None:

@@ -24,6 +24,7 @@ from orderloom.units import Span
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
+    from decimal import Decimal
 
     from orderloom.config.document import Path
     from orderloom.config.settings import Settings
@@ -41,6 +42,13 @@ _ONLY_ON: Final = {
     "fill.": "Fill",
     "conclusion.": "ContextConcluded",
 }
+
+_VALUES: Final = ("max_order_value", "max_position_value", "max_gross_exposure")
+_LIMITS_OF: Final = {
+    "notional": _VALUES,
+    "shares": ("max_order_shares", "max_position_shares", *_VALUES),
+}
+"""Limits that an entry by itself can break, by the kind of its size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +72,7 @@ def lint(settings: Settings, *, today: date | None = None) -> list[Finding]:
     found.extend(_end_of_calendar(settings, sessions, today or datetime.now(UTC).date()))
     for rule in settings.rules:
         found.extend(_of_rule(rule))
+        found.extend(_over_limits(rule, settings))
         found.extend(_warm_up(rule, settings, session or _REGULAR_SESSION))
         if session is not None and rule.cooldown > session:
             found.append(
@@ -88,6 +97,14 @@ def _of_sections(settings: Settings, session: Span | None) -> Iterator[Finding]:
             what=f"unknown calendar {shown(calendar)}",
             expected="an exchange calendar such as `XNYS`, or `always`",
             severity="error",
+        )
+    end = settings.end_of_day
+    if end is not None and session is not None and end.close >= session:
+        yield Finding(
+            path=("end_of_day", "close"),
+            what=f"trades are closed from {end.close} before the close on, and a session has "
+            f"{session}: nothing is ever entered",
+            expected="a shorter time such as `5m`",
         )
     if settings.market.bars not in BAR_SIZES:
         yield Finding(
@@ -233,6 +250,38 @@ def _wrong_side(rule: Rule, action: Enter, ways: list[Ranges]) -> Iterator[Findi
                     expected=f"a {name} {'below' if is_below else 'above'} the market",
                     severity="error",
                 )
+
+
+def _over_limits(rule: Rule, settings: Settings) -> Iterator[Finding]:
+    """An entry of a fixed size that is more than a limit lets pass."""
+    limits = settings.limits.in_force(is_signed=settings.signals.is_signed)
+    instruments = settings.market.instruments
+    units = min(
+        (instruments[name].multiplier if name in instruments else 1)
+        for name in rule.symbols or settings.symbols or ("",)
+    )
+    for action in _entries(rule.then):
+        kind, size = action.size.kind, action.size.value
+        what = f"{size:f} shares" if kind == "shares" else f"a notional of {size:f}"
+        for name in _LIMITS_OF.get(kind, ()):
+            most: Decimal | None = getattr(limits, name)
+            # Without a price, a share is taken to be worth 1 at least.
+            if most is None or size <= most:
+                continue
+            where = "limits" if most == getattr(settings.limits, name) else "limits.unsigned"
+            if kind == "notional":
+                when = "refused unless whole shares are worth less"
+            elif name.endswith("_shares"):
+                when = "always refused"
+            else:
+                when = f"refused at any price above {most / size / units:.4f}"
+            yield Finding(
+                rule=rule.name,
+                path=("do",),
+                what=f"enters {what}, above `{where}.{name}` of {most:f}: {when}",
+                expected="a smaller size, or a higher limit",
+            )
+            break
 
 
 def _warm_up(rule: Rule, settings: Settings, session: Span) -> Iterator[Finding]:
