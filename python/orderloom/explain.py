@@ -107,7 +107,7 @@ class RuleAccount:
         blocker = judged.verdict["blocker"]
         if blocker is None:
             self.fired.append(judged)
-        elif judged.reason in DROPPED:
+        elif judged.reason in DROPPED and judged.event == "signal":
             self.dropped[judged.reason] += 1
         elif judged.reason == "CONDITION_UNKNOWN":
             name = " and ".join(blocker.get("missing", [])) or judged.detail

@@ -12,6 +12,7 @@ from orderloom.cli import main
 from orderloom.config import parse_settings
 from orderloom.explain import Judged, UnknownNameError, explain
 from orderloom.journal import Journal
+from orderloom.report.funnel import Funnel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,6 +126,32 @@ def test_the_run_and_the_explanation_count_predictions_the_same(quickstart: Path
     blocked = sum(sum(rule["blocked"].values()) for rule in summary["rules"].values())
     assert fired + blocked >= told["matched"] > 0
     assert summary["entries"] >= told["sent"] > 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind", "counted"),
+    [
+        (4, "rule_fired", (1, 1, 1, {})),
+        (4, "rule_blocked", (1, 0, 0, {"EXPIRED": 1})),
+        # One that the end of the trade triggers is no part of the way of predictions.
+        (5, "rule_fired", (1, 0, 0, {})),
+        (5, "rule_blocked", (1, 0, 0, {})),
+    ],
+)
+def test_what_a_rule_does_when_the_other_side_is_over_belongs_to_its_prediction(
+    rule: int, kind: str, counted: tuple[int, int, int, dict[str, int]]
+) -> None:
+    funnel = Funnel()
+    funnel.on_event(1, {"kind": "signal", "symbol": 0})
+    funnel.on_notice(1, {"kind": "signal_judged", "dropped": None})
+    funnel.on_notice(1, {"kind": "rule_fired", "rule": 4, "symbol": 0})
+    if kind == "rule_fired":
+        ticket = {"order_id": 9, "symbol": 0}
+        funnel.on_command(2, {"kind": "place", "role": "entry", "ticket": ticket})
+    funnel.on_notice(2, {"kind": "context_concluded", "symbol": 0})
+    funnel.on_notice(2, {"kind": kind, "rule": rule, "symbol": 0, "reason": "EXPIRED"})
+    funnel.on_notice(3, {"kind": "filled", "order_id": 9})
+    assert (funnel.matched, funnel.sent, funnel.filled, funnel.refused) == counted
 
 
 def test_looking_changes_nothing(quickstart: Path) -> None:

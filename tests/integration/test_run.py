@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from orderloom.config import load_settings
+from orderloom.explain import explain
 from orderloom.journal import Journal
 from orderloom.sessions import RunOptions, Session
 
@@ -106,6 +107,22 @@ def test_what_was_not_traded_is_counted_by_its_reason(ran: Ran) -> None:
     assert signals["duplicate"] >= 1
     assert signals["received"] == signals["duplicate"] + signals["expired"] + signals["new"]
     assert signals["refused"] == {"COOLDOWN": 1, "OPPOSITE_CONTEXT": 1}
+
+
+def test_the_day_is_counted_the_same_by_summary_journal_and_explanation(ran: Ran) -> None:
+    signals, rules = ran.summary["signals"], ran.summary["rules"]
+    explained = explain(ran.directory / "journal.db")
+    del signals["rejected"]
+    assert explained.funnel.as_dict() == signals
+    fired = {name: len(account.fired) for name, account in explained.accounts.items()}
+    assert fired == {name: rule["fired"] for name, rule in rules.items()}
+    with closing(sqlite3.connect(ran.directory / "journal.db")) as journal:
+        entries = journal.execute("select count(*) from orders where role = 'entry'").fetchone()[0]
+    # All but one, which a rule on bars has sent; one of them turned a trade.
+    assert (signals["sent"], signals["filled"]) == (entries - 1, entries - 1) == (7, 7)
+    first, then = explained.accounts["turn-short"].fired
+    assert (first.event, then.seq > first.seq) == ("signal", True)
+    assert then.verdict["condition"]["text"] == "the trade on the other side is over"
 
 
 def test_the_document_on_standard_output_is_the_only_one_and_the_file_s_own(ran: Ran) -> None:

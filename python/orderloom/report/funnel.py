@@ -2,9 +2,10 @@
 
 A prediction is *received*; one that is not *dropped* is *new*. On new ones, *matched* counts each
 rule whose condition held, Python's answers included; *refused* counts those of them that something
-else kept from acting, by its reason. *Sent* are the entries that followed at once, a trade's first
-tranche or a further one; *filled* are those of them that were filled at least in part. What rules
-do on bars, prices and fills is no part of it.
+else kept from acting, by its reason. *Sent* are the entries that followed, a trade's first tranche
+or a further one, at once or, of a reversal, when the trade on the other side was over; what keeps
+the second half of one from acting is *refused*, too. *Filled* are those that were filled at least
+in part. What rules do on bars, prices and fills is no part of it.
 """
 
 from __future__ import annotations
@@ -41,6 +42,13 @@ class Funnel:
         # The event that a prediction came with, or an answer that a rule asked for on one.
         self._seq: int | None = None
         self._asks: set[int] = set()
+        # By symbol: the rules that acted on a prediction and did not enter yet, which they may when
+        # its trade is over, and those of a trade that this event ended.
+        self._acted: dict[int, set[int]] = {}
+        self._over: dict[int, set[int]] = {}
+        # By symbol: the first entry that followed from this event.
+        self._entered: dict[int, int] = {}
+        self._last = 0
         self._sent: set[int] = set()
         self._filled: set[int] = set()
 
@@ -65,6 +73,10 @@ class Funnel:
 
     def on_command(self, seq: int, body: dict[str, Any]) -> None:
         """Take a command that followed from event `seq`."""
+        self._begin(seq)
+        if is_entry(body):
+            ticket = body["ticket"]
+            self._entered.setdefault(ticket["symbol"], ticket["order_id"])
         if seq != self._seq:
             return
         if body["kind"] == "ask":
@@ -74,7 +86,13 @@ class Funnel:
 
     def on_notice(self, seq: int, body: dict[str, Any]) -> None:
         """Take what was told of event `seq`."""
+        self._begin(seq)
         kind = body["kind"]
+        if kind == "context_concluded":
+            self._over[body["symbol"]] = self._acted.pop(body["symbol"], set())
+        elif kind in {"rule_fired", "rule_blocked"} and self._follows(body):
+            self._second_half(body)
+            return
         if kind == "filled" and body["order_id"] in self._sent:
             self._filled.add(body["order_id"])
         if seq != self._seq:
@@ -88,6 +106,28 @@ class Funnel:
             self.matched += 1
             if kind == "rule_blocked":
                 self.refused[body["reason"]] += 1
+            elif body["symbol"] is not None and body["symbol"] not in self._entered:
+                self._acted.setdefault(body["symbol"], set()).add(body["rule"])
+
+    def _begin(self, seq: int) -> None:
+        """Forget what only counts within one event."""
+        if seq != self._last:
+            self._last = seq
+            self._over.clear()
+            self._entered.clear()
+
+    def _follows(self, body: dict[str, Any]) -> bool:
+        """Whether a rule that acted on a prediction went on because the trade of then is over.
+
+        The engine tells that right after the end of the trade, before what other rules make of it.
+        """
+        return body["rule"] in self._over.pop(body["symbol"], ())
+
+    def _second_half(self, body: dict[str, Any]) -> None:
+        if body["kind"] == "rule_blocked":
+            self.refused[body["reason"]] += 1
+        elif (entry := self._entered.get(body["symbol"])) is not None:
+            self._sent.add(entry)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""

@@ -131,7 +131,10 @@ class RunTally:
         return {**self.funnel.as_dict(), "rejected": dict(sorted(self.rejected.items()))}
 
     def rules(self) -> dict[str, Any]:
-        """By rule, on whatever event: how often it acted, and what kept it from acting."""
+        """By rule, on whatever event: how often it acted, and what kept it from acting.
+
+        A reversal acts twice: it closes, and enters when that is done.
+        """
         names = dict.fromkeys([*self._rules, *self._fired, *self._blocked])
         return {
             name: {

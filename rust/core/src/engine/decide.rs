@@ -369,6 +369,8 @@ impl<W: Watch> Judge<'_, W> {
     /// The other side is closed: enter, if the signal that wanted it is still valid.
     fn succeed(&mut self, symbol: SymbolId, successor: &Successor, occasion: Occasion<'_>) {
         let rule = self.rules.rule(successor.rule);
+        let verdict = W::IS_ON.then(|| self.look_at_successor(rule, symbol, occasion));
+        let told = self.state.notices.len();
         let outcome = if self.state.now > successor.valid_until {
             Err(Refusal::new(Reason::Expired, "the signal expired while the other side was closed"))
         } else {
@@ -383,6 +385,9 @@ impl<W: Watch> Judge<'_, W> {
                 detail: refusal.detail.into(),
             },
         });
+        if let Some(verdict) = verdict {
+            self.tell(verdict, told);
+        }
     }
 
     /// Gives every tranche another stop or target; a stop never moves away from the market.

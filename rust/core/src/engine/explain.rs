@@ -24,7 +24,7 @@ pub struct Verdict {
     pub symbol: Option<SymbolId>,
     /// What kept the rule from acting, the first thing that did; `None`: it acted.
     pub blocker: Option<Blocker>,
-    /// The condition, part by part.
+    /// The condition, part by part; of a reversal that enters when the close is done, only that it is.
     pub condition: Explanation,
     /// Everything beside the condition that has to let the rule pass, in the order of asking. Limits
     /// are not among them: they judge an order, so they are asked when there is one.
@@ -157,6 +157,21 @@ impl<W: Watch> Judge<'_, W> {
                 .filter(|left| Span::ZERO < *left),
             trade,
         }
+    }
+
+    /// What the second half of a reversal sees: its condition held when the other side's close began, and
+    /// of the gates only the entry's is asked again.
+    pub(super) fn look_at_successor(
+        &self,
+        rule: &CompiledRule,
+        symbol: SymbolId,
+        occasion: Occasion<'_>,
+    ) -> Verdict {
+        let mut verdict = self.look(rule, Some(symbol), occasion, &[]);
+        verdict.condition = Explanation::of("the trade on the other side is over", Truth::Yes);
+        verdict.blocker = None;
+        verdict.gates.retain(|gate| gate.name == "entry");
+        verdict
     }
 
     /// Hands a verdict over, completed by what was told of the rule since `told` notices.

@@ -63,6 +63,18 @@ pub fn explain(condition: &CompiledCondition, view: &impl View) -> Explanation {
 }
 
 impl Explanation {
+    /// A node without values or parts.
+    pub(crate) fn of(text: impl ToString, truth: Truth) -> Self {
+        Self {
+            text: text.to_string(),
+            truth,
+            values: Vec::new(),
+            distance: None,
+            missing: Vec::new(),
+            parts: Vec::new(),
+        }
+    }
+
     /// The first part, down to a single comparison, that gives the whole its answer: the one to look
     /// at when the rule did not fire. `None` when it is known to hold.
     #[must_use]
@@ -84,14 +96,7 @@ struct Explainer<'a, V> {
 impl<V: View> Explainer<'_, V> {
     /// `wanted` is the answer of this node that helps the rule to fire.
     fn node(&self, declared: &Condition, node: &Node, wanted: bool) -> Explanation {
-        let mut explanation = Explanation {
-            text: declared.to_string(),
-            truth: node.evaluate(self.rule, self.view),
-            values: Vec::new(),
-            distance: None,
-            missing: Vec::new(),
-            parts: Vec::new(),
-        };
+        let mut explanation = Explanation::of(declared, node.evaluate(self.rule, self.view));
         match (declared, node) {
             (Condition::All(parts), Node::All(nodes)) | (Condition::Any(parts), Node::Any(nodes)) => {
                 explanation.parts =
