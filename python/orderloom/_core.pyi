@@ -618,7 +618,8 @@ class EventBus:
     """The native part of `orderloom.bus.EventBus`: plain handlers, called in order."""
 
     def __new__(
-        cls, on_error: Callable[[Callable[..., object], object, Exception], object] | None = None
+        cls,
+        on_error: Callable[[Callable[..., object], object, BaseException], object] | None = None,
     ) -> Self: ...
     @property
     def errors(self) -> int:

@@ -391,7 +391,7 @@ class App:
         sys.stderr.write(text + "\n")
 
     def _on_handler_error(
-        self, handler: Callable[..., object], event: object, error: Exception
+        self, handler: Callable[..., object], event: object, error: BaseException
     ) -> None:
         name = getattr(handler, "__qualname__", repr(handler))
         where = _last_line(error)

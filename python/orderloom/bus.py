@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from typing import Self
 
-    ErrorHandler = Callable[[Callable[..., object], object, Exception], object]
+    ErrorHandler = Callable[[Callable[..., object], object, BaseException], object]
 
 __all__ = ["EventBus", "QueuedSubscription", "Subscription"]
 
@@ -30,7 +30,8 @@ class EventBus(_core.EventBus):
 
     Every handler sees events in the order in which they happened: an event published by a handler
     is delivered after the current one has reached everybody. A handler that raises is isolated,
-    counted in `errors` and reported; the others still run. Subscriptions may end at any time, also
+    counted in `errors` and reported, also for `SystemExit`; the others still run. Only Ctrl-C,
+    where it raises `KeyboardInterrupt`, ends `publish`. Subscriptions may end at any time, also
     inside a handler: it is not called again from then on, not even for the event under way.
 
     Args:
@@ -162,7 +163,7 @@ class QueuedSubscription:
                 event = self._waiting.popleft()
                 try:
                     await self.handler(event)
-                except Exception as error:
+                except (Exception, SystemExit, KeyboardInterrupt) as error:
                     self._bus.report(self.handler, event, error)
         finally:
             self.task = None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from signal import SIGINT
 from typing import Any
 
 import pytest
@@ -30,7 +32,7 @@ from orderloom import (
     scale_in,
     signal,
 )
-from orderloom.actions import custom
+from orderloom.actions import custom, log
 from orderloom.app import load_script
 from orderloom.explain import explain
 from orderloom.instant import iso_to_ns
@@ -115,6 +117,45 @@ def test_a_script_is_asked_acts_and_hears_of_everything(tmp_path: Path) -> None:
     replayed = replay(tmp_path / "run" / "journal.db")
     assert replayed.difference is None
     assert replayed.outcomes > 10
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("raised", [SystemExit(3), KeyboardInterrupt("mine")])
+def test_a_handler_that_exits_is_told_and_cuts_no_line(
+    tmp_path: Path, raised: BaseException, is_async: bool
+) -> None:
+    app = App(broker="sim")
+    app.rule("long", on=PredictionSignalEvent, symbols=["AAPL"], when=BUY,
+             then=enter("BUY", shares=10, stop_percent=1))  # fmt: skip
+
+    def exits(_fill: FillEvent) -> None:
+        raise raised
+
+    async def exits_later(fill: FillEvent) -> None:
+        exits(fill)
+
+    app.on(FillEvent)(exits_later if is_async else exits)
+    summary = trade(app, tmp_path / "run")
+    assert (summary["exit_code"], summary["fills"], summary["incidents"]) == (0, 1, [])
+    (told,) = app.problems
+    name = "exits_later" if is_async else "exits"
+    assert f"<locals>.{name}` (test_script.py:" in told
+    assert f"raised {type(raised).__name__}: {raised}; event FillEvent(" in told
+
+
+def test_ctrl_c_inside_a_handler_ends_the_run_in_order(tmp_path: Path) -> None:
+    app = App(broker="sim")
+    heard: list[QuoteEvent] = []
+
+    @app.on(QuoteEvent)
+    def interrupted(quote: QuoteEvent) -> None:
+        heard.append(quote)
+        os.kill(os.getpid(), SIGINT)
+
+    app.rule("long", on=PredictionSignalEvent, symbols=["AAPL"], when=BUY, then=log("buy"))
+    summary = trade(app, tmp_path / "run")
+    assert (summary["exit_code"], app.problems) == (0, [])
+    assert 0 < len(heard) < 100
 
 
 def test_a_script_that_fails_costs_its_own_trades_only(tmp_path: Path) -> None:

@@ -100,13 +100,16 @@ def test_a_handler_cancelled_or_added_inside_a_handler_does_not_get_the_event_un
     assert seen == ["first", "added"]
 
 
-def test_a_raising_handler_is_counted_and_reported_with_its_event_and_the_others_run() -> None:
-    reported: list[tuple[object, object, Exception]] = []
+@pytest.mark.parametrize("kind", [ValueError, SystemExit, asyncio.CancelledError])
+def test_a_raising_handler_is_counted_and_reported_with_its_event_and_the_others_run(
+    kind: type[BaseException],
+) -> None:
+    reported: list[tuple[object, object, BaseException]] = []
     bus = EventBus(lambda *report: reported.append(report))
     seen: list[Event] = []
 
     def broken(event: Event) -> None:
-        raise ValueError(event.number)
+        raise kind(event.number)
 
     bus.subscribe(Event, broken)
     bus.subscribe(Event, seen.append)
@@ -117,7 +120,7 @@ def test_a_raising_handler_is_counted_and_reported_with_its_event_and_the_others
     [(handler, reported_event, error)] = reported
     assert handler is broken
     assert reported_event is event
-    assert isinstance(error, ValueError)
+    assert isinstance(error, kind)
     assert error.args == (7,)
     assert error.__traceback__ is not None
 
@@ -248,7 +251,7 @@ async def test_a_slow_asynchronous_handler_delays_nobody_and_keeps_its_order() -
 
 
 async def test_a_full_queue_refuses_the_newest_event_and_says_so() -> None:
-    reported: list[tuple[object, object, Exception]] = []
+    reported: list[tuple[object, object, BaseException]] = []
     bus = EventBus(lambda *report: reported.append(report), queue_max=2)
     seen: list[int] = []
 
@@ -270,7 +273,7 @@ async def test_a_full_queue_refuses_the_newest_event_and_says_so() -> None:
 
 
 async def test_an_asynchronous_handler_that_raises_goes_on_with_the_next_event() -> None:
-    reported: list[tuple[object, object, Exception]] = []
+    reported: list[tuple[object, object, BaseException]] = []
     bus = EventBus(lambda *report: reported.append(report))
     seen: list[int] = []
 
@@ -305,7 +308,7 @@ async def test_a_cancelled_asynchronous_handler_gets_nothing_that_still_waited()
 
 
 def test_an_asynchronous_handler_without_a_running_loop_is_reported_with_a_hint() -> None:
-    reported: list[tuple[object, object, Exception]] = []
+    reported: list[tuple[object, object, BaseException]] = []
     bus = EventBus(lambda *report: reported.append(report))
 
     async def handle(event: Event) -> None: ...

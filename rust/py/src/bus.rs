@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use orderloom_core::bus::{ClassId, Subscriptions, Token};
-use pyo3::exceptions::{PyBaseException, PyException, PyTypeError};
+use pyo3::exceptions::{PyBaseException, PyKeyboardInterrupt, PyTypeError};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -304,10 +304,11 @@ impl EventBus {
         Ok(count)
     }
 
-    /// A handler's exception stays with the handler; an interrupt or exit is the whole program's.
+    /// What a handler raises stays with the handler, an exit included; a person's interrupt is the whole
+    /// program's.
     fn isolate(&self, handler: &Bound<'_, PyAny>, event: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
         let py = event.py();
-        if !error.is_instance_of::<PyException>(py) {
+        if may_be_ctrl_c(py, &error)? {
             return Err(error);
         }
         self.shared.errors.fetch_add(1, Ordering::Relaxed);
@@ -317,14 +318,27 @@ impl EventBus {
         };
         // `into_value` attaches the traceback, which the interpreter keeps apart until then.
         match on_error.bind(py).call1((handler, event, error.into_value(py))) {
-            Ok(_) => Ok(()),
-            Err(second) if second.is_instance_of::<PyException>(py) => {
+            Err(second) if may_be_ctrl_c(py, &second)? => Err(second),
+            Err(second) => {
                 second.write_unraisable(py, Some(on_error.bind(py)));
                 Ok(())
             }
-            Err(interrupt) => Err(interrupt),
+            Ok(_) => Ok(()),
         }
     }
+}
+
+/// Whether a person's Ctrl-C may have raised this. It raises where Python's own handler of the signal is
+/// in place, or the one that `asyncio.Runner` puts there, a `partial`; not where an event loop was told
+/// to hear of it.
+fn may_be_ctrl_c(py: Python<'_>, error: &PyErr) -> PyResult<bool> {
+    if !error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        return Ok(false);
+    }
+    let signal = py.import("signal")?;
+    let hears = signal.call_method1("getsignal", (signal.getattr("SIGINT")?,))?;
+    let partial = py.import("functools")?.getattr("partial")?;
+    Ok(hears.is(signal.getattr("default_int_handler")?) || hears.is_instance(&partial)?)
 }
 
 #[pymethods]
