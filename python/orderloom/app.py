@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from orderloom._core import Event
+from orderloom.arguments import check_word
 from orderloom.bus import EventBus
 from orderloom.errors import LanguageError, OrderloomError, did_you_mean, inside
 from orderloom.hand import BY_HAND, RULE, Hand
@@ -358,8 +359,8 @@ class App:
         """Trade until the end and return the summary, as `summary.json` has it.
 
         Options are those of `orderloom.sessions.RunOptions`, such as `market=[Path("day.csv")]`,
-        `speed=60`, `seed=1` or `duration=30`. Ctrl-C ends the run in order. While `orderloom run
-        --script` loads the script, this does nothing: the command trades.
+        `speed=60` or `"max"`, `seed=1` or `duration=30`. Ctrl-C ends the run in order. While
+        `orderloom run --script` loads the script, this does nothing: the command trades.
         """
         if _LOADING.get() is not None:
             return {}
@@ -369,10 +370,13 @@ class App:
         """As `run`, for code that has an event loop already.
 
         Raises:
-            LanguageError: A live broker without `has_live_word`.
+            LanguageError: A live broker without `has_live_word`, or an option that cannot be.
         """
         from orderloom.sessions import RunOptions, Session  # noqa: PLC0415 - loads the whole engine
 
+        known = RunOptions.__annotations__.keys() - {"mode", "script", "load"}
+        for name in options:
+            check_word("options", name, sorted(known))
         settings = self.settings()
         mode = settings.broker.mode
         if mode == "live" and not has_live_word:

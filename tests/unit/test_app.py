@@ -8,10 +8,11 @@ import pytest
 
 from orderloom import App, FillEvent, View, ask, create_buy_rule, enter, position, signal
 from orderloom._core import Event
-from orderloom.actions import custom, sequence
+from orderloom.actions import custom, log, sequence
 from orderloom.app import NotRunningError, load_script
 from orderloom.errors import LanguageError
 from orderloom.hand import BY_HAND
+from orderloom.sessions import RunOptions
 from orderloom.strategy import BEFORE
 
 if TYPE_CHECKING:
@@ -139,6 +140,37 @@ def test_live_trading_needs_two_words() -> None:
         App(broker="live", symbols=["AAPL"]).run(has_live_word=True)
     with pytest.raises(LanguageError, match="a live broker, expected `has_live_word=True`"):
         App(broker={"mode": "live", "account": "U1"}, symbols=["AAPL"]).run()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"speed": "fast"}, "`speed`: found `fast`, expected a number above 0, or `max`"),
+        ({"speed": None}, "`speed`: found `None`, expected a number above 0, or `max`"),
+        ({"speed": 0}, "`speed`: found `0`, expected a number above 0, or `max`"),
+        ({"speed": float("nan")}, "`speed`: found `nan`, expected a number above 0, or `max`"),
+        ({"speed": True}, "`speed`: found `true`, expected a number above 0, or `max`"),
+        ({"out": "runs/one"}, "`out`: found `runs/one`, expected a `pathlib.Path`"),
+        ({"until": "10:30"}, "`until`: found `10:30`, expected UTC nanoseconds, a whole number"),
+        ({"live": True}, "`options`: found `live`, expected one of `duration`, `end`, `faults`"),
+        ({"mode": "live"}, "`options`: found `mode`, expected one of `duration`"),
+        ({"sped": 60}, "`state`, `until`, hint: did you mean `speed`?"),
+    ],
+)
+def test_an_option_that_cannot_be_is_told_by_name_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, object], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = App(broker="sim")
+    app.rule("long", on="Bar", symbols=["AAPL"], when=signal.side == "BUY", then=log("x"))
+    with pytest.raises(LanguageError) as caught:
+        app.run(**options)
+    assert told in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_speed_of_the_command_is_taken() -> None:
+    assert RunOptions(speed="max").speed == RunOptions().speed == float("inf")
 
 
 def test_a_section_that_cannot_be_is_told_with_its_place() -> None:

@@ -140,7 +140,7 @@ class LockStep:
                 return
 
     async def _pace(self, moment: Moment, first: int, wall: float) -> None:
-        speed = self._options.speed
+        speed = float(self._options.speed)
         if speed == float("inf"):
             return
         due = wall + (moment.at - first) / 1e9 / speed

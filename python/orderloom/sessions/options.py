@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from numbers import Integral, Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+from orderloom.arguments import check_kind
+from orderloom.errors import LanguageError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from orderloom.config import Settings
     from orderloom.runner import Listener, Runner
     from orderloom.sessions.reload import Reloader
     from orderloom.sim.faults import Fault
+
+_KINDS: Final = {
+    "seed": (Integral, "a whole number"),
+    "start": (Integral, "UTC nanoseconds, a whole number"),
+    "end": (Integral, "UTC nanoseconds, a whole number"),
+    "until": (Integral, "UTC nanoseconds, a whole number"),
+    "duration": (Real, "seconds, a number"),
+    "out": (Path, "a `pathlib.Path`"),
+    "state": (Path, "a `pathlib.Path`"),
+}
 
 
 class Script(Protocol):
@@ -31,8 +45,8 @@ class Script(Protocol):
 class RunOptions:
     """How to run.
 
-    `market` and `signals` are files; the packaged sample day is played when there are none.
-    `speed` is simulated seconds per second, infinite for as fast as possible. `start` and `end`
+    `market` and `signals` are files; the packaged sample day is played when there are none. `speed`
+    is simulated seconds per second, `max` or infinite for as fast as possible. `start` and `end`
     cut the market data (UTC ns). `duration` (seconds of wall time) and `until` (UTC ns) end a run
     early. `out` is the directory of the run, `runs/<start time>` if left out. `script` takes part,
     with its rules among the settings' already. `load` reads the settings again for a reload; a run
@@ -41,12 +55,15 @@ class RunOptions:
     At a TWS, a run goes on where the last one of its account and client number ended; `fresh`
     begins anew instead, from the broker's word alone. `state` is where that is remembered,
     `recovery.state_directory()` if left out.
+
+    Raises:
+        LanguageError: One that cannot be; it is named.
     """
 
     mode: Literal["sim", "paper", "live"] = "sim"
     market: Sequence[Path] = ()
     signals: Path | None = None
-    speed: float = float("inf")
+    speed: float | Literal["max"] = "max"
     seed: int = 1
     out: Path | None = None
     start: int | None = None
@@ -59,3 +76,13 @@ class RunOptions:
     load: Callable[[], Settings] | None = None
     fresh: bool = False
     state: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be before anything is done with it."""
+        speed = float("inf") if self.speed == "max" else self.speed
+        if not isinstance(speed, Real) or isinstance(speed, bool) or not speed > 0:
+            raise LanguageError(f"`speed`: found {shown(speed)}", "a number above 0, or `max`")
+        object.__setattr__(self, "speed", float(speed))
+        for name, (kind, expected) in _KINDS.items():
+            if (value := getattr(self, name)) is not None:
+                check_kind(name, value, kind, expected)
