@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from orderloom.config import load_settings
+from orderloom.control import find
 from orderloom.sessions import RunOptions, Session
 from orderloom.signals import PredictionBook, PredictionServer
 
@@ -48,9 +49,16 @@ async def test_a_run_goes_on_without_predictions_until_a_person_stops_it(
                 await asyncio.sleep(0.02)
         ended, _ = await asyncio.wait([running], timeout=2.0)
         assert not ended, "positions would be left alone"
-        assert session.runner.engine.mode == "Active"
+        operator = find(tmp_path / "run")
+        status = await asyncio.to_thread(operator.ask, "status")
+        assert status["mode"] == "Active"
+        assert "refused the key" in status["predictions"]
+        answer = await asyncio.to_thread(operator.ask, "resume")
+        assert answer["predictions"] == "asked for again"
+        async with asyncio.timeout(PATIENCE):
+            while sum("401" in text for text in shown) < 2:  # noqa: ASYNC110 - a plain list
+                await asyncio.sleep(0.02)
         session.stop()
         async with asyncio.timeout(PATIENCE):
             summary = await running
     assert summary["exit_code"] == 0
-    assert sum("401" in text for text in shown) == 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from numbers import Integral, Real
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
@@ -11,7 +12,7 @@ from orderloom.arguments import check_kind
 from orderloom.errors import LanguageError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from orderloom.config import Settings
     from orderloom.runner import Listener, Runner
@@ -19,14 +20,15 @@ if TYPE_CHECKING:
     from orderloom.sim.faults import Fault
 
 _KINDS: Final = {
-    "seed": (Integral, "a whole number"),
-    "start": (Integral, "UTC nanoseconds, a whole number"),
-    "end": (Integral, "UTC nanoseconds, a whole number"),
-    "until": (Integral, "UTC nanoseconds, a whole number"),
-    "duration": (Real, "seconds, a number"),
     "out": (Path, "a `pathlib.Path`"),
     "state": (Path, "a `pathlib.Path`"),
+    "fresh": (bool, "`True` or `False`"),
 }
+_WHOLE: Final = {
+    "seed": "a whole number, 0 or more",
+    **dict.fromkeys(("start", "end", "until"), "UTC nanoseconds, a whole number"),
+}
+_LISTS: Final = {"market": "a list of paths", "listeners": "a list", "faults": "a list"}
 
 
 class Script(Protocol):
@@ -83,6 +85,21 @@ class RunOptions:
         if not isinstance(speed, Real) or isinstance(speed, bool) or not speed > 0:
             raise LanguageError(f"`speed`: found {shown(speed)}", "a number above 0, or `max`")
         object.__setattr__(self, "speed", float(speed))
+        given = {
+            each.name: value
+            for each in fields(self)
+            if (value := getattr(self, each.name)) is not None
+        }
         for name, (kind, expected) in _KINDS.items():
-            if (value := getattr(self, name)) is not None:
-                check_kind(name, value, kind, expected)
+            if name in given:
+                check_kind(name, given[name], kind, expected)
+        for name, expected in _WHOLE.items():
+            value = given.get(name, 0)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise LanguageError(f"`{name}`: found {shown(value)}", expected)
+        for name, expected in _LISTS.items():
+            if isinstance(given[name], str) or not isinstance(given[name], Sequence):
+                raise LanguageError(f"`{name}`: found {shown(given[name])}", expected)
+        duration = given.get("duration", 1.0)
+        if not isinstance(duration, Real) or isinstance(duration, bool) or not duration > 0:
+            raise LanguageError(f"`duration`: found {shown(duration)}", "seconds, a number above 0")

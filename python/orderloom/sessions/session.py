@@ -254,7 +254,7 @@ class Session:
         stack.callback(self.runner.finish)
         words = Words(
             self.runner, self.tally, self.outside, self._standing, self.symbols, self._time,
-            self.reloader, self._ask_again,
+            self.reloader, lambda: self._client,
         )  # fmt: skip
         control = ControlServer(self.directory, words.answer, self._trades)
         await control.start()
@@ -347,10 +347,6 @@ class Session:
             now=self._clock.now,
         )
         stack.push_async_callback(self._client.aclose)
-
-    def _ask_again(self) -> None:
-        if self._client is not None:
-            self._client.resume()
 
     @property
     def _tickers(self) -> list[str]:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from orderloom.sessions.outside import Outside
     from orderloom.sessions.reload import Reloader
     from orderloom.sessions.standing import Standing
+    from orderloom.signals import PredictionClient
+
+
+_REFUSED = "the API refused the key: nothing more is asked; hint: `orderloom resume` asks again"
 
 
 class Words:
@@ -35,7 +39,7 @@ class Words:
         symbols: Sequence[str],
         now: Callable[[], int],
         reloader: Reloader,
-        on_resume: Callable[[], None],
+        predictions: Callable[[], PredictionClient | None],
     ) -> None:
         self._runner = runner
         self._tally = tally
@@ -44,7 +48,7 @@ class Words:
         self._symbols = symbols
         self._now = now
         self._reloader = reloader
-        self._on_resume = on_resume
+        self._predictions = predictions
 
     async def answer(self, word: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Answer one word.
@@ -74,8 +78,12 @@ class Words:
                 )
             rearmed = self._outside.quarantined
             self._runner.post(Event.operator("resume"))
-            self._on_resume()
-            return {"rearmed": rearmed, **self._status()}
+            client = self._predictions()
+            is_asked_again = client is not None and client.is_stopped
+            if client is not None:
+                client.resume()
+            told = {"predictions": "asked for again"} if is_asked_again else {}
+            return {"rearmed": rearmed, **self._status(), **told}
         elif word == "flatten":
             closing = self._flatten(self._symbol(arguments.get("symbol")))
             return {"closing": closing, **self._status()}
@@ -132,6 +140,8 @@ class Words:
 
     def _status(self) -> dict[str, Any]:
         engine = self._runner.engine
+        client = self._predictions()
+        is_refused = client is not None and client.is_stopped
         return {
             "at": ns_to_iso(self._now()),
             **self._standing.as_dict(can_resume=self._runner.journal.failure is None),
@@ -145,6 +155,7 @@ class Words:
             "quarantined": self._outside.quarantined,
             "incidents": self._tally.incidents[-5:],
             "signals": self._tally.signals(),
+            "predictions": _REFUSED if is_refused else None,
         }
 
     def _positions(self) -> dict[str, Any]:
