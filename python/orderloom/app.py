@@ -497,8 +497,8 @@ def load_script(file: str | os.PathLike[str]) -> App:
 def _settings(sections: Mapping[str, Any]) -> Settings:
     from pydantic import ValidationError  # noqa: PLC0415 - loads pydantic
 
-    from orderloom.config import Settings  # noqa: PLC0415
-    from orderloom.config.validation import errors_of  # noqa: PLC0415
+    from orderloom.config import Settings  # noqa: PLC0415 - as above
+    from orderloom.config.validation import errors_of  # noqa: PLC0415 - as above
 
     try:
         return Settings(**sections)
